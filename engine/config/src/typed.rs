@@ -1,0 +1,379 @@
+//! The typed configuration: every value checked and every name resolved to an entry of the same `Config`.
+
+use alloc::{string::String, vec::Vec};
+use core::net::IpAddr;
+
+use bifrons_model::{Action, AppId};
+
+/// A whole device configuration. `Config::default()` is what a device has before anyone typed a line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// `deviceconfig system hostname`; the log's `device_name`.
+    pub hostname: String,
+    /// `deviceconfig setting session …`
+    pub session: SessionSettings,
+    /// `deviceconfig setting tcp …`
+    pub tcp: TcpSettings,
+    /// `deviceconfig setting application …`
+    pub application: ApplicationSettings,
+    /// `network interface ethernet NAME …`, in the order of their first line.
+    pub interfaces: Vec<Interface>,
+    /// `network virtual-router default routing-table ip|ipv6 static-route NAME …`
+    pub routes: Vec<Route>,
+    /// `zone NAME network …`, in the order of their first line.
+    pub zones: Vec<Zone>,
+    /// `rulebase security rules NAME …`, in order of evaluation.
+    pub rules: Vec<SecurityRule>,
+    /// `rulebase default-security-rules rules intrazone-default …`
+    pub intrazone_default: DefaultRule,
+    /// `rulebase default-security-rules rules interzone-default …`
+    pub interzone_default: DefaultRule,
+}
+
+/// `deviceconfig setting session`. Timeouts are in seconds; ranges and defaults are those of the PAN-OS 11.1 configuration
+/// command hierarchy and of the help page "Session Timeouts".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionSettings {
+    /// Established TCP, restarted by each packet.
+    pub timeout_tcp: u32,
+    /// From a SYN until the SYN-ACK.
+    pub timeout_tcpinit: u32,
+    /// From the SYN-ACK until the ACK.
+    pub timeout_tcphandshake: u32,
+    /// From the first FIN until the second or a reset.
+    pub timeout_tcp_half_closed: u32,
+    /// After the second FIN or an accepted reset; at run time at most the half-closed value.
+    pub timeout_tcp_time_wait: u32,
+    /// After a reset that could not be verified.
+    pub timeout_tcp_unverified_rst: u32,
+    /// UDP.
+    pub timeout_udp: u32,
+    /// ICMP and ICMPv6.
+    pub timeout_icmp: u32,
+    /// Any other protocol.
+    pub timeout_default: u32,
+    /// TCP sessions in state DISCARD.
+    pub timeout_discard_tcp: u32,
+    /// UDP sessions in state DISCARD.
+    pub timeout_discard_udp: u32,
+    /// Other sessions in state DISCARD.
+    pub timeout_discard_default: u32,
+    /// Idle time after which a trickling application ages faster while the table is above `scan_threshold`.
+    pub timeout_scan: u32,
+    /// Captive-portal web form; read and shown, there is no portal.
+    pub timeout_captive_portal: u32,
+    /// Idle SCTP association.
+    pub timeout_sctp: u32,
+    /// SCTP INIT until INIT-ACK.
+    pub timeout_sctp_init: u32,
+    /// SCTP INIT-ACK until COOKIE-ECHO.
+    pub timeout_sctp_cookie: u32,
+    /// SCTP SHUTDOWN until SHUTDOWN-ACK.
+    pub timeout_sctp_shutdown: u32,
+    /// SCTP sessions in state DISCARD.
+    pub timeout_discard_sctp: u32,
+    /// Whether timeouts shrink while the table is nearly full.
+    pub accelerated_aging_enable: bool,
+    /// Table use in percent from which they shrink, 50 to 99.
+    pub accelerated_aging_threshold: u32,
+    /// Timeouts are divided by this, 2 to 16.
+    pub accelerated_aging_scaling_factor: u32,
+    /// Table use in percent from which trickling applications age faster, 50 to 99.
+    pub scan_threshold: u32,
+    /// How much faster, 2 to 16.
+    pub scan_scaling_factor: u32,
+    /// Whether the first packet of a TCP session must be a SYN.
+    pub tcp_reject_non_syn: bool,
+    /// Whether a second SYN with another sequence number is refused on a live session.
+    pub tcp_reject_diff_syn: bool,
+    /// Whether a reset must carry the exact next sequence number to be verified.
+    pub tcp_strict_rst: bool,
+    /// Whether bad IP, TCP, UDP and ICMP checksums are dropped; false leaves them to offload.
+    pub strict_checksum: bool,
+    /// Whether a SYN below `tcp_reject_small_initial_window_threshold` is refused.
+    pub tcp_reject_small_initial_window_enable: bool,
+    /// The threshold, 0 to 1024.
+    pub tcp_reject_small_initial_window_threshold: u32,
+    /// Whether a retransmission that differs from the original is dropped.
+    pub tcp_retransmit_scan: bool,
+    /// Whether IPv6 is forwarded at all.
+    pub ipv6_firewalling: bool,
+    /// What happens when the session table is full.
+    pub resource_limit_behavior: LimitBehavior,
+    /// ICMP unreachables that the device may send, per second, 1 to 65,535.
+    pub icmp_unreachable_rate: u32,
+    /// Whether an ICMP error that reports on no known session opens one of its own instead of being dropped.
+    pub icmp_error_own_session: bool,
+    /// How many sessions the table holds, 1 to 2^31 - 1.
+    pub capacity: u32,
+}
+
+impl Default for SessionSettings {
+    fn default() -> Self {
+        Self {
+            timeout_tcp: 3600,
+            timeout_tcpinit: 5,
+            timeout_tcphandshake: 10,
+            timeout_tcp_half_closed: 120,
+            timeout_tcp_time_wait: 15,
+            timeout_tcp_unverified_rst: 30,
+            timeout_udp: 30,
+            timeout_icmp: 6,
+            timeout_default: 30,
+            timeout_discard_tcp: 90,
+            timeout_discard_udp: 60,
+            timeout_discard_default: 60,
+            timeout_scan: 10,
+            timeout_captive_portal: 30,
+            timeout_sctp: 3600,
+            timeout_sctp_init: 5,
+            timeout_sctp_cookie: 60,
+            timeout_sctp_shutdown: 30,
+            timeout_discard_sctp: 30,
+            accelerated_aging_enable: true,
+            accelerated_aging_threshold: 80,
+            accelerated_aging_scaling_factor: 2,
+            scan_threshold: 80,
+            scan_scaling_factor: 8,
+            tcp_reject_non_syn: true,
+            tcp_reject_diff_syn: false,
+            tcp_strict_rst: true,
+            strict_checksum: true,
+            tcp_reject_small_initial_window_enable: false,
+            tcp_reject_small_initial_window_threshold: 4,
+            tcp_retransmit_scan: false,
+            ipv6_firewalling: true,
+            resource_limit_behavior: LimitBehavior::Drop,
+            icmp_unreachable_rate: 200,
+            icmp_error_own_session: false,
+            capacity: 1 << 18,
+        }
+    }
+}
+
+/// What happens to new traffic at a limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LimitBehavior {
+    /// It is dropped.
+    #[default]
+    Drop,
+    /// It passes without a session, uninspected.
+    Bypass,
+}
+
+/// `deviceconfig setting tcp`; help page "TCP Settings".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TcpSettings {
+    /// Whether segments outside window or sync pass unscanned (`bypass`) instead of being dropped.
+    pub asymmetric_path_bypass: bool,
+    /// Whether the urgent flag is cleared (`clear`) or left (`oobinline`).
+    pub clear_urgent: bool,
+    /// Whether a segment without flags is dropped.
+    pub drop_zero_flag: bool,
+    /// Whether segments over the out-of-order limit pass unscanned instead of being dropped.
+    pub bypass_exceed_oo_queue: bool,
+    /// Out-of-order segments that one session may have waiting, 1 to 1024.
+    pub out_of_order_limit: u32,
+    /// Whether an ACK is accepted in answer to a SYN.
+    pub allow_challenge_ack: bool,
+    /// Whether a zero timestamp option is dropped.
+    pub check_timestamp_option: bool,
+    /// Whether multipath options are removed.
+    pub strip_mptcp_option: bool,
+}
+
+impl Default for TcpSettings {
+    fn default() -> Self {
+        Self {
+            asymmetric_path_bypass: false,
+            clear_urgent: true,
+            drop_zero_flag: true,
+            bypass_exceed_oo_queue: false,
+            out_of_order_limit: 64,
+            allow_challenge_ack: false,
+            check_timestamp_option: true,
+            strip_mptcp_option: true,
+        }
+    }
+}
+
+/// `deviceconfig setting application`: how long identification may look.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApplicationSettings {
+    /// Packets with payload after which an unidentified session is unknown, 1 to 64.
+    pub identification_packets: u32,
+    /// Payload bytes after which it is, 64 to 65,535.
+    pub identification_bytes: u32,
+}
+
+impl Default for ApplicationSettings {
+    fn default() -> Self {
+        Self { identification_packets: 4, identification_bytes: 2000 }
+    }
+}
+
+/// A layer-3 interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interface {
+    /// `ethernet1/1`
+    pub name: String,
+    /// Its addresses with their prefixes; each prefix is a connected route.
+    pub addresses: Vec<Prefix>,
+}
+
+/// An address and a prefix length: a network, or an interface's address in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Prefix {
+    /// The address; bits beyond the length may be set.
+    pub address: IpAddr,
+    /// 0 to 32 for IPv4, 0 to 128 for IPv6.
+    pub length: u8,
+}
+
+impl Prefix {
+    /// Whether `address` lies in this network; never across the two families.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.address, address) {
+            (IpAddr::V4(network), IpAddr::V4(address)) => {
+                let mask = u32::MAX.checked_shl(32 - u32::from(self.length)).unwrap_or(0);
+                network.to_bits() & mask == address.to_bits() & mask
+            }
+            (IpAddr::V6(network), IpAddr::V6(address)) => {
+                let mask = u128::MAX.checked_shl(128 - u32::from(self.length)).unwrap_or(0);
+                network.to_bits() & mask == address.to_bits() & mask
+            }
+            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
+        }
+    }
+}
+
+/// A static route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The route's name.
+    pub name: String,
+    /// Where it leads.
+    pub destination: Prefix,
+    /// The egress interface: an index into `Config::interfaces`.
+    pub interface: usize,
+}
+
+/// A security zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Zone {
+    /// The zone's name, at most 31 characters.
+    pub name: String,
+    /// Its interfaces: indices into `Config::interfaces`. An interface belongs to at most one zone.
+    pub interfaces: Vec<usize>,
+    /// Whether `tcp-reject-non-syn` differs from the global value here.
+    pub tcp_reject_non_syn: Option<bool>,
+    /// Whether `asymmetric-path bypass` differs from the global value here.
+    pub asymmetric_path_bypass: Option<bool>,
+}
+
+/// A security rule. An empty list means `any`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecurityRule {
+    /// The rule's name, at most 63 characters.
+    pub name: String,
+    /// Zones the traffic comes from: indices into `Config::zones`.
+    pub from: Vec<usize>,
+    /// Zones it goes to: indices into `Config::zones`.
+    pub to: Vec<usize>,
+    /// Source addresses.
+    pub source: Vec<AddressRange>,
+    /// Destination addresses.
+    pub destination: Vec<AddressRange>,
+    /// Whether the source list says which addresses do not match.
+    pub negate_source: bool,
+    /// Whether the destination list says which addresses do not match.
+    pub negate_destination: bool,
+    /// Applications.
+    pub application: Vec<AppId>,
+    /// Services.
+    pub service: ServiceMatch,
+    /// Which zone pairs the rule is for.
+    pub rule_type: RuleType,
+    /// What happens.
+    pub action: Action,
+    /// Whether a drop or reset is answered with an ICMP unreachable.
+    pub icmp_unreachable: bool,
+    /// Whether a record is written at the first data and at each change of application.
+    pub log_start: bool,
+    /// Whether a record is written at the end.
+    pub log_end: bool,
+    /// Whether the rule is skipped.
+    pub disabled: bool,
+    /// Free text.
+    pub description: String,
+}
+
+/// An inclusive range of addresses of one family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AddressRange {
+    /// The first address.
+    pub first: IpAddr,
+    /// The last address, of the same family and not below the first.
+    pub last: IpAddr,
+}
+
+/// Which services a rule is for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ServiceMatch {
+    /// Any protocol and port.
+    #[default]
+    Any,
+    /// Each application on its own ports only.
+    ApplicationDefault,
+    /// One of these.
+    Services(Vec<Service>),
+}
+
+/// A protocol with its destination (and perhaps source) ports, and timeouts of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// The service object's name.
+    pub name: String,
+    /// 6 or 17.
+    pub protocol: u8,
+    /// Inclusive ranges of destination ports.
+    pub ports: Vec<(u16, u16)>,
+    /// Inclusive ranges of source ports; empty for any.
+    pub source_ports: Vec<(u16, u16)>,
+    /// Timeouts of sessions that a rule admits by this service.
+    pub timeouts: TimeoutOverride,
+}
+
+/// Timeouts in seconds that take the place of less specific ones; `None` leaves them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TimeoutOverride {
+    /// Established TCP or UDP.
+    pub timeout: Option<u32>,
+    /// TCP after the first FIN.
+    pub half_closed: Option<u32>,
+    /// TCP after the second FIN or a reset.
+    pub time_wait: Option<u32>,
+}
+
+/// Which zone pairs a rule is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RuleType {
+    /// Any of `from` with any of `to`.
+    #[default]
+    Universal,
+    /// Only within one zone.
+    Intrazone,
+    /// Only between different zones.
+    Interzone,
+}
+
+/// What may be changed of a default rule; nothing is logged unless it says so.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DefaultRule {
+    /// `None` leaves the rule's own: allow within a zone, deny between zones.
+    pub action: Option<Action>,
+    /// Whether the session's first data is logged.
+    pub log_start: bool,
+    /// Whether the session's end is logged.
+    pub log_end: bool,
+}

@@ -1,0 +1,9 @@
+//! DNS, mDNS and LLMNR.
+
+use crate::{Evidence, Probe, ProbeAnswer};
+
+pub(super) const PROBE: Probe = Probe { name: "dns", tcp: true, udp: true, probe, decoder: None };
+
+fn probe(_evidence: &Evidence<'_>) -> ProbeAnswer {
+    ProbeAnswer::NotMine
+}

@@ -1,0 +1,9 @@
+//! FTP control.
+
+use crate::{Evidence, Probe, ProbeAnswer};
+
+pub(super) const PROBE: Probe = Probe { name: "ftp", tcp: true, udp: false, probe, decoder: None };
+
+fn probe(_evidence: &Evidence<'_>) -> ProbeAnswer {
+    ProbeAnswer::NotMine
+}

@@ -1,0 +1,9 @@
+//! NTP.
+
+use crate::{Evidence, Probe, ProbeAnswer};
+
+pub(super) const PROBE: Probe = Probe { name: "ntp", tcp: false, udp: true, probe, decoder: None };
+
+fn probe(_evidence: &Evidence<'_>) -> ProbeAnswer {
+    ProbeAnswer::NotMine
+}

@@ -1,0 +1,9 @@
+//! STUN.
+
+use crate::{Evidence, Probe, ProbeAnswer};
+
+pub(super) const PROBE: Probe = Probe { name: "stun", tcp: true, udp: true, probe, decoder: None };
+
+fn probe(_evidence: &Evidence<'_>) -> ProbeAnswer {
+    ProbeAnswer::NotMine
+}

@@ -1,0 +1,9 @@
+//! TLS and SSL.
+
+use crate::{Evidence, Probe, ProbeAnswer};
+
+pub(super) const PROBE: Probe = Probe { name: "tls", tcp: true, udp: false, probe, decoder: None };
+
+fn probe(_evidence: &Evidence<'_>) -> ProbeAnswer {
+    ProbeAnswer::NotMine
+}

@@ -1,0 +1,1 @@
+//! TCP payload put in order.
