@@ -1,8 +1,35 @@
 //! Bytes and headers: from a frame to what a session needs to know of it.
+//!
+//! `parse` walks the header chain once and leaves a [`Packet`]: plain values and offsets, no borrow, so that a batch of them
+//! can wait while memory is fetched. It judges only what makes the headers unreadable; what policy may forgive
+//! (checksums, flags, windows) is left to later stages.
 #![no_std]
 
 extern crate alloc;
 
+mod checksum;
+mod icmp;
+mod ip;
 mod link;
+mod options;
+mod packet;
 
+pub use checksum::{internet_checksum, verify};
+pub use icmp::Embedded;
 pub use link::LinkType;
+pub use options::{TcpOption, tcp_options};
+pub use packet::{
+    Addresses, Fragment, FrameInfo, Icmp, Packet, Reading, Tcp, TcpFlags, parse, parse_ip_payload, protocol,
+};
+
+/// Two bytes in network order.
+#[inline]
+fn be16(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+/// Four bytes in network order.
+#[inline]
+fn be32(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
+}
