@@ -1,28 +1,29 @@
 //! The configuration compiled for lookup: who may talk to whom, and which way packets go.
 //!
-//! A `Policy` is immutable. A commit makes a new one with the next `Generation`; workers hold it behind an `Arc`, and a
-//! session that was judged by an older generation is judged again at its next packet.
+//! A `Policy` is immutable. A commit makes a new one with the next `Generation`; workers hold it behind an
+//! `Arc`, and a session that was judged by an older generation is judged again at its next packet.
 //!
 //! # The security rule lookup
 //!
-//! Rules are tried from the top, disabled ones are skipped, the first that matches decides. Traffic that no rule matches
-//! goes to `intrazone-default` (allow) when both zones are the same and to `interzone-default` (deny) when they differ;
-//! both come last and may be given another action and logging. A `universal` rule takes any pair of zones that its lists
-//! name, an `intrazone` rule only pairs of one zone with itself, an `interzone` rule only pairs of two zones. Addresses
-//! are those before address translation, the destination zone is the one after it.
+//! Rules are tried from the top, disabled ones are skipped, the first that matches decides. Traffic that no
+//! rule matches goes to `intrazone-default` (allow) when both zones are the same and to `interzone-default`
+//! (deny) when they differ; both come last and may be given another action and logging. A `universal` rule
+//! takes any pair of zones that its lists name, an `intrazone` rule only pairs of one zone with itself, an
+//! `interzone` rule only pairs of two zones. Addresses are those before address translation, the destination
+//! zone is the one after it.
 //!
-//! The first packet of a session is judged before its application is known (`Query::app` is `None`). A rule then
-//! matches *surely* when it matches whatever the application will turn out to be: its application list is `any` and
-//! its service is not `application-default`. It matches *possibly* when some application would make it match: for
-//! `application-default`, one of its applications must be at home on the port, and `any` lists applications that are
-//! at home on every port. From the top:
+//! The first packet of a session is judged before its application is known (`Query::app` is `None`). A rule
+//! then matches *surely* when it matches whatever the application will turn out to be: its application list
+//! is `any` and its service is not `application-default`. It matches *possibly* when some application would
+//! make it match: for `application-default`, one of its applications must be at home on the port, and `any`
+//! lists applications that are at home on every port. From the top:
 //!
 //! - a rule that allows decides, be its match sure or possible: the session is let through for now;
 //! - a rule that blocks decides only when it matches surely; one that matches possibly is passed over.
 //!
 //! So a session is admitted if any allow rule that could still match comes before a rule that surely blocks.
-//! `Decision::certain` is true when every application would lead to this same rule; when it is false, the lookup is to
-//! be made again once the application is known, and at each later change of it.
+//! `Decision::certain` is true when every application would lead to this same rule; when it is false, the
+//! lookup is to be made again once the application is known, and at each later change of it.
 //!
 //! Once the application is known the match is exact. The words for "not identified" (`incomplete`,
 //! `insufficient-data`, `unknown-tcp`, …) match rules whose application list is `any` or names that word. An

@@ -1,6 +1,6 @@
 //! The security rules, and the first that matches.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, vec};
 use core::net::IpAddr;
 
 use bifrons_catalog::{application, is_unidentified};
@@ -29,7 +29,8 @@ pub struct Query {
     pub destination_port: u16,
     /// The IP protocol number.
     pub protocol: u8,
-    /// The application, or the word for why none is known; `None` as long as it may still turn out to be anything.
+    /// The application, or the word for why none is known; `None` as long as it may still turn out to be
+    /// anything.
     pub app: Option<AppId>,
 }
 
@@ -38,8 +39,9 @@ pub struct Query {
 pub struct Decision {
     /// The rule that decided.
     pub rule: RuleId,
-    /// What happens: the rule's action; for `deny` the identified application's own deny action; for `drop` with ICMP
-    /// unreachable `DropIcmp`. `Deny` stays where the application is not identified: discard without an answer.
+    /// What happens: the rule's action; for `deny` the identified application's own deny action; for `drop`
+    /// with ICMP unreachable `DropIcmp`. `Deny` stays where the application is not identified: discard
+    /// without an answer.
     pub action: Action,
     /// What the rule says, before anything took its place.
     pub rule_action: Action,
@@ -184,7 +186,8 @@ impl Rule {
         let timeouts = match &self.services {
             Services::Any => TimeoutOverride::default(),
             Services::ApplicationDefault => {
-                // With `any`, the words for "not identified" are at home on every port, so each port may match.
+                // With `any`, the words for "not identified" are at home on every port, so each port may
+                // match.
                 let is_at_home =
                     |app: &AppId| application(*app).is_default_port(query.protocol, query.destination_port);
                 let possible = self.applications.is_empty() || self.applications.iter().any(is_at_home);
@@ -257,8 +260,7 @@ impl ZoneSet {
         if listed.is_empty() {
             return Self::Any;
         }
-        let mut words = Vec::new();
-        words.resize(zones.div_ceil(64), 0u64);
+        let mut words = vec![0u64; zones.div_ceil(64)];
         for zone in listed {
             if let Some(word) = words.get_mut(zone / 64) {
                 *word |= 1 << (zone % 64);

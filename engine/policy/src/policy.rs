@@ -1,6 +1,6 @@
 //! One committed configuration, compiled.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{string::String, vec, vec::Vec};
 use core::net::IpAddr;
 
 use bifrons_config::{
@@ -14,8 +14,8 @@ use crate::{
     routes::Routes,
 };
 
-/// A configuration compiled for lookup. Immutable; every id is an index into the lists of the `Config` it was made
-/// from.
+/// A configuration compiled for lookup. Immutable; every id is an index into the lists of the `Config` it was
+/// made from.
 #[derive(Clone, Debug)]
 pub struct Policy {
     generation: Generation,
@@ -46,8 +46,7 @@ impl Policy {
 
     /// Compiles `config`. It cannot fail: what could be wrong was refused when the `Config` was made.
     pub fn compile(config: &Config, generation: Generation) -> Self {
-        let mut zone_of_interface = Vec::new();
-        zone_of_interface.resize(config.interfaces.len(), None);
+        let mut zone_of_interface = vec![None; config.interfaces.len()];
         for (zone, id) in config.zones.iter().zip(0..=u16::MAX) {
             for interface in &zone.interfaces {
                 if let Some(place) = zone_of_interface.get_mut(*interface) {
@@ -72,8 +71,8 @@ impl Policy {
         }
     }
 
-    /// The same policy on a device with this serial number, which no configuration holds; without it `Names::serial` is
-    /// empty.
+    /// The same policy on a device with this serial number, which no configuration holds; without it
+    /// `Names::serial` is empty.
     pub fn with_serial(mut self, serial: String) -> Self {
         self.names.serial = serial;
         self
@@ -96,8 +95,8 @@ impl Policy {
         self.routes.lookup(destination)
     }
 
-    /// The interface on which packets from `source` are taken to arrive where nothing else tells, as in a capture: the
-    /// one that leads back to it.
+    /// The interface on which packets from `source` are taken to arrive where nothing else tells, as in a
+    /// capture: the one that leads back to it.
     #[inline]
     pub fn ingress_of(&self, source: IpAddr) -> Option<InterfaceId> {
         self.routes.lookup(source)
@@ -109,7 +108,8 @@ impl Policy {
         self.zone_of_interface.get(interface.index()).copied().flatten()
     }
 
-    /// What holds for packets that come in from `zone`; the global settings for a number that was never given.
+    /// What holds for packets that come in from `zone`; the global settings for a number that was never
+    /// given.
     #[inline]
     pub fn zone_settings(&self, zone: ZoneId) -> ZoneSettings {
         self.zones.get(zone.index()).copied().unwrap_or(ZoneSettings {

@@ -6,8 +6,8 @@ use core::net::IpAddr;
 use bifrons_config::{Config, typed::Prefix};
 use bifrons_model::InterfaceId;
 
-/// The forwarding table: the longest prefix that holds the address decides. Both families are kept as the points where
-/// the answer changes, sorted, so that a lookup is one binary search.
+/// The forwarding table: the longest prefix that holds the address decides. Both families are kept as the
+/// points where the answer changes, sorted, so that a lookup is one binary search.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Routes {
     changes_v4: Box<[(u32, Option<InterfaceId>)]>,
@@ -15,8 +15,8 @@ pub(crate) struct Routes {
 }
 
 impl Routes {
-    /// From interface addresses and static routes. Of two equal prefixes a connected one wins, then the one that stands
-    /// first.
+    /// From interface addresses and static routes. Of two equal prefixes a connected one wins, then the one
+    /// that stands first.
     pub(crate) fn new(config: &Config) -> Self {
         let mut prefixes: [BTreeMap<(u128, u8), InterfaceId>; 2] = [BTreeMap::new(), BTreeMap::new()];
         let connected =
@@ -72,8 +72,8 @@ fn host_bits(length: u8, width: u8) -> u128 {
     1u128.checked_shl(u32::from(width - length)).map_or(u128::MAX, |size| size - 1)
 }
 
-/// Prefixes nest or are apart, so one pass in order of (first address, length) with the enclosing prefixes on a stack
-/// finds each point where another prefix becomes the longest.
+/// Prefixes nest or are apart, so one pass in order of (first address, length) with the enclosing prefixes on
+/// a stack finds each point where another prefix becomes the longest.
 fn changes(prefixes: &BTreeMap<(u128, u8), InterfaceId>, width: u8) -> Vec<(u128, Option<InterfaceId>)> {
     let mut changes: Vec<(u128, Option<InterfaceId>)> = Vec::new();
     let mut enclosing: Vec<(u128, InterfaceId)> = Vec::new();

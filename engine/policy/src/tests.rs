@@ -284,8 +284,8 @@ fn names_zones_and_their_settings() {
     assert_eq!(settings(9), (true, false));
 }
 
-/// What the rules say, spelled out: no sorting, no bits, and what is possible or sure before the application is known is
-/// found by asking about every application there is.
+/// What the rules say, spelled out: no sorting, no bits, and what is possible or sure before the application
+/// is known is found by asking about every application there is.
 mod reference {
     use super::*;
 
@@ -442,7 +442,8 @@ proptest! {
         let policy = Policy::compile(&config, Generation(1));
         for query in queries {
             let Decision { rule, rule_action, certain, .. } = policy.lookup(&query);
-            prop_assert_eq!((rule.index(), rule_action, certain), reference::lookup(&config, &query), "{:?}", query);
+            let expected = reference::lookup(&config, &query);
+            prop_assert_eq!((rule.index(), rule_action, certain), expected, "{:?}", query);
         }
     }
 }
