@@ -77,7 +77,11 @@ fn host_name(mut extension: Field<'_>) -> Result<Option<Box<str>>, Stop> {
         let kind = names.number(1)?;
         let name = names.field(2)?;
         if kind == NAME_TYPE_HOST {
-            return if name.bytes.len() < name.length { Err(Stop::MoreNeeded) } else { Ok(usable(name.bytes)) };
+            return if name.bytes.len() < name.length {
+                Err(Stop::MoreNeeded)
+            } else {
+                Ok(usable(name.bytes))
+            };
         }
         names.skip_rest_of(&name)?;
     }
