@@ -50,6 +50,23 @@ impl<'a> Evidence<'a> {
         })
     }
 
+    /// What the directions that have bytes say together: not mine as soon as one of them says so, certain when one is.
+    /// For protocols whose two directions can each be recognised alone.
+    pub(crate) fn judge(&self, side: impl Fn(&'a [u8]) -> ProbeAnswer) -> ProbeAnswer {
+        let mut answer = ProbeAnswer::Unsure;
+        for bytes in [self.sent, self.received] {
+            if bytes.is_empty() {
+                continue;
+            }
+            match side(bytes) {
+                ProbeAnswer::NotMine => return ProbeAnswer::NotMine,
+                ProbeAnswer::Certain(app) => answer = ProbeAnswer::Certain(app),
+                ProbeAnswer::Unsure => (),
+            }
+        }
+        answer
+    }
+
     /// Whether either end uses `port`.
     pub fn uses_port(&self, port: u16) -> bool {
         self.client_port == port || self.server_port == port

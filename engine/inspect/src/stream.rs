@@ -1,1 +1,290 @@
-//! TCP payload put in order.
+//! One direction's TCP payload, put in order.
+//!
+//! Bytes that are in order pass straight through and are not kept here. What comes ahead of its turn waits, bounded in
+//! segments and bytes. Where two segments claim the same sequence numbers the first one wins: bytes already passed on
+//! or already waiting are never replaced, later ones only fill gaps. (RFC 9293 section 3.10.7.4 leaves the choice open;
+//! one fixed rule keeps what is inspected predictable.) A range that the capture cut off is a gap that closes itself.
+
+use alloc::{boxed::Box, collections::VecDeque};
+
+/// Bytes that may wait for a gap in one direction.
+const WAITING_BYTES: usize = 32 * 1024;
+
+/// One direction of a TCP session.
+#[derive(Debug, Default)]
+pub(crate) struct Stream {
+    next: Option<u32>,
+    waiting: VecDeque<Segment>,
+    waiting_bytes: usize,
+}
+
+/// What became of one packet's payload.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Arrival<'a> {
+    /// These bytes come next. Nothing waits.
+    InOrder(&'a [u8]),
+    /// Something new was put into the queue: `Stream::next_ready` may have bytes now.
+    Queued,
+    /// Nothing new in it.
+    Repeated,
+}
+
+/// What comes next out of the queue.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Ready {
+    /// Bytes.
+    Bytes(Box<[u8]>),
+    /// A range that will never come.
+    Hole,
+}
+
+#[derive(Debug)]
+struct Segment {
+    sequence: u32,
+    length: u32,
+    /// Empty where the range was not captured.
+    bytes: Box<[u8]>,
+}
+
+impl Stream {
+    /// A direction whose first byte has this sequence number; `None`: whatever comes first is the first.
+    pub(crate) const fn new(first: Option<u32>) -> Self {
+        Self { next: first, waiting: VecDeque::new(), waiting_bytes: 0 }
+    }
+
+    /// Takes the payload of one segment, and the number of bytes after it that were not captured.
+    pub(crate) fn segment<'a>(&mut self, sequence: u32, bytes: &'a [u8], cut: u32) -> Arrival<'a> {
+        let next = *self.next.get_or_insert(sequence);
+        let Some((sequence, bytes, cut)) = after(next, sequence, bytes, cut) else {
+            return Arrival::Repeated;
+        };
+        if sequence == next && cut == 0 && self.waiting.is_empty() {
+            self.next = Some(end_of(sequence, bytes));
+            return Arrival::InOrder(bytes);
+        }
+        let before = self.waiting.len();
+        self.fill(sequence, bytes.len() as u32, bytes);
+        self.fill(end_of(sequence, bytes), cut, &[]);
+        if self.waiting.len() == before { Arrival::Repeated } else { Arrival::Queued }
+    }
+
+    /// Takes out of the queue what is in order now.
+    pub(crate) fn next_ready(&mut self) -> Option<Ready> {
+        let segment = self.waiting.pop_front_if(|first| self.next == Some(first.sequence))?;
+        self.next = Some(segment.sequence.wrapping_add(segment.length));
+        self.waiting_bytes -= segment.bytes.len();
+        Some(if segment.bytes.is_empty() { Ready::Hole } else { Ready::Bytes(segment.bytes) })
+    }
+
+    /// Whether more waits than `segments` or than the bound in bytes.
+    pub(crate) fn is_exceeded(&self, segments: u32) -> bool {
+        self.waiting.len() > segments as usize || self.waiting_bytes > WAITING_BYTES
+    }
+
+    /// Gives up the gap at the front, so that what waits behind it is in order. False if nothing waits.
+    pub(crate) fn skip_gap(&mut self) -> bool {
+        match self.waiting.front() {
+            Some(first) => {
+                self.next = Some(first.sequence);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The bytes that wait, in order, whatever is missing between them.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = &[u8]> {
+        self.waiting.iter().map(|segment| &*segment.bytes).filter(|bytes| !bytes.is_empty())
+    }
+
+    /// Puts those parts of a range into the queue that nothing there covers. Empty `bytes`: the range has none.
+    fn fill(&mut self, sequence: u32, length: u32, bytes: &[u8]) {
+        let (mut sequence, mut length, mut bytes) = (sequence, length, bytes);
+        let mut place = 0;
+        while length > 0 {
+            let Some(other) = self.waiting.get(place) else {
+                self.insert(place, sequence, length, bytes);
+                return;
+            };
+            let ahead = distance(sequence, other.sequence);
+            if ahead > 0 {
+                let part = length.min(ahead as u32);
+                let (now, rest) = bytes.split_at((part as usize).min(bytes.len()));
+                self.insert(place, sequence, part, now);
+                (sequence, length, bytes) = (sequence.wrapping_add(part), length - part, rest);
+            } else {
+                let covered = other.length.saturating_sub(ahead.unsigned_abs()).min(length);
+                let rest = bytes.get(covered as usize..).unwrap_or_default();
+                (sequence, length, bytes) = (sequence.wrapping_add(covered), length - covered, rest);
+            }
+            place += 1;
+        }
+    }
+
+    fn insert(&mut self, place: usize, sequence: u32, length: u32, bytes: &[u8]) {
+        self.waiting_bytes += bytes.len();
+        self.waiting.insert(place, Segment { sequence, length, bytes: bytes.into() });
+    }
+}
+
+/// The part of a segment from `next` on: its sequence number, its bytes, and what is cut off behind them.
+fn after(next: u32, sequence: u32, bytes: &[u8], cut: u32) -> Option<(u32, &[u8], u32)> {
+    let behind = distance(sequence, next);
+    if behind <= 0 {
+        return Some((sequence, bytes, cut));
+    }
+    let behind = behind as u32;
+    let length = bytes.len() as u32;
+    match bytes.get(behind as usize..) {
+        Some(rest) if !rest.is_empty() => Some((next, rest, cut)),
+        _ => match cut.checked_sub(behind - length) {
+            None | Some(0) => None,
+            Some(cut) => Some((next, &[], cut)),
+        },
+    }
+}
+
+fn end_of(sequence: u32, bytes: &[u8]) -> u32 {
+    sequence.wrapping_add(bytes.len() as u32)
+}
+
+/// How far `to` is ahead of `from`; negative when it is behind. Sequence numbers wrap (RFC 9293 section 3.4).
+fn distance(from: u32, to: u32) -> i32 {
+    to.wrapping_sub(from).cast_signed()
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    /// Feeds segments and collects what comes out; a hole shows as `_`.
+    fn run(first: Option<u32>, segments: &[(u32, &[u8], u32)]) -> Vec<u8> {
+        let mut stream = Stream::new(first);
+        let mut out = Vec::new();
+        for (sequence, bytes, cut) in segments {
+            if let Arrival::InOrder(bytes) = stream.segment(*sequence, bytes, *cut) {
+                out.extend_from_slice(bytes);
+            }
+            drain(&mut stream, &mut out);
+        }
+        out
+    }
+
+    fn drain(stream: &mut Stream, out: &mut Vec<u8>) {
+        while let Some(ready) = stream.next_ready() {
+            match ready {
+                Ready::Bytes(bytes) => out.extend_from_slice(&bytes),
+                Ready::Hole => out.push(b'_'),
+            }
+        }
+    }
+
+    #[test]
+    fn in_order_segments_pass_straight_through() {
+        let mut stream = Stream::new(Some(10));
+        assert_eq!(stream.segment(10, b"abc", 0), Arrival::InOrder(b"abc"));
+        assert_eq!(stream.segment(13, b"de", 0), Arrival::InOrder(b"de"));
+        assert_eq!(stream.segment(10, b"abc", 0), Arrival::Repeated);
+        assert_eq!(stream.next_ready(), None);
+        assert_eq!(stream.waiting_bytes, 0);
+    }
+
+    #[test]
+    fn without_a_syn_the_first_payload_is_the_first() {
+        assert_eq!(run(None, &[(500, b"abc", 0), (503, b"d", 0), (499, b"x", 0)]), b"abcd");
+    }
+
+    #[test]
+    fn segments_out_of_order_wait_for_the_gap() {
+        assert_eq!(run(Some(0), &[(6, b"gh", 0), (3, b"def", 0), (0, b"abc", 0)]), b"abcdefgh");
+    }
+
+    #[test]
+    fn sequence_numbers_wrap() {
+        let first = u32::MAX - 1;
+        assert_eq!(run(Some(first), &[(2, b"ef", 0), (first, b"abcd", 0)]), b"abcdef");
+        assert_eq!(run(Some(first), &[(1, b"defg", 0), (first, b"abc", 0), (first, b"XXXX", 0)]), b"abcdefg");
+    }
+
+    #[test]
+    fn bytes_already_passed_on_win() {
+        assert_eq!(run(Some(0), &[(0, b"abc", 0), (0, b"XYZ", 0)]), b"abc", "the same range");
+        assert_eq!(run(Some(0), &[(0, b"abc", 0), (1, b"XYZ", 0)]), b"abcZ", "overlap to the right");
+        assert_eq!(run(Some(0), &[(0, b"abcd", 0), (1, b"XY", 0)]), b"abcd", "inside");
+        assert_eq!(run(Some(1), &[(1, b"abc", 0), (0, b"WXYZV", 0)]), b"abcV", "around");
+    }
+
+    #[test]
+    fn bytes_already_waiting_win() {
+        let wait: (u32, &[u8], u32) = (4, b"efgh", 0);
+        assert_eq!(run(Some(0), &[wait, (4, b"EFGH", 0), (0, b"abcd", 0)]), b"abcdefgh", "the same range");
+        assert_eq!(run(Some(0), &[wait, (2, b"cdEF", 0), (0, b"ab", 0)]), b"abcdefgh", "left");
+        assert_eq!(run(Some(0), &[wait, (6, b"GHij", 0), (0, b"abcd", 0)]), b"abcdefghij", "right");
+        assert_eq!(run(Some(0), &[wait, (5, b"FG", 0), (0, b"abcd", 0)]), b"abcdefgh", "inside");
+        assert_eq!(run(Some(0), &[wait, (0, b"abcdEFGHij", 0)]), b"abcdefghij", "around");
+        let two: (u32, &[u8], u32) = (10, b"kl", 0);
+        assert_eq!(run(Some(0), &[two, wait, (0, b"abcdEFGHijKLmn", 0)]), b"abcdefghijklmn", "around two");
+    }
+
+    #[test]
+    fn a_cut_segment_leaves_a_hole() {
+        assert_eq!(run(Some(0), &[(0, b"ab", 3), (5, b"fg", 0)]), b"ab_fg");
+        assert_eq!(run(Some(0), &[(5, b"fg", 0), (0, b"ab", 3)]), b"ab_fg");
+        assert_eq!(run(Some(0), &[(0, b"ab", 3), (0, b"abcdef", 0)]), b"ab_f", "a hole already passed stays");
+        assert_eq!(run(Some(3), &[(0, b"ab", 5), (7, b"h", 0)]), b"_h", "cut across the first byte");
+    }
+
+    #[test]
+    fn a_gap_can_be_given_up() {
+        let mut stream = Stream::new(Some(0));
+        assert!(!stream.skip_gap());
+        for segment in 0..5 {
+            assert_eq!(stream.segment(10 + 2 * segment, b"xy", 0), Arrival::Queued);
+        }
+        assert!(stream.is_exceeded(4));
+        assert!(!stream.is_exceeded(5));
+        assert_eq!(stream.waiting().count(), 5);
+        assert!(stream.skip_gap());
+        let mut out = Vec::new();
+        drain(&mut stream, &mut out);
+        assert_eq!(out, b"xyxyxyxyxy");
+        assert_eq!(stream.segment(20, b"z", 0), Arrival::InOrder(b"z"));
+    }
+
+    #[test]
+    fn waiting_bytes_are_bounded() {
+        let mut stream = Stream::new(Some(0));
+        let block = [0_u8; 1400];
+        let mut sequence = 1_u32;
+        while !stream.is_exceeded(u32::MAX) {
+            assert_eq!(stream.segment(sequence, &block, 0), Arrival::Queued);
+            sequence += 1400;
+        }
+        assert!(sequence < 36_000);
+    }
+
+    #[test]
+    fn any_order_gives_the_same_bytes() {
+        let text: Vec<u8> = (0..=255).collect();
+        let mut seed = 7_u32;
+        for _ in 0..300 {
+            let mut stream = Stream::new(Some(u32::MAX - 100));
+            let mut out = Vec::new();
+            for round in 0..400 {
+                seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                let (from, len) =
+                    if round == 399 { (0, 256) } else { ((seed >> 24) as usize, seed as usize % 9 + 1) };
+                let bytes = &text[from..(from + len).min(256)];
+                let sequence = (u32::MAX - 100).wrapping_add(from as u32);
+                if let Arrival::InOrder(bytes) = stream.segment(sequence, bytes, 0) {
+                    out.extend_from_slice(bytes);
+                }
+                drain(&mut stream, &mut out);
+            }
+            assert_eq!(out, text);
+            assert_eq!(stream.waiting_bytes, 0);
+        }
+    }
+}

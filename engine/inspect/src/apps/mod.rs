@@ -26,6 +26,8 @@ mod ssh;
 mod stun;
 mod syslog;
 mod telnet;
+#[cfg(test)]
+mod testing;
 mod tftp;
 mod tls;
 

@@ -1,0 +1,63 @@
+//! What the tests of every probe share.
+
+use alloc::vec::Vec;
+
+use bifrons_model::{AppId, Direction};
+
+use crate::{Evidence, Finding, Keep, Probe, ProbeAnswer, Transport};
+
+/// Asks a probe about a TCP session on ports that no application is known by.
+pub(super) fn ask_tcp(probe: Probe, sent: &[u8], received: &[u8]) -> ProbeAnswer {
+    ask_tcp_port(probe, 40_001, sent, received)
+}
+
+/// Asks a probe about a TCP session to `server_port`.
+pub(super) fn ask_tcp_port(probe: Probe, server_port: u16, sent: &[u8], received: &[u8]) -> ProbeAnswer {
+    (probe.probe)(&Evidence {
+        transport: Transport::Tcp,
+        client_port: 40_000,
+        server_port,
+        sent,
+        received,
+        datagrams: &[],
+    })
+}
+
+/// The probe comes to this application and says nothing else on the way, however the bytes are cut.
+pub(super) fn assert_recognised(probe: Probe, app: AppId, sent: &[u8], received: &[u8]) {
+    assert_eq!(ask_tcp(probe, sent, received), ProbeAnswer::Certain(app), "{sent:?} {received:?}");
+    for length in 0..sent.len().max(received.len()) {
+        let sent = sent.get(..length).unwrap_or(sent);
+        let received = received.get(..length).unwrap_or(received);
+        let answer = ask_tcp(probe, sent, received);
+        let fits = matches!(answer, ProbeAnswer::Unsure) || answer == ProbeAnswer::Certain(app);
+        assert!(fits, "{answer:?} after {length} bytes of {sent:?} {received:?}");
+    }
+}
+
+/// The probe is certain of nothing, however the bytes are cut.
+pub(super) fn assert_never_certain(probe: Probe, sent: &[u8], received: &[u8]) {
+    for length in 0..=sent.len().max(received.len()) {
+        let sent = sent.get(..length).unwrap_or(sent);
+        let received = received.get(..length).unwrap_or(received);
+        let answer = ask_tcp(probe, sent, received);
+        assert!(!matches!(answer, ProbeAnswer::Certain(_)), "{answer:?} from {sent:?} {received:?}");
+    }
+}
+
+/// What the probe's decoder finds in pieces of `size` bytes, first all that was sent, then all that was received.
+pub(super) fn findings(probe: Probe, sent: &[u8], received: &[u8], size: usize) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let Some(make) = probe.decoder else {
+        return findings;
+    };
+    let mut decoder = make();
+    for (direction, bytes) in [(Direction::ClientToServer, sent), (Direction::ServerToClient, received)] {
+        for piece in bytes.chunks(size) {
+            if decoder.data(direction, piece, &mut findings) == Keep::Done {
+                return findings;
+            }
+        }
+    }
+    findings
+}

@@ -1,0 +1,175 @@
+use alloc::{vec, vec::Vec};
+
+use super::*;
+
+const LIMITS: Limits = Limits { packets: 4, bytes: 2000, out_of_order_segments: 64 };
+const C: Direction = Direction::ClientToServer;
+const S: Direction = Direction::ServerToClient;
+
+fn tcp() -> Inspection {
+    Inspection::new(Opening {
+        transport: Transport::Tcp,
+        client_port: 40_000,
+        server_port: 40_001,
+        first_sequence: [Some(0), Some(0)],
+    })
+}
+
+fn udp() -> Inspection {
+    Inspection::new(Opening {
+        transport: Transport::Udp,
+        client_port: 40_000,
+        server_port: 40_001,
+        first_sequence: [None, None],
+    })
+}
+
+fn give(inspection: &mut Inspection, direction: Direction, sequence: u32, bytes: &[u8]) -> Progress {
+    inspection.payload(Payload { direction, sequence, bytes, cut: 0 }, &LIMITS)
+}
+
+#[test]
+fn one_packet_can_say_everything() {
+    let mut inspection = tcp();
+    let progress = give(&mut inspection, C, 0, b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
+    let expected = Progress {
+        app: Some(app::WEB_BROWSING),
+        server_name: Some("a.test".into()),
+        finished: true,
+        ..Progress::default()
+    };
+    assert_eq!(progress, expected);
+    assert_eq!(inspection.app_at_end(), app::WEB_BROWSING);
+}
+
+#[test]
+fn without_a_decoder_certain_is_finished() {
+    let progress = give(&mut tcp(), S, 0, b"SSH-2.0-x\r\n");
+    assert_eq!(progress, Progress { app: Some(app::SSH), finished: true, ..Progress::default() });
+}
+
+#[test]
+fn held_bytes_are_replayed_to_the_decoder() {
+    let mut inspection = tcp();
+    assert_eq!(give(&mut inspection, C, 0, b"GET /x HT"), Progress::default());
+    let progress = give(&mut inspection, C, 9, b"TP/1.1\r\nHost: ");
+    assert_eq!(progress, Progress { app: Some(app::WEB_BROWSING), ..Progress::default() });
+    let progress = give(&mut inspection, C, 23, b"a.test\r\n");
+    let expected = Progress { server_name: Some("a.test".into()), finished: true, ..Progress::default() };
+    assert_eq!(progress, expected);
+}
+
+#[test]
+fn a_tunnel_through_a_proxy_is_a_new_connection() {
+    let mut inspection = tcp();
+    let progress = give(&mut inspection, C, 0, b"CONNECT a.test:443 HTTP/1.1\r\n\r\n");
+    assert_eq!(progress.app, Some(app::WEB_BROWSING));
+    assert!(!progress.finished);
+    let progress = give(&mut inspection, S, 0, b"HTTP/1.1 200 OK\r\n\r\n");
+    assert_eq!(progress, Progress { new_connection: true, finished: true, ..Progress::default() });
+}
+
+#[test]
+fn the_budget_in_packets_ends_in_unknown() {
+    for (mut inspection, unknown) in [(tcp(), app::UNKNOWN_TCP), (udp(), app::UNKNOWN_UDP)] {
+        for packet in 0..3 {
+            assert_eq!(give(&mut inspection, C, packet, b"\x01"), Progress::default());
+            assert_eq!(inspection.app_at_end(), app::INSUFFICIENT_DATA);
+        }
+        let progress = give(&mut inspection, C, 3, b"\x01");
+        assert_eq!(progress, Progress { app: Some(unknown), finished: true, ..Progress::default() });
+        assert_eq!(inspection.app_at_end(), unknown);
+    }
+}
+
+#[test]
+fn the_budget_in_bytes_ends_in_unknown() {
+    let mut inspection = tcp();
+    assert_eq!(give(&mut inspection, C, 0, &[1; 1000]), Progress::default());
+    assert_eq!(give(&mut inspection, S, 0, &[1; 999]), Progress::default());
+    assert_eq!(give(&mut inspection, S, 999, &[1; 1]).app, Some(app::UNKNOWN_TCP));
+}
+
+#[test]
+fn repeats_do_not_use_the_budget() {
+    let mut inspection = tcp();
+    for _ in 0..9 {
+        assert_eq!(give(&mut inspection, C, 0, b"\x01\x02"), Progress::default());
+    }
+}
+
+#[test]
+fn segments_out_of_order_are_put_in_order() {
+    let mut inspection = tcp();
+    assert_eq!(give(&mut inspection, C, 5, b" HTTP/1.0\r\n"), Progress::default());
+    let progress = give(&mut inspection, C, 0, b"GET /");
+    assert_eq!(progress.app, Some(app::WEB_BROWSING));
+}
+
+#[test]
+fn a_gap_that_never_closes_is_reported_and_skipped() {
+    let mut inspection = tcp();
+    let limits = Limits { out_of_order_segments: 2, packets: 9, ..LIMITS };
+    let pieces: [(u32, &[u8]); 3] = [(10, b"GET / "), (16, b"HTTP/1.0"), (24, b"\r\n")];
+    for (place, (sequence, bytes)) in pieces.into_iter().enumerate() {
+        let progress = inspection.payload(Payload { direction: C, sequence, bytes, cut: 0 }, &limits);
+        assert_eq!(progress.out_of_order_exceeded, place == 2);
+        assert_eq!(progress.app, (place == 2).then_some(app::WEB_BROWSING));
+    }
+}
+
+#[test]
+fn what_waits_at_the_end_is_payload() {
+    let mut inspection = tcp();
+    give(&mut inspection, C, 10, b"GET / HTTP/1.0\r\n");
+    assert_eq!(inspection.app_at_end(), app::WEB_BROWSING);
+    let mut inspection = tcp();
+    give(&mut inspection, C, 10, b"\x01\x01");
+    assert_eq!(inspection.app_at_end(), app::INSUFFICIENT_DATA);
+    for packet in 0..3 {
+        give(&mut inspection, C, 20 + 10 * packet, b"\x01\x01");
+    }
+    assert_eq!(inspection.app_at_end(), app::UNKNOWN_TCP);
+}
+
+#[test]
+fn after_a_hole_nothing_is_appended() {
+    let mut inspection = tcp();
+    inspection.payload(Payload { direction: C, sequence: 0, bytes: b"GET /x", cut: 30 }, &LIMITS);
+    assert_eq!(give(&mut inspection, C, 36, b" HTTP/1.0\r\n").app, None);
+    let mut inspection = tcp();
+    let head = b"GET / HTTP/1.0\r\nHo";
+    inspection.payload(Payload { direction: C, sequence: 0, bytes: head, cut: 10 }, &LIMITS);
+    assert_eq!(inspection.app_at_end(), app::WEB_BROWSING);
+    let progress = give(&mut inspection, C, head.len() as u32 + 10, b"st: a.test\r\n");
+    assert_eq!(progress.server_name, None);
+    assert!(progress.finished);
+}
+
+#[test]
+fn datagrams_keep_their_bounds() {
+    let mut probing = Probing::new(Transport::Udp);
+    probing.hold(C, b"abc", true);
+    probing.arrivals.extend([(S, 2), (C, 1)]);
+    probing.held = [b"abcd".to_vec(), b"xy".to_vec()];
+    let opening = udp().opening;
+    let evidence = evidence(&opening, [&probing.held[0], &probing.held[1]], &probing.arrivals);
+    let datagrams: Vec<_> = evidence.each_datagram().collect();
+    assert_eq!(datagrams, [(C, &b"abc"[..]), (S, b"xy"), (C, b"d")]);
+}
+
+#[test]
+fn what_is_held_is_bounded() {
+    let limits = Limits { packets: u32::MAX, bytes: u32::MAX, out_of_order_segments: 64 };
+    let mut inspection = tcp();
+    let line = vec![b'A'; 1000];
+    for packet in 0..100 {
+        let payload = Payload { direction: C, sequence: packet * 1000, bytes: &line, cut: 0 };
+        inspection.payload(payload, &limits);
+        inspection.payload(Payload { direction: S, ..payload }, &limits);
+    }
+    let Stage::Probing(probing) = &inspection.stage else {
+        panic!("nobody can be certain of this");
+    };
+    assert!(probing.held.iter().all(|side| side.len() <= HELD_BYTES + line.len()));
+}
