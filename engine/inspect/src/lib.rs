@@ -11,6 +11,7 @@
 extern crate alloc;
 
 mod apps;
+mod ber;
 mod client_hello;
 mod inspection;
 mod probe;

@@ -1,7 +1,7 @@
 //! DNS (RFC 1035), multicast DNS (RFC 6762) and LLMNR (RFC 4795).
 //!
-//! The three share one format and are told apart by their ports. On a port of theirs a message that begins well is enough;
-//! elsewhere the first message must be sound to its last byte. NetBIOS name service has the same header and is
+//! The three share one format and are told apart by their ports. On a port of theirs a tidy header is enough, for captures cut
+//! short and for servers asked nonsense; elsewhere the first message must be sound to its last byte. NetBIOS name service has the same header and is
 //! recognised by its 32-letter names.
 
 use bifrons_catalog::app;
@@ -48,12 +48,12 @@ fn datagrams(evidence: &Evidence<'_>) -> ProbeAnswer {
         let first = evidence.each_datagram().map(|(_, datagram)| judge(datagram)).next();
         return match first {
             Some(Form::Whole) => ProbeAnswer::Certain(application(evidence)),
-            Some(Form::BeginsWell | Form::Short | Form::Other) => ProbeAnswer::NotMine,
+            Some(Form::BeginsWell | Form::Short | Form::Header | Form::Other) => ProbeAnswer::NotMine,
             None => ProbeAnswer::Unsure,
         };
     }
     let found = evidence.each_datagram().any(|(_, datagram)| match judge(datagram) {
-        Form::Whole | Form::BeginsWell => true,
+        Form::Whole | Form::BeginsWell | Form::Header => true,
         Form::Short | Form::Other => is_error_response(datagram),
     });
     if found { ProbeAnswer::Certain(application(evidence)) } else { ProbeAnswer::Unsure }
@@ -80,7 +80,7 @@ fn stream(evidence: &Evidence<'_>) -> ProbeAnswer {
                 }
                 answer = ProbeAnswer::Unsure;
             }
-            Form::Other => return ProbeAnswer::NotMine,
+            Form::Header | Form::Other => return ProbeAnswer::NotMine,
         }
     }
     answer
@@ -93,6 +93,8 @@ enum Form {
     Whole,
     /// The header and the first question or record.
     BeginsWell,
+    /// A header with one question that cannot be read.
+    Header,
     /// Whatever is there, but it ends before the first question or record does.
     Short,
     /// Not this format.
@@ -117,6 +119,7 @@ fn judge(message: &[u8]) -> Form {
             Ok(()) => {}
             Err(_) if place > 0 => return Form::BeginsWell,
             Err(Broken::Short) => return Form::Short,
+            Err(Broken::Wrong) if questions == 1 && records <= 32 => return Form::Header,
             Err(Broken::Wrong) => return Form::Other,
         }
     }
@@ -127,16 +130,17 @@ fn judge(message: &[u8]) -> Form {
     }
 }
 
-/// Opcodes in use (RFC 1035, 1996, 2136, 8490), the reserved bit zero, a query with a question, a handful of questions.
+/// Opcodes in use (RFC 1035, 1996, 2136, 8490), the reserved bit zero, a query with a question (an inverse one with an answer), no
+/// more questions than can be there.
 fn plausible_header(flags: u16, questions: u16, answers: u16, length: usize) -> bool {
     let is_response = flags & 0x8000 != 0;
     let opcode_known = matches!(flags >> 11 & 0xf, 0 | 1 | 2 | 4 | 5 | 6);
     let reserved_zero = flags & 0x0040 == 0;
+    let is_inverse = flags >> 11 & 0xf == 1;
     let smallest = usize::from(questions) * 5;
     opcode_known
         && reserved_zero
-        && (is_response || (questions > 0 && flags & 0xf == 0))
-        && (questions > 0 || answers > 0 || is_response)
+        && (is_response || (questions > 0 && flags & 0xf == 0) || (is_inverse && answers > 0))
         && (questions <= 1 || smallest <= length)
 }
 
@@ -354,8 +358,9 @@ mod tests {
         assert_eq!(udp(1370, Direction::ClientToServer, &netbios), ProbeAnswer::NotMine);
         assert_eq!(udp(53, Direction::ClientToServer, &[0; 48]), ProbeAnswer::Unsure);
         let class_unknown = message(0x0100, 1, 0, b"\x01a\x00\x00\x01\x12\x34");
-        assert_eq!(udp(53, Direction::ClientToServer, &class_unknown), ProbeAnswer::Unsure);
+        assert_eq!(udp(9953, Direction::ClientToServer, &class_unknown), ProbeAnswer::NotMine);
         let forward_pointer = message(0x0100, 1, 0, b"\xc0\x20\x00\x01\x00\x01");
-        assert_eq!(udp(53, Direction::ClientToServer, &forward_pointer), ProbeAnswer::Unsure);
+        assert_eq!(udp(9953, Direction::ClientToServer, &forward_pointer), ProbeAnswer::NotMine);
+        assert_eq!(udp(53, Direction::ClientToServer, &[0xff; 48]), ProbeAnswer::Unsure);
     }
 }
