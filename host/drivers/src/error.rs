@@ -9,7 +9,7 @@ pub struct CaptureError {
     file: String,
     offset: u64,
     #[source]
-    problem: CaptureProblem,
+    pub(crate) problem: CaptureProblem,
 }
 
 impl CaptureError {

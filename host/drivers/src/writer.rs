@@ -99,3 +99,63 @@ const fn number_of(link: LinkType) -> u32 {
         LinkType::CiscoHdlc => 104,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+    use crate::{Capture, CaptureLink};
+
+    #[test]
+    fn what_is_written_is_read() {
+        let packets: [(u64, &[u8], u32); 3] =
+            [(0, b"", 0), (1_700_000_000_123_456_789, b"abc", 1500), (4_294_967_295_999_999_999, b"x", 1)];
+        for link in [
+            LinkType::Ethernet,
+            LinkType::RawIp,
+            LinkType::LinuxCooked,
+            LinkType::LinuxCooked2,
+            LinkType::BsdLoopback,
+            LinkType::Ppp,
+            LinkType::CiscoHdlc,
+        ] {
+            let mut writer = CaptureWriter::new(Vec::new(), "test", link).unwrap();
+            for (nanos, data, original) in packets {
+                writer.write(Timestamp::from_nanos(nanos), data, original).unwrap();
+            }
+            let file = writer.finish().unwrap();
+            assert_eq!(file.len(), 24 + 3 * 16 + 4);
+            let mut capture = Capture::from_reader(Box::new(Cursor::new(file)), "test").unwrap();
+            let batch = capture.next_batch(9).unwrap().unwrap();
+            assert!(batch.iter().all(|packet| packet.link == CaptureLink::Supported(link)));
+            let read =
+                batch.iter().map(|packet| (packet.time.as_nanos(), packet.data, packet.original_length));
+            assert!(read.eq(packets));
+        }
+    }
+
+    #[test]
+    fn what_pcap_cannot_hold_is_refused() {
+        let mut writer = CaptureWriter::new(Vec::new(), "test", LinkType::Ethernet).unwrap();
+        let long = vec![0; PACKET_LENGTH_MAX as usize + 1];
+        let error = writer.write(Timestamp::ZERO, &long, 0).unwrap_err();
+        assert!(matches!(error.problem(), CaptureProblem::PacketLength { length: 262_145, .. }));
+        let error = writer.write(Timestamp::from_secs(1 << 32), b"x", 1).unwrap_err();
+        assert!(matches!(error.problem(), CaptureProblem::TimeRange { seconds: 4_294_967_296 }));
+        assert_eq!(writer.finish().unwrap().len(), 24);
+    }
+
+    #[test]
+    fn a_file_is_complete_after_finish() {
+        let path = std::env::temp_dir().join(format!("bifrons-writer-{}.pcap", std::process::id()));
+        let mut writer = CaptureWriter::create(&path, LinkType::Ethernet).unwrap();
+        writer.write(Timestamp::ZERO, b"abc", 3).unwrap();
+        writer.finish().unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), 24 + 16 + 3);
+        std::fs::remove_file(&path).unwrap();
+        let nowhere = path.join("below-no-folder");
+        let error = CaptureWriter::create(nowhere, LinkType::Ethernet).map(|_| ()).unwrap_err();
+        assert!(matches!(error.problem(), CaptureProblem::Create(_)));
+    }
+}

@@ -88,7 +88,7 @@ impl Clock {
     pub fn time(&self, units: u64) -> Timestamp {
         let nanos = match self.resolution {
             Resolution::NanosPerUnit(factor) => units.saturating_mul(factor),
-            Resolution::UnitsPerNano(divisor) => units / divisor.max(1),
+            Resolution::UnitsPerNano(divisor) => units.checked_div(divisor).unwrap_or(0),
             Resolution::BinaryFraction(bits) => {
                 // 94 bits at most.
                 let scaled = (u128::from(units) * u128::from(NANOS_PER_SECOND)) >> bits;
@@ -103,6 +103,7 @@ impl Clock {
 #[derive(Clone, Copy, Debug)]
 enum Resolution {
     NanosPerUnit(u64),
+    /// 0 stands for more than 64 bits can tell: all times are 0 then.
     UnitsPerNano(u64),
     /// Units of 2 to the minus this many seconds, 0 to 127.
     BinaryFraction(u8),
@@ -118,8 +119,7 @@ impl Resolution {
         if exponent <= 9 {
             Self::NanosPerUnit(10_u64.pow(9 - exponent))
         } else {
-            // A divisor above 2^64 leaves nothing of any time, as the greatest one below nearly does.
-            Self::UnitsPerNano(10_u64.saturating_pow(exponent - 9))
+            Self::UnitsPerNano(10_u64.checked_pow(exponent - 9).unwrap_or(0))
         }
     }
 }
@@ -149,4 +149,41 @@ pub(super) fn options(
         bytes = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
         Some(Ok(Opt { code, value }))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nanos(exponent: u8, offset_nanos: i64, units: u64) -> u64 {
+        Clock { resolution: Resolution::from_exponent(exponent), offset_nanos }.time(units).as_nanos()
+    }
+
+    #[test]
+    fn units_of_all_sizes() {
+        for (exponent, units, expected) in [
+            (0, 3, 3_000_000_000),
+            (3, 3, 3_000_000),
+            (6, 1_700_000_000_123_456, 1_700_000_000_123_456_000),
+            (9, 77, 77),
+            (12, 77_999, 77),
+            (28, u64::MAX, 1),
+            (127, u64::MAX, 0),
+            (0x80, 3, 3_000_000_000),
+            (0x80 | 10, 1536, 1_500_000_000),
+            (0x80 | 64, u64::MAX, 999_999_999),
+            (0xff, u64::MAX, 0),
+            (0, u64::MAX, u64::MAX),
+            (0x80, u64::MAX, u64::MAX),
+        ] {
+            assert_eq!(nanos(exponent, 0, units), expected, "exponent {exponent:#x}");
+        }
+    }
+
+    #[test]
+    fn offsets_saturate() {
+        assert_eq!(nanos(9, -5, 7), 2);
+        assert_eq!(nanos(9, -8, 7), 0);
+        assert_eq!(nanos(9, i64::MAX, u64::MAX), u64::MAX);
+    }
 }
