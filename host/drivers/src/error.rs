@@ -32,8 +32,8 @@ impl CaptureError {
         &self.problem
     }
 
-    /// Whether the capture merely ends too early: everything before was good and has been delivered. So ends a
-    /// file whose writer was interrupted.
+    /// Whether the capture merely ends too early: everything before was good and has been delivered. So ends
+    /// a file whose writer was interrupted.
     pub const fn is_truncation(&self) -> bool {
         matches!(self.problem, CaptureProblem::Truncated { .. } | CaptureProblem::GzipTruncated)
     }
@@ -59,7 +59,10 @@ pub enum CaptureProblem {
     #[error("the file is empty, expected a pcap or pcapng capture")]
     Empty,
     /// The first four bytes are those of no format that is read here.
-    #[error("not a capture: begins with the bytes {}, expected pcap or pcapng, plain or in gzip", hexadecimal(.found))]
+    #[error(
+        "not a capture: begins with the bytes {}, expected pcap or pcapng, plain or in gzip",
+        hexadecimal(.found)
+    )]
     UnknownFormat {
         /// The first bytes of the file, in file order.
         found: [u8; 4],
@@ -117,7 +120,10 @@ pub enum CaptureProblem {
         tail: u32,
     },
     /// A pcapng section begins with neither of the two byte-order magics.
-    #[error("pcapng section has the byte-order magic {}, expected 1a 2b 3c 4d or 4d 3c 2b 1a", hexadecimal(.found))]
+    #[error(
+        "pcapng section has the byte-order magic {}, expected 1a 2b 3c 4d or 4d 3c 2b 1a",
+        hexadecimal(.found)
+    )]
     ByteOrder {
         /// The four bytes found.
         found: [u8; 4],

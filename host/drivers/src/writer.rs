@@ -14,8 +14,8 @@ use crate::{CaptureError, CaptureProblem, PACKET_LENGTH_MAX};
 /// The magic number of pcap with nanoseconds.
 const MAGIC: u32 = 0xa1b2_3c4d;
 
-/// Writes one pcap file with one link type. Call [`CaptureWriter::finish`] at the end: dropping the writer also
-/// writes what is left, but nobody hears of errors then.
+/// Writes one pcap file with one link type. Call [`CaptureWriter::finish`] at the end: dropping the writer
+/// also writes what is left, but nobody hears of errors then.
 pub struct CaptureWriter<W: Write = BufWriter<File>> {
     name: String,
     out: W,

@@ -25,7 +25,8 @@ fn packet_counts_agree_with_the_truth() {
             continue;
         }
         let (count, error) = count(&file);
-        // What the other reader refused may be read here in part or wholly; that it ends is all that is asked.
+        // What the other reader refused may be read here in part or wholly; that it ends is all that is
+        // asked.
         if fields[kind] == "unreadable" {
             damaged += 1;
             continue;

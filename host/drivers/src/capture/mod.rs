@@ -1,7 +1,7 @@
 //! Reads captures: pcap and pcapng, plain or in gzip.
 //!
-//! The reader is our own because the packets of a whole batch are lent from one buffer and every length is bounded,
-//! which the `pcap-parser` crate, lending one block per refill check, does not offer.
+//! The reader is our own because the packets of a whole batch are lent from one buffer and every length is
+//! bounded, which the `pcap-parser` crate, lending one block at a time, does not offer.
 
 mod byte_order;
 mod input;
@@ -27,10 +27,10 @@ use pcapng::Pcapng;
 
 use crate::{CaptureError, CaptureProblem};
 
-/// A capture that is being read, in constant memory: about 1 MiB and 32 bytes per packet of the greatest batch.
+/// A capture that is being read, in constant memory: about 1 MiB and 40 bytes per packet of a batch.
 ///
-/// Packets come in file order through [`Capture::next_batch`]. An error comes after all packets that could be read
-/// before it, and ends the capture.
+/// Packets come in file order through [`Capture::next_batch`]. An error comes after all packets that could be
+/// read before it, and ends the capture.
 pub struct Capture {
     name: String,
     input: Input,
@@ -75,8 +75,8 @@ impl Capture {
         }
     }
 
-    /// The next packets, at least one and at most `packets_max` (0 counts as 1), as many as can be had without
-    /// waiting for more of the stream; `None` at the end and after an error.
+    /// The next packets, at least one and at most `packets_max` (0 counts as 1), as many as can be had
+    /// without waiting for more of the stream; `None` at the end and after an error.
     pub fn next_batch(&mut self, packets_max: usize) -> Result<Option<Batch<'_>>, CaptureError> {
         self.gather(packets_max.max(1))?;
         let batch = Batch { slots: &self.slots, bytes: self.input.buffer() };
@@ -96,8 +96,8 @@ impl Capture {
         }
     }
 
-    /// That no interface known so far has a link type the engine reads, so that no packet can become a session.
-    /// For pcapng the answer is final at the end.
+    /// That no interface known so far has a link type the engine reads, so that no packet can become a
+    /// session. For pcapng the answer is final at the end.
     pub fn link_problem(&self) -> Option<LinkProblem> {
         let mut numbers = Vec::new();
         for interface in self.interfaces() {
@@ -201,7 +201,8 @@ enum Step {
     Skip(u64),
     /// Nothing: the window is empty between two records.
     Boundary,
-    /// The beginning of a record, of which at least so many bytes are needed, never more than the buffer holds.
+    /// The beginning of a record, of which at least so many bytes are needed, never more than the buffer
+    /// holds.
     Incomplete { needed: usize, record: &'static str },
 }
 

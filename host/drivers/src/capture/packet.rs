@@ -47,7 +47,8 @@ pub struct CaptureInterface {
 /// One packet, lent from the buffer of its [`Capture`](super::Capture).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CapturedPacket<'a> {
-    /// When it was captured. A pcapng Simple Packet has no time of its own and carries that of the packet before.
+    /// When it was captured. A pcapng Simple Packet has no time of its own and carries that of the packet
+    /// before.
     pub time: Timestamp,
     /// Place in [`Capture::interfaces`](super::Capture::interfaces).
     pub interface: u32,
@@ -141,10 +142,12 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    /// A packet of `captured` bytes at `start`, the last `fcs_length` bytes of the frame on the wire left out.
+    /// A packet of `captured` bytes at `start`, the last `fcs_length` bytes of the frame on the wire left
+    /// out.
     #[inline]
     pub fn new(time: Timestamp, start: usize, captured: u32, original: u32, from: &Origin) -> Self {
-        // Some writers leave the original length 0; a frame cannot have been shorter than what was captured of it.
+        // Some writers leave the original length 0; a frame cannot have been shorter than what was captured
+        // of it.
         let original_length = original.max(captured).saturating_sub(from.fcs_length);
         let length = captured.min(original_length);
         Self { time, interface: from.interface, link: from.link, original_length, start, length }

@@ -1,8 +1,8 @@
 //! The next-generation format: sections of typed blocks (draft-ietf-opsawg-pcapng).
 //!
-//! Every block has its type, its total length, a body and the total length again. A section header resets the byte
-//! order and the list of interfaces. Packet blocks and interface descriptions are read; other blocks, known or not,
-//! are skipped without being held.
+//! Every block has its type, its total length, a body and the total length again. A section header resets the
+//! byte order and the list of interfaces. Packet blocks and interface descriptions are read; other blocks,
+//! known or not, are skipped without being held.
 
 use std::collections::HashMap;
 
@@ -45,7 +45,8 @@ pub(super) struct Pcapng {
     order: ByteOrder,
     /// The interfaces of this section.
     section: Vec<Described>,
-    /// The interfaces of the file. One that a later section describes alike at the same place is the same one.
+    /// The interfaces of the file. One that a later section describes alike at the same place is the same
+    /// one.
     interfaces: Vec<CaptureInterface>,
     numbers: HashMap<(usize, CaptureInterface), u32>,
     /// The length that must stand at the end of the block that is being skipped.
@@ -169,8 +170,8 @@ impl Pcapng {
         found.ok_or(CaptureProblem::UnknownInterface { interface, described })
     }
 
-    /// Bits 5 to 8 of the flags hold the length of the frame check sequence in bytes, 0 for unknown. Options that
-    /// are malformed cost this length only, never the packet.
+    /// Bits 5 to 8 of the flags hold the length of the frame check sequence in bytes, 0 for unknown. Options
+    /// that are malformed cost this length only, never the packet.
     fn fcs_in_flags(&self, options: &[u8]) -> Option<u32> {
         let flags = interface::options(self.order, options)
             .map_while(Result::ok)
