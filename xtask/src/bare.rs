@@ -18,7 +18,10 @@ pub fn run(root: &Path) -> Result<Vec<Finding>> {
     provide_target(root)?;
     let packages = metadata::packages(root)?;
     let arguments = build_arguments(&packages)?;
-    let status = metadata::cargo().args(&arguments).current_dir(root).status()?;
+    // Flags of the surroundings would replace those that `.cargo/config.toml` gives the bare target.
+    let mut build = metadata::cargo();
+    build.args(&arguments).env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
+    let status = build.current_dir(root).status()?;
     if !status.success() {
         bail!("the engine does not build for {TARGET}: cargo {}", arguments.join(" "));
     }
