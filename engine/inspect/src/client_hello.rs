@@ -88,7 +88,8 @@ fn host_name(mut extension: Field<'_>) -> Result<Option<Box<str>>, Stop> {
     Ok(None)
 }
 
-fn usable(name: &[u8]) -> Option<Box<str>> {
+/// A name as logs and rules want it, if it can be one.
+pub(crate) fn usable(name: &[u8]) -> Option<Box<str>> {
     if name.is_empty() || name.len() > LONGEST_NAME || !name.iter().all(u8::is_ascii_graphic) {
         return None;
     }

@@ -1,9 +1,66 @@
-//! QUIC.
+//! QUIC: versions 1 (RFC 9000) and 2 (RFC 9369), the drafts before them, and Google's own versions.
+//!
+//! A long header that names a known version is enough to be certain. A short header says nothing; only on the port of HTTP/3 do
+//! two with the same connection ID stand for a connection whose beginning was not seen. The client's first packets
+//! are protected with keys that follow from the header alone (RFC 9001 section 5.2), so that the server's name in the
+//! ClientHello can be read.
 
-use crate::{Evidence, Probe, ProbeAnswer};
+mod client_names;
+mod header;
+mod initial;
 
-pub(super) const PROBE: Probe = Probe { name: "quic", tcp: false, udp: true, probe, decoder: None };
+use alloc::boxed::Box;
 
-fn probe(_evidence: &Evidence<'_>) -> ProbeAnswer {
-    ProbeAnswer::NotMine
+use bifrons_catalog::app;
+use bifrons_model::Direction;
+
+use crate::{Decoder, Evidence, Probe, ProbeAnswer};
+
+use client_names::ClientNames;
+
+pub(super) const PROBE: Probe = Probe { name: "quic", tcp: false, udp: true, probe, decoder: Some(decoder) };
+
+const PORT_HTTP_3: u16 = 443;
+const PORT_HTTP: u16 = 80;
+
+fn probe(evidence: &Evidence<'_>) -> ProbeAnswer {
+    let mut datagrams = evidence.each_datagram().map(|(_, datagram)| datagram);
+    if datagrams.any(header::names_known_version) {
+        ProbeAnswer::Certain(app::QUIC_BASE)
+    } else if evidence.uses_port(PORT_HTTP_3) && is_under_way(evidence) {
+        ProbeAnswer::Certain(app::QUIC_BASE)
+    } else if evidence.datagrams.is_empty()
+        || evidence.uses_port(PORT_HTTP_3)
+        || evidence.uses_port(PORT_HTTP)
+    {
+        ProbeAnswer::Unsure
+    } else {
+        // Only a client that starts with a version of no meaning, to see what the server knows, can still turn out to be QUIC.
+        let begins_with_reserved =
+            evidence.each_datagram().next().is_some_and(|(_, first)| header::names_reserved_version(first));
+        if begins_with_reserved { ProbeAnswer::Unsure } else { ProbeAnswer::NotMine }
+    }
 }
+
+fn is_under_way(evidence: &Evidence<'_>) -> bool {
+    let mut latest: [Option<&[u8]>; 2] = [None, None];
+    for (direction, datagram) in evidence.each_datagram() {
+        let [sent, received] = &mut latest;
+        let latest = match direction {
+            Direction::ClientToServer => sent,
+            Direction::ServerToClient => received,
+        };
+        if latest.is_some_and(|latest| header::share_connection_id(latest, datagram)) {
+            return true;
+        }
+        *latest = Some(datagram);
+    }
+    false
+}
+
+fn decoder() -> Box<dyn Decoder> {
+    Box::new(ClientNames::default())
+}
+
+#[cfg(test)]
+mod tests;
