@@ -1,1 +1,28 @@
-//! Placeholder while the crate is being written.
+//! Traffic-log records as text: PAN-OS CSV, JSON lines, and a table with a summary for people.
+//!
+//! [`RecordWriter`] is the way in: it is given records one by one and an output, and does the rest. What a
+//! record's fields are called and how each is written stands once, in `columns.rs`; the CSV header, the CSV
+//! and JSON lines, the canonical form and the manual's page all derive from that table.
+
+mod canonical;
+mod columns;
+mod formats;
+mod human;
+pub mod manual;
+mod plan;
+mod protocol;
+mod row;
+mod summary;
+mod text;
+mod version;
+mod writer;
+
+#[cfg(test)]
+mod samples;
+
+pub use canonical::{CanonicalSorter, canonical_sort};
+pub use formats::{csv::CsvFormat, json::JsonFormat, table::TableFormat};
+pub use protocol::protocol_name;
+pub use summary::Summary;
+pub use version::LogVersion;
+pub use writer::{Format, Options, RecordWriter, WriteError};

@@ -1,0 +1,166 @@
+//! JSON lines: one object a record, with the names of the CSV columns and a few fields of our own.
+
+use bifrons_model::{Names, TrafficRecord};
+
+use crate::{
+    columns::{COLUMNS, Content, Field, Json, OWN_FIELDS},
+    plan::Plan,
+    row::Row,
+    version::LogVersion,
+};
+
+/// Writes records as JSON lines.
+pub struct JsonFormat {
+    plan: Plan,
+}
+
+impl JsonFormat {
+    /// All fields; with `canonical` those that may differ between two runs are left out.
+    pub fn new(canonical: bool) -> Self {
+        let mut plan = Plan::new(push_escaped);
+        let mut separator = "{";
+        for field in COLUMNS.iter().chain(OWN_FIELDS) {
+            if !(canonical && field.is_run_specific()) && add(&mut plan, separator, field) {
+                separator = ",";
+            }
+        }
+        plan.text("}\n");
+        Self { plan }
+    }
+
+    /// Appends the record's line, newline included. `context` names the record's origin (the capture's path);
+    /// empty where there is none.
+    pub fn write(&self, record: &TrafficRecord, names: &Names, context: &str, out: &mut Vec<u8>) {
+        self.write_row(&Row::new(record, names, context), out);
+    }
+
+    pub(crate) fn write_row(&self, row: &Row<'_>, out: &mut Vec<u8>) {
+        self.plan.run(row, out);
+    }
+}
+
+/// Adds the field's key and value to the plan; false for a field that JSON does not have.
+fn add(plan: &mut Plan, separator: &str, field: &Field) -> bool {
+    let key = format!("{separator}\"{}\":", field.name);
+    let text = |plan: &mut Plan| {
+        plan.text(&key);
+        plan.text("\"");
+        content(plan, field.content);
+        plan.text("\"");
+    };
+    let number = |plan: &mut Plan| {
+        plan.text(&key);
+        content(plan, field.content);
+    };
+    match field.json {
+        Json::Absent => return false,
+        Json::Text => text(plan),
+        Json::TextWhen(guard) => plan.when(guard, text),
+        Json::Number => number(plan),
+        Json::NumberWhen(guard) => plan.when(guard, number),
+        Json::Seconds(seconds) => {
+            plan.text(&key);
+            plan.plain(seconds);
+        }
+    }
+    true
+}
+
+fn content(plan: &mut Plan, content: Content) {
+    match content {
+        Content::Fixed(text) => plan.text(text),
+        Content::Release(text) => plan.text(text(LogVersion::default())),
+        Content::Plain(plain) => plan.plain(plain),
+        Content::Named(named) => plan.named(named),
+    }
+}
+
+/// The inside of a JSON string. Most names need no escape and are copied; the others take the long way.
+fn push_escaped(text: &str, out: &mut Vec<u8>) {
+    if !text.bytes().any(|byte| matches!(byte, 0..0x20 | b'"' | b'\\')) {
+        out.extend_from_slice(text.as_bytes());
+        return;
+    }
+    let quoted = serde_json::Value::from(text).to_string();
+    let inside = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    out.extend_from_slice(inside.unwrap_or_default().as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples;
+
+    fn line(canonical: bool, record: &TrafficRecord, context: &str) -> String {
+        let mut out = Vec::new();
+        JsonFormat::new(canonical).write(record, &samples::names(), context, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn an_ended_session() {
+        let expected = concat!(
+            r#"{"serial":"0042","type":"TRAFFIC","subtype":"end","time_generated":1700000036.270000000,"#,
+            r#""src":"192.168.1.10","dst":"203.0.113.80","rule":"outbound","app":"ssl","from":"trust","to":"untrust","#,
+            r#""inbound_if":"ethernet1/1","outbound_if":"ethernet1/2","sessionid":7,"sport":51000,"dport":443,"#,
+            r#""flags":"0x0","proto":"tcp","action":"allow","bytes":9877777,"bytes_sent":1234,"bytes_received":9876543,"#,
+            r#""packets":20,"start":1700000020.020000000,"elapsed":1.250000001,"seqno":1001,"pkts_sent":9,"#,
+            r#""pkts_received":11,"session_end_reason":"tcp-fin","device_name":"gate","action_source":"from-policy","#,
+            r#""tracker":"TCP FIN","final_action":"Allowed","handshake":"syn > syn-ack > ack","#,
+            r#""handshake_outcome":"complete","server_name":"example.com","pcap":"a/b.pcap"}"#,
+            "\n"
+        );
+        assert_eq!(line(false, &samples::ended(), "a/b.pcap"), expected);
+    }
+
+    #[test]
+    fn the_canonical_line_leaves_out_what_a_run_decides() {
+        let expected = concat!(
+            r#"{"type":"TRAFFIC","subtype":"drop","src":"192.168.1.10","dst":"203.0.113.80","rule":"deny, \"all\"","#,
+            r#""app":"not-applicable","from":"trust","to":"untrust","sport":51000,"dport":443,"flags":"0x0","#,
+            r#""proto":"tcp","action":"drop","bytes":74,"bytes_sent":74,"bytes_received":0,"packets":1,"#,
+            r#""start":1700000020.020000000,"elapsed":0.000000000,"pkts_sent":1,"pkts_received":0,"#,
+            r#""session_end_reason":"policy-deny","action_source":"from-policy","#,
+            r#""tracker":"appid policy lookup deny","final_action":"Blocked","handshake":"syn","#,
+            r#""handshake_outcome":"no-answer"}"#,
+            "\n"
+        );
+        assert_eq!(line(true, &samples::dropped(), ""), expected);
+    }
+
+    #[test]
+    fn translation_is_written_only_where_there_is_one() {
+        let parse = |record: TrafficRecord| {
+            serde_json::from_str::<serde_json::Value>(&line(false, &record, "")).unwrap()
+        };
+        let plain = parse(samples::ended());
+        assert!(plain.get("natsrc").is_none() && plain.get("natsport").is_none());
+        let translated = parse(samples::translated(samples::ended()));
+        assert_eq!(translated["natsrc"], "198.51.100.1");
+        assert_eq!(translated["natsport"], 1_024);
+        assert_eq!(translated["natdport"], 443);
+        assert_eq!(translated["flags"], "0x400000");
+    }
+
+    #[test]
+    fn every_kind_of_record_is_json() {
+        for record in [samples::started(), samples::denied(), samples::ipv6(), samples::ping()] {
+            for canonical in [false, true] {
+                let value: serde_json::Value = serde_json::from_str(&line(canonical, &record, "x")).unwrap();
+                assert_eq!(value["subtype"], record.subtype.name());
+                assert_eq!(value["src"], record.source.to_string());
+                assert_eq!(value.get("handshake").is_some(), record.protocol == 6);
+            }
+        }
+    }
+
+    #[test]
+    fn strings_are_escaped() {
+        for path in ["quote\".pcap", "back\\slash", "line\nbreak\u{1}\u{7f}", "Zürich/地.pcap", "\u{2028}"]
+        {
+            let value: serde_json::Value =
+                serde_json::from_str(&line(false, &samples::ended(), path)).unwrap();
+            assert_eq!(value["pcap"], path);
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! A record together with the words behind its numbers: what the writers of single fields are given.
+
+use std::net::IpAddr;
+
+use bifrons_catalog::{Application, application};
+use bifrons_model::{FinalAction, Names, TrafficRecord, Translation, Verdicts};
+
+use crate::{
+    protocol::{has_ports, protocol_name},
+    text::{DateTime, date_time, push_number},
+};
+
+pub(crate) struct Row<'a> {
+    pub(crate) record: &'a TrafficRecord,
+    pub(crate) names: &'a Names,
+    /// What the caller says of the record's origin: the capture's path.
+    pub(crate) context: &'a str,
+    pub(crate) application: &'static Application,
+    pub(crate) generated: DateTime,
+    pub(crate) start: DateTime,
+}
+
+impl<'a> Row<'a> {
+    pub(crate) fn new(record: &'a TrafficRecord, names: &'a Names, context: &'a str) -> Self {
+        Self {
+            record,
+            names,
+            context,
+            application: application(record.app),
+            generated: date_time(record.generated),
+            start: date_time(record.start),
+        }
+    }
+
+    /// From the first packet to the last, in nanoseconds.
+    pub(crate) fn elapsed(&self) -> u64 {
+        elapsed(self.record)
+    }
+
+    pub(crate) fn source_port(&self) -> u16 {
+        if has_ports(self.record.protocol) { self.record.source_port } else { 0 }
+    }
+
+    pub(crate) fn destination_port(&self) -> u16 {
+        if has_ports(self.record.protocol) { self.record.destination_port } else { 0 }
+    }
+
+    /// The translated ports, 0 without translation and without ports.
+    pub(crate) fn translated_ports(&self) -> (u16, u16) {
+        match self.record.translation {
+            Some(Translation { source_port, destination_port, .. }) if has_ports(self.record.protocol) => {
+                (source_port, destination_port)
+            }
+            Some(_) | None => (0, 0),
+        }
+    }
+
+    pub(crate) fn push_protocol(&self, out: &mut Vec<u8>) {
+        match protocol_name(self.record.protocol) {
+            Some(name) => out.extend_from_slice(name.as_bytes()),
+            None => push_number(out, self.record.protocol.into()),
+        }
+    }
+
+    pub(crate) fn final_action(&self) -> FinalAction {
+        Verdicts::of(self.record.action, self.application.name, self.record.end_reason).overall()
+    }
+
+    /// The application that this one belongs to: `dns` for `dns-base`. App-ID's rule of naming is that the
+    /// base application of a container carries the container's name and `-base`.
+    pub(crate) fn container(&self) -> &'static str {
+        let own = self.application.name.strip_suffix("-base");
+        let parents = || application(self.application.parent?).name.strip_suffix("-base");
+        own.or_else(parents).unwrap_or("")
+    }
+}
+
+/// From a record's first packet to its last, in nanoseconds.
+pub(crate) fn elapsed(record: &TrafficRecord) -> u64 {
+    record.last_packet.as_nanos().saturating_sub(record.start.as_nanos())
+}
+
+/// The log's location of an address: the private range it lies in (RFC 1918, RFC 3927), else nothing, as
+/// there is no data on where public addresses are.
+pub(crate) fn location(address: IpAddr) -> &'static str {
+    let IpAddr::V4(address) = address else { return "" };
+    match address.octets() {
+        [10, ..] => "10.0.0.0-10.255.255.255",
+        [172, 16..=31, ..] => "172.16.0.0-172.31.255.255",
+        [192, 168, ..] => "192.168.0.0-192.168.255.255",
+        [169, 254, ..] => "169.254.0.0-169.254.255.255",
+        _ => "",
+    }
+}
