@@ -6,20 +6,34 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use bifrons_model::DropReason;
 
-/// Where the list of drop reasons stands.
-pub const DROP_REASONS: &str = "docs/manual/drop-reasons.md";
+/// A generated page.
+pub struct Page {
+    /// Below the root of the repository.
+    pub path: &'static str,
+    /// Makes what the page should hold.
+    pub text: fn() -> String,
+}
+
+/// Every generated page.
+pub const PAGES: [Page; 2] = [
+    Page { path: "docs/manual/drop-reasons.md", text: drop_reasons },
+    Page { path: "docs/manual/traffic-log.md", text: bifrons_logs::manual::traffic_log },
+];
 
 /// Write every generated page.
 pub fn write(root: &Path) -> Result<()> {
-    let path = root.join(DROP_REASONS);
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
+    for page in PAGES {
+        let path = root.join(page.path);
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        std::fs::write(&path, (page.text)())
+            .with_context(|| format!("{} cannot be written", path.display()))?;
     }
-    std::fs::write(&path, drop_reasons()).with_context(|| format!("{} cannot be written", path.display()))
+    Ok(())
 }
 
-/// The page of drop reasons as it should be.
-pub fn drop_reasons() -> String {
+fn drop_reasons() -> String {
     let rows = DropReason::ALL.iter().map(|reason| (*reason as u8, reason.name(), reason.text()));
     render_drop_reasons(rows)
 }
@@ -44,6 +58,18 @@ fn render_drop_reasons<'text>(rows: impl Iterator<Item = (u8, &'text str, &'text
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_page_is_written_where_it_belongs() {
+        let root = std::env::temp_dir().join(format!("bifrons-manual-{}", std::process::id()));
+        write(&root).unwrap();
+        for Page { path, text } in PAGES {
+            let text = text();
+            assert_eq!(std::fs::read_to_string(root.join(path)).unwrap(), text, "{path}");
+            assert!(text.starts_with("# ") && text.contains("| name |"), "{path}");
+        }
+        std::fs::remove_dir_all(&root).unwrap();
+    }
 
     #[test]
     fn each_reason_has_its_row() {

@@ -15,7 +15,9 @@ pub fn check(sources: &[Source], findings: &mut Vec<Finding>) {
         check_links(source, &paths, findings);
     }
     check_stages(sources, findings);
-    check_generated(sources, manual::DROP_REASONS, &manual::drop_reasons(), findings);
+    for page in manual::PAGES {
+        check_generated(sources, page.path, &(page.text)(), findings);
+    }
 }
 
 /// Every link to a local file must lead to one that git knows.
