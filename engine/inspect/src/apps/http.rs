@@ -70,7 +70,18 @@ fn request_line(line: &[u8]) -> ProbeAnswer {
             ProbeAnswer::Certain(app::WEB_BROWSING)
         }
         b"HTTP/2.0" if method == b"PRI" => ProbeAnswer::Certain(app::WEB_BROWSING),
-        _ => ProbeAnswer::NotMine,
+        _ => simple_request(method, target, version),
+    }
+}
+
+/// HTTP/0.9: no version at all (RFC 1945 section 4.1). One of another protocol at the end of the line says that it is not.
+fn simple_request(method: &[u8], target: &[u8], version: &[u8]) -> ProbeAnswer {
+    let other_protocol = matches!(version, [b'A'..=b'Z', .., b'/', b'0'..=b'9', b'.', b'0'..=b'9']);
+    let visible = target.iter().all(|byte| *byte >= b' ');
+    if METHODS.contains(&method) && target.starts_with(b"/") && visible && !other_protocol {
+        ProbeAnswer::Certain(app::WEB_BROWSING)
+    } else {
+        ProbeAnswer::NotMine
     }
 }
 
@@ -220,6 +231,7 @@ mod tests {
             b"CONNECT a.test:443 HTTP/1.1\r\n\r\n",
             b"OPTIONS * HTTP/1.1\n\n",
             b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+            b"GET /index.html\r\n",
         ] {
             assert_recognised(PROBE, app::WEB_BROWSING, request, b"");
             assert_recognised(PROBE, app::WEB_BROWSING, b"", request);
@@ -234,6 +246,8 @@ mod tests {
     fn look_alikes_are_not() {
         for text in [
             &b"OPTIONS rtsp://a.test/x RTSP/1.0\r\nCSeq: 1\r\n\r\n"[..],
+            b"DESCRIBE /x RTSP/1.0\r\n\r\n",
+            b"OPTIONS /x RTSP/1.0\r\n\r\n",
             b"OPTIONS sip:a@a.test SIP/2.0\r\n\r\n",
             b"RTSP/1.0 200 OK\r\n",
             b"ICY 200 OK\r\n",

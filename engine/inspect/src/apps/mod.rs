@@ -28,6 +28,7 @@ mod syslog;
 mod telnet;
 #[cfg(test)]
 mod testing;
+mod text;
 mod tftp;
 mod tls;
 
