@@ -30,8 +30,8 @@ pub struct Config {
     pub interzone_default: DefaultRule,
 }
 
-/// `deviceconfig setting session`. Timeouts are in seconds; ranges and defaults are those of the PAN-OS 11.1 configuration
-/// command hierarchy and of the help page "Session Timeouts".
+/// `deviceconfig setting session`. Timeouts are in seconds; ranges and defaults are those of the PAN-OS 11.1
+/// configuration command hierarchy and of the help page "Session Timeouts".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionSettings {
     /// Established TCP, restarted by each packet.

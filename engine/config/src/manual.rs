@@ -1,0 +1,65 @@
+//! The reference page of the manual, made from the schema.
+
+use alloc::{format, string::String};
+
+use crate::schema::{KEYS, Leaf, SECTIONS};
+
+const INTRODUCTION: &str = "\
+# Configuration
+
+<!-- Made from the schema in engine/config; `BIFRONS_BLESS=1 cargo test -p bifrons-config` writes it again. -->
+
+A configuration is a text of lines. Each line is a path and a value, as PAN-OS shows a configuration in set format:
+
+```
+# Lines that begin with # and blank lines are skipped.
+set zone trust network layer3 [ ethernet1/1 ethernet1/2 ]
+set rulebase security rules \"web out\" from trust to untrust application [ web-browsing ssl ] action allow
+delete rulebase security rules \"web out\" application ssl
+move rulebase security rules \"web out\" top
+```
+
+- The word `set` may be left out. Several settings of one entry may stand on one line.
+- A word with spaces stands in quotation marks. Several values stand in brackets; a further line for a list adds to it, a
+  further line for a single value replaces it.
+- `delete PATH` takes back what lines before it said.
+- Before a path may stand `config`, `devices NAME`, `vsys vsys1` and `shared`, as in exports.
+- A configuration with any mistake is refused as a whole. Each mistake is reported with file, line, path, value and what is
+  accepted.
+";
+
+const NAMES: &str = "
+## Names
+
+What may stand where a path has `<…>`:
+
+| place | accepted |
+|---|---|
+";
+
+/// The reference page: every setting with its path, accepted values, default and meaning, in Markdown.
+pub fn manual() -> String {
+    let mut page = String::from(INTRODUCTION);
+    page.push_str(NAMES);
+    for key in KEYS {
+        page.push_str(&format!("| `{}` | {} |\n", key.place, key.kind.describe()));
+    }
+    for section in SECTIONS {
+        page.push_str(&format!("\n## {}\n\n", section.title));
+        if !section.text.is_empty() {
+            page.push_str(&format!("{}\n\n", section.text));
+        }
+        page.push_str("| path | accepted | default | meaning |\n|---|---|---|---|\n");
+        for leaf in section.leaves {
+            page.push_str(&row(leaf));
+        }
+    }
+    page
+}
+
+fn row(leaf: &Leaf) -> String {
+    let default = leaf.default();
+    let default = if default.is_empty() { String::from("–") } else { format!("`{default}`") };
+    let path = leaf.path.replace('|', "\\|");
+    format!("| `{path}` | {} | {default} | {} |\n", leaf.kind.describe(), leaf.help)
+}
