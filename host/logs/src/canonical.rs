@@ -37,22 +37,6 @@ impl CanonicalSorter {
     }
 }
 
-/// Sorts lines of the JSON format by their `start`, then by the whole line; lines without a start come first.
-pub fn canonical_sort(lines: &mut [Vec<u8>]) {
-    lines.sort_by(|one, other| json_start(one).cmp(&json_start(other)).then_with(|| one.cmp(other)));
-}
-
-/// The digits of `"start":1700000020.020000000` as a number of nanoseconds.
-fn json_start(line: &[u8]) -> Option<u128> {
-    const KEY: &[u8] = b"\"start\":";
-    let place = line.windows(KEY.len()).position(|window| window == KEY)?;
-    let value = line.get(place + KEY.len()..)?;
-    let length = value.iter().position(|byte| !matches!(byte, b'0'..=b'9' | b'.')).unwrap_or(value.len());
-    let (seconds, fraction) = std::str::from_utf8(value.get(..length)?).ok()?.split_once('.')?;
-    let nanos: u128 = format!("{fraction:0<9}").get(..9)?.parse().ok()?;
-    Some(seconds.parse::<u64>().ok().map(u128::from)? * 1_000_000_000 + nanos)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,13 +54,5 @@ mod tests {
         });
         assert_eq!((done, out.as_slice()), (Ok(()), &b"z\na\nb\n"[..]));
         assert_eq!(sorter.drain(|_, _| Err("not empty")), Ok(()));
-    }
-
-    #[test]
-    fn json_lines_sort_by_the_value_of_start() {
-        let line = |start: &str| format!("{{\"start\":{start},\"app\":\"ssl\"}}\n").into_bytes();
-        let mut lines = vec![line("10.000000001"), line("9.5"), line("10.0"), b"{}\n".to_vec()];
-        canonical_sort(&mut lines);
-        assert_eq!(lines, [b"{}\n".to_vec(), line("9.5"), line("10.0"), line("10.000000001")]);
     }
 }

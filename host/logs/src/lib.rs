@@ -20,7 +20,7 @@ mod writer;
 #[cfg(test)]
 mod samples;
 
-pub use canonical::{CanonicalSorter, canonical_sort};
+pub use canonical::CanonicalSorter;
 pub use formats::{csv::CsvFormat, json::JsonFormat, table::TableFormat};
 pub use protocol::protocol_name;
 pub use summary::Summary;

@@ -151,7 +151,8 @@ impl Summary {
         openings.sort_by_key(|(steps, count)| (std::cmp::Reverse(*count), steps.0));
         out.push_str("\nTCP sessions that did not open as they should\n");
         for (handshake, count) in openings.iter().take(Self::OPENINGS_SHOWN) {
-            let _ = writeln!(out, "{count:>10}  {handshake}");
+            let steps = human::shorten(&handshake.to_string(), width - 12);
+            let _ = writeln!(out, "{count:>10}  {steps}");
             wrap(out, explanation(handshake.outcome()).unwrap_or_default(), 12, width);
         }
         let rest: u64 = openings.iter().skip(Self::OPENINGS_SHOWN).map(|(_, count)| count).sum();
@@ -311,6 +312,7 @@ TCP sessions that did not open as they should
 
     #[test]
     fn hostile_openings_do_not_make_it_grow() {
+        use HandshakeStep::{ServerSyn, Syn};
         let mut summary = Summary::default();
         for code in 0..5_000_u32 {
             // SYN, then any four steps; none of them completes the handshake.
@@ -322,6 +324,10 @@ TCP sessions that did not open as they should
         assert_eq!(summary.openings.len(), Summary::OPENINGS_MAX);
         let told: u64 = summary.openings.values().sum();
         assert!(summary.other_openings > 0 && told + summary.other_openings <= 5_000);
-        assert!(summary.text(80).lines().all(|line| line.len() <= 80));
+        let longest = samples::handshake(&[Syn, ServerSyn, Syn, ServerSyn, Syn, ServerSyn, Syn, ServerSyn]);
+        let mut summary = Summary::default();
+        summary.add(&TrafficRecord { handshake: longest, ..samples::ended() });
+        let text = summary.text(80);
+        assert!(text.contains('…') && text.lines().all(|line| line.chars().count() <= 80), "{text}");
     }
 }

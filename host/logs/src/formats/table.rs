@@ -60,7 +60,7 @@ const GROWTH: [(Column, usize); 14] = [
     // `reset-both`; an IPv4 address with its port.
     (Column::Action, 10),
     (Column::Destination, 21),
-    (Column::Elapsed, 6),
+    (Column::Elapsed, 7),
     (Column::Packets, 9),
     // `tcp-rst-from-client`; milliseconds; the source's port.
     (Column::EndReason, 19),
@@ -192,7 +192,7 @@ impl Column {
             Self::Action => "action",
             Self::Bytes => "sent/rcvd  ",
             Self::Packets => "packets ",
-            Self::Elapsed => "time",
+            Self::Elapsed => "elapsed",
             Self::EndReason => "end reason",
             Self::Tracker => "tracker",
         }
