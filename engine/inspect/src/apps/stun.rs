@@ -1,9 +1,194 @@
-//! STUN.
+//! STUN (RFC 8489, and RFC 3489 before it) and TURN (RFC 8656).
+//!
+//! The magic cookie is known on any port. Messages of the older form have none, and neither has TURN's channel data, so those
+//! count on the port of STUN only.
 
-use crate::{Evidence, Probe, ProbeAnswer};
+use bifrons_catalog::app;
+use bifrons_model::Direction;
+
+use crate::{Evidence, Probe, ProbeAnswer, Transport};
 
 pub(super) const PROBE: Probe = Probe { name: "stun", tcp: true, udp: true, probe, decoder: None };
 
-fn probe(_evidence: &Evidence<'_>) -> ProbeAnswer {
-    ProbeAnswer::NotMine
+const PORT: u16 = 3478;
+const COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
+const HEADER_LENGTH: usize = 20;
+
+fn probe(evidence: &Evidence<'_>) -> ProbeAnswer {
+    match evidence.transport {
+        Transport::Udp => datagrams(evidence),
+        Transport::Tcp => stream(evidence),
+    }
+}
+
+fn datagrams(evidence: &Evidence<'_>) -> ProbeAnswer {
+    let at_home = evidence.uses_port(PORT);
+    let mut channels = [None, None];
+    for (direction, datagram) in evidence.each_datagram() {
+        let is_message = match message_length(datagram) {
+            Some(length) => has_cookie(datagram) && length <= datagram.len(),
+            None => false,
+        };
+        if is_message || (at_home && is_older_message(datagram)) {
+            return ProbeAnswer::Certain(app::STUN);
+        }
+        if let (true, Some(channel)) = (at_home, channel(datagram)) {
+            if channels.contains(&Some(channel)) {
+                return ProbeAnswer::Certain(app::STUN);
+            }
+            let [sent, received] = &mut channels;
+            match direction {
+                Direction::ClientToServer => *sent = Some(channel),
+                Direction::ServerToClient => *received = Some(channel),
+            }
+        }
+    }
+    ProbeAnswer::Unsure
+}
+
+/// Over TCP messages follow one another without anything between them (RFC 8489 section 6.2.2).
+fn stream(evidence: &Evidence<'_>) -> ProbeAnswer {
+    let mut answer = ProbeAnswer::NotMine;
+    for direction in [Direction::ClientToServer, Direction::ServerToClient] {
+        let bytes = evidence.bytes(direction);
+        if bytes.len() < HEADER_LENGTH {
+            if bytes.first().is_none_or(|first| first & 0xc0 == 0) {
+                answer = ProbeAnswer::Unsure;
+            }
+        } else if message_length(bytes).is_some() && has_cookie(bytes) {
+            return ProbeAnswer::Certain(app::STUN);
+        }
+    }
+    answer
+}
+
+/// The length of the message that begins here: two zero bits, a method in use, attributes in whole words.
+fn message_length(bytes: &[u8]) -> Option<usize> {
+    let ([kind_high, kind_low, length_high, length_low], _) = bytes.split_first_chunk()?;
+    let kind = u16::from_be_bytes([*kind_high, *kind_low]);
+    let length = u16::from_be_bytes([*length_high, *length_low]);
+    // The two bits of the class lie between those of the method (RFC 8489 section 5).
+    let method = (kind & 0x000f) | (kind & 0x00e0) >> 1 | (kind & 0x3e00) >> 2;
+    let is_header = kind & 0xc000 == 0 && length % 4 == 0 && bytes.len() >= HEADER_LENGTH;
+    (is_header && (1..=0x0fff).contains(&method)).then(|| HEADER_LENGTH + usize::from(length))
+}
+
+fn has_cookie(bytes: &[u8]) -> bool {
+    bytes.get(4..8) == Some(&COOKIE)
+}
+
+/// Binding or shared secret, with attributes that fill the datagram exactly.
+fn is_older_message(datagram: &[u8]) -> bool {
+    let kind_known = matches!(datagram, [0 | 1, 1 | 2 | 0x11 | 0x12, ..]);
+    if !kind_known || message_length(datagram) != Some(datagram.len()) {
+        return false;
+    }
+    let mut attributes = datagram.get(HEADER_LENGTH..).unwrap_or_default();
+    while let Some(([_, _, high, low], rest)) = attributes.split_first_chunk() {
+        let length = usize::from(u16::from_be_bytes([*high, *low])).next_multiple_of(4);
+        match rest.get(length..) {
+            Some(after) => attributes = after,
+            None => return false,
+        }
+    }
+    attributes.is_empty()
+}
+
+/// The channel of a datagram of channel data (RFC 8656 section 12.4).
+fn channel(datagram: &[u8]) -> Option<u16> {
+    let ([high, low, length_high, length_low], data) = datagram.split_first_chunk()?;
+    let channel = u16::from_be_bytes([*high, *low]);
+    let length = usize::from(u16::from_be_bytes([*length_high, *length_low]));
+    let fits = length == data.len() || length.next_multiple_of(4) == data.len();
+    (matches!(channel, 0x4000..=0x4fff) && length > 0 && fits).then_some(channel)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REQUEST: &[u8] = b"\x00\x01\x00\x08\x21\x12\xa4\x42ABCDEFGHIJKL\x80\x22\x00\x04test";
+    const OLDER: &[u8] = b"\x00\x01\x00\x08ABCDEFGHIJKLMNOP\x00\x03\x00\x04\0\0\0\0";
+    const CHANNEL: &[u8] = b"\x40\x01\x00\x04data";
+
+    fn answer(transport: Transport, port: u16, direction: Direction, datagrams: &[&[u8]]) -> ProbeAnswer {
+        let bytes = datagrams.concat();
+        let (sent, received) = match direction {
+            Direction::ClientToServer => (&bytes[..], &[][..]),
+            Direction::ServerToClient => (&[][..], &bytes[..]),
+        };
+        let mut lengths = [(direction, 0); 4];
+        for (length, datagram) in lengths.iter_mut().zip(datagrams) {
+            length.1 = datagram.len();
+        }
+        let lengths = if transport == Transport::Udp { &lengths[..datagrams.len()] } else { &[] };
+        probe(&Evidence {
+            transport,
+            client_port: 40000,
+            server_port: port,
+            sent,
+            received,
+            datagrams: lengths,
+        })
+    }
+
+    #[test]
+    fn the_cookie_is_known_on_any_port_and_either_way() {
+        let mut response = REQUEST.to_vec();
+        response[0] = 1;
+        for message in [REQUEST, &response] {
+            for direction in [Direction::ClientToServer, Direction::ServerToClient] {
+                for transport in [Transport::Udp, Transport::Tcp] {
+                    assert_eq!(
+                        answer(transport, 5000, direction, &[message]),
+                        ProbeAnswer::Certain(app::STUN)
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_older_form_and_channels_count_at_home_only() {
+        let way = Direction::ClientToServer;
+        assert_eq!(answer(Transport::Udp, 3478, way, &[OLDER]), ProbeAnswer::Certain(app::STUN));
+        assert_eq!(answer(Transport::Udp, 5000, way, &[OLDER]), ProbeAnswer::Unsure);
+        assert_eq!(answer(Transport::Udp, 3478, way, &[CHANNEL]), ProbeAnswer::Unsure);
+        assert_eq!(answer(Transport::Udp, 3478, way, &[CHANNEL, CHANNEL]), ProbeAnswer::Certain(app::STUN));
+        assert_eq!(answer(Transport::Udp, 5000, way, &[CHANNEL, CHANNEL]), ProbeAnswer::Unsure);
+    }
+
+    #[test]
+    fn truncations_are_not_certain() {
+        for length in 0..REQUEST.len() {
+            let cut = &REQUEST[..length];
+            assert_eq!(
+                answer(Transport::Udp, 5000, Direction::ClientToServer, &[cut]),
+                ProbeAnswer::Unsure,
+                "{length} bytes"
+            );
+            let on_tcp = answer(Transport::Tcp, 5000, Direction::ClientToServer, &[cut]);
+            assert_eq!(on_tcp == ProbeAnswer::Certain(app::STUN), length >= HEADER_LENGTH, "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn look_alikes_are_left_alone() {
+        let mut other = REQUEST.to_vec();
+        other[4] = 0x22;
+        for message in [&other[..], &[0; 40], &[0xff; 40]] {
+            assert_eq!(
+                answer(Transport::Udp, 3478, Direction::ClientToServer, &[message]) == ProbeAnswer::Unsure,
+                message != other,
+            );
+            assert_ne!(
+                answer(Transport::Tcp, 3478, Direction::ClientToServer, &[message]),
+                ProbeAnswer::Certain(app::STUN)
+            );
+        }
+        assert_eq!(
+            answer(Transport::Tcp, 80, Direction::ClientToServer, &[b"GET / HTTP/1.1\r\n\r\n"]),
+            ProbeAnswer::Unsure
+        );
+    }
 }
