@@ -6,7 +6,7 @@
 //! | where | what |
 //! |---|---|
 //! | [`text`] | lengths of lines and files, blanks, tabs, unfinished business, words that must not appear |
-//! | [`tokens`] | length of functions, placeholders, allowances without a reason, `unsafe`, clocks, `anyhow` |
+//! | [`tokens`] | length of functions, placeholders, lints off without a reason, `unsafe`, clocks, `anyhow` |
 //! | [`documents`] | local links, the stages of a packet's life, the generated manual |
 //!
 //! [`statistics`] counts comments and judges nothing.

@@ -178,7 +178,8 @@ mod tests {
     #[test]
     fn stages_and_document_agree() {
         let document = "# Life\n- `other` thing\n## Stages\n\n1. `ingress`: x\n- `lookup`, `y`\n\
-                        | `track` | z |\n### `admit`\nwhere `this` is prose\n`that` too\n## Next\n- `nothing`\n";
+                        | `track` | z |\n### `admit`\nwhere `this` is prose\n`that` too\n\
+                        ## Next\n- `nothing`\n";
         let stages = ["ingress", "lookup", "track", "admit", "mod", "tests", "track/helper"];
         assert_eq!(stage_messages(Some(document), &stages), [""; 0]);
         let missing = stage_messages(Some(document), &["ingress", "lookup", "track"]);

@@ -79,9 +79,14 @@ fn check_allowance_table(table: &[(&str, &str)], sources: &[Source], findings: &
 }
 
 fn too_long(path: &str, line: &str) -> bool {
-    let excused = line.contains("://")
-        || (line.contains('"') && WIDE_TABLES.iter().any(|table| path.starts_with(table)));
-    line.chars().count() > LINE_COLUMNS && !excused
+    let wide_table = line.contains('"') && WIDE_TABLES.iter().any(|table| path.starts_with(table));
+    line.chars().count() > LINE_COLUMNS && !line.contains("://") && !wide_table && !is_only_text(line)
+}
+
+/// A row of expected output, for example: one literal from end to end, which reads worse when it is cut.
+fn is_only_text(line: &str) -> bool {
+    let line = line.trim().trim_start_matches(['b', 'r', '#']).trim_end_matches(['#', ',']);
+    line.len() > 1 && line.starts_with('"') && line.ends_with('"')
 }
 
 fn is_written_by_hand(path: &str) -> bool {
@@ -143,6 +148,11 @@ mod tests {
         assert_eq!(messages("engine/catalog/src/applications.rs", &row), [""; 0]);
         assert_eq!(messages("engine/wire/src/tcp.rs", &row).len(), 1);
         assert_eq!(messages("engine/catalog/src/lib.rs", &row.replace('"', "'")).len(), 1);
+        for (start, end) in [("\"", "\","), ("br#\"", "\"#,"), ("\"", "\"")] {
+            assert_eq!(messages("a.rs", &format!("    {start}{}{end}", "x".repeat(120))), [""; 0]);
+        }
+        assert_eq!(messages("a.rs", &format!("call(\"{}\");", "x".repeat(120))).len(), 1);
+        assert_eq!(messages("a.rs", &format!("\"{}\\", "x".repeat(120))).len(), 1, "continues below");
     }
 
     #[test]
