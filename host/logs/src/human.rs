@@ -30,7 +30,8 @@ fn scaled(count: u64, unit: &str) -> String {
     format!("{count}{unit}")
 }
 
-/// A span in at most six characters (seven beyond 273 years): `0s`, `850us`, `23.4ms`, `1.25s`, `12m05s`, `3h59m`, `12d23h`.
+/// A span in at most six characters (seven beyond 273 years): `0s`, `850us`, `23.4ms`, `1.25s`, `12m05s`,
+/// `3h59m`, `12d23h`.
 pub(crate) fn duration(nanos: u64) -> String {
     let microseconds = nanos / 1_000;
     let seconds = nanos / 1_000_000_000;

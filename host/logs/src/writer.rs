@@ -79,7 +79,8 @@ impl Default for Options {
 /// a program can still tell a closed pipe from a full disk.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "cannot write the traffic log to {output_name}: {source} ({bytes} bytes, {lines} whole lines, were written)"
+    "cannot write the traffic log to {output_name}: {source} \
+     ({bytes} bytes, {lines} whole lines, were written)"
 )]
 pub struct WriteError {
     /// What the output is called.

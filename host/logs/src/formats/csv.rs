@@ -94,11 +94,13 @@ mod tests {
 
     #[test]
     fn an_ended_session_of_10_1() {
-        let expected = "1,2023/11/14 22:13:56,0042,TRAFFIC,end,2561,2023/11/14 22:13:56,192.168.1.10,203.0.113.80,,,\
-            outbound,,,ssl,vsys1,trust,untrust,ethernet1/1,ethernet1/2,,2023/11/14 22:13:56,7,1,51000,443,0,0,0x0,tcp,\
-            allow,9877777,1234,9876543,20,2023/11/14 22:13:40,1,any,,1001,0x0,192.168.0.0-192.168.255.255,,,9,11,\
-            tcp-fin,0,0,0,0,,gate,from-policy,,,0,,0,,N/A,0,0,0,0,,0,0,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,\
-            2023-11-14T22:13:56.270Z,,,encrypted-tunnel,networking,browser-based,4,,,ssl,no,no,0\n";
+        let expected = "\
+            1,2023/11/14 22:13:56,0042,TRAFFIC,end,2561,2023/11/14 22:13:56,192.168.1.10,203.0.113.80,,,\
+            outbound,,,ssl,vsys1,trust,untrust,ethernet1/1,ethernet1/2,,2023/11/14 22:13:56,7,1,\
+            51000,443,0,0,0x0,tcp,allow,9877777,1234,9876543,20,2023/11/14 22:13:40,1,any,,1001,0x0,\
+            192.168.0.0-192.168.255.255,,,9,11,tcp-fin,0,0,0,0,,gate,from-policy,,,0,,0,,N/A,0,0,0,0,,0,0,\
+            ,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,2023-11-14T22:13:56.270Z,,,\
+            encrypted-tunnel,networking,browser-based,4,,,ssl,no,no,0\n";
         assert_eq!(line(LogVersion::V10_1, &samples::ended()), expected);
     }
 
@@ -127,15 +129,21 @@ mod tests {
             samples::ping(),
             samples::translated(samples::ended()),
         ];
-        // subtype, src, natsrc, rule, app, sport, natsport, flags, proto, action, bytes, elapsed, reason, source, tunneled
+        // subtype, src, natsrc, rule, app, sport, natsport, flags, proto, action, bytes, elapsed, reason,
+        // source, tunneled
         let expected = [
             "start|192.168.1.10||outbound|ssl|51000|0|0x0|tcp|allow|785|0|n/a|from-policy|ssl",
             "end|192.168.1.10||outbound|ssl|51000|0|0x0|tcp|allow|9877777|1|tcp-fin|from-policy|ssl",
-            "drop|192.168.1.10||deny, \"all\"|not-applicable|51000|0|0x0|tcp|drop|74|0|policy-deny|from-policy|not-applicable",
-            "deny|192.168.1.10||outbound|ssl|51000|0|0x0|tcp|reset-both|9877777|1|policy-deny|from-application|ssl",
-            "end|2001:db8:0:1:2:3:4:5||outbound|dns-base|65535|0|0x0|udp|allow|196|0|aged-out|from-policy|dns-base",
-            "end|192.168.1.10|198.51.100.1|outbound|ping|0|0|0x400000|icmp|allow|196|0|aged-out|from-policy|untunneled",
-            "end|192.168.1.10|198.51.100.1|outbound|ssl|51000|1024|0x400000|tcp|allow|9877777|1|tcp-fin|from-policy|ssl",
+            "drop|192.168.1.10||deny, \"all\"|not-applicable|51000|0|0x0|tcp|drop|74|0|policy-deny|\
+                from-policy|not-applicable",
+            "deny|192.168.1.10||outbound|ssl|51000|0|0x0|tcp|reset-both|9877777|1|policy-deny|\
+                from-application|ssl",
+            "end|2001:db8:0:1:2:3:4:5||outbound|dns-base|65535|0|0x0|udp|allow|196|0|aged-out|\
+                from-policy|dns-base",
+            "end|192.168.1.10|198.51.100.1|outbound|ping|0|0|0x400000|icmp|allow|196|0|aged-out|\
+                from-policy|untunneled",
+            "end|192.168.1.10|198.51.100.1|outbound|ssl|51000|1024|0x400000|tcp|allow|9877777|1|\
+                tcp-fin|from-policy|ssl",
         ];
         let positions = [5, 8, 10, 12, 15, 25, 27, 29, 30, 31, 32, 37, 47, 54, 112];
         for version in LogVersion::ALL {

@@ -101,11 +101,12 @@ mod tests {
     fn an_ended_session() {
         let expected = concat!(
             r#"{"serial":"0042","type":"TRAFFIC","subtype":"end","time_generated":1700000036.270000000,"#,
-            r#""src":"192.168.1.10","dst":"203.0.113.80","rule":"outbound","app":"ssl","from":"trust","to":"untrust","#,
-            r#""inbound_if":"ethernet1/1","outbound_if":"ethernet1/2","sessionid":7,"sport":51000,"dport":443,"#,
-            r#""flags":"0x0","proto":"tcp","action":"allow","bytes":9877777,"bytes_sent":1234,"bytes_received":9876543,"#,
-            r#""packets":20,"start":1700000020.020000000,"elapsed":1.250000001,"seqno":1001,"pkts_sent":9,"#,
-            r#""pkts_received":11,"session_end_reason":"tcp-fin","device_name":"gate","action_source":"from-policy","#,
+            r#""src":"192.168.1.10","dst":"203.0.113.80","rule":"outbound","app":"ssl","from":"trust","#,
+            r#""to":"untrust","inbound_if":"ethernet1/1","outbound_if":"ethernet1/2","sessionid":7,"#,
+            r#""sport":51000,"dport":443,"flags":"0x0","proto":"tcp","action":"allow","bytes":9877777,"#,
+            r#""bytes_sent":1234,"bytes_received":9876543,"packets":20,"start":1700000020.020000000,"#,
+            r#""elapsed":1.250000001,"seqno":1001,"pkts_sent":9,"pkts_received":11,"#,
+            r#""session_end_reason":"tcp-fin","device_name":"gate","action_source":"from-policy","#,
             r#""tracker":"TCP FIN","final_action":"Allowed","handshake":"syn > syn-ack > ack","#,
             r#""handshake_outcome":"complete","server_name":"example.com","pcap":"a/b.pcap"}"#,
             "\n"
@@ -116,13 +117,13 @@ mod tests {
     #[test]
     fn the_canonical_line_leaves_out_what_a_run_decides() {
         let expected = concat!(
-            r#"{"type":"TRAFFIC","subtype":"drop","src":"192.168.1.10","dst":"203.0.113.80","rule":"deny, \"all\"","#,
-            r#""app":"not-applicable","from":"trust","to":"untrust","sport":51000,"dport":443,"flags":"0x0","#,
-            r#""proto":"tcp","action":"drop","bytes":74,"bytes_sent":74,"bytes_received":0,"packets":1,"#,
-            r#""start":1700000020.020000000,"elapsed":0.000000000,"pkts_sent":1,"pkts_received":0,"#,
-            r#""session_end_reason":"policy-deny","action_source":"from-policy","#,
-            r#""tracker":"appid policy lookup deny","final_action":"Blocked","handshake":"syn","#,
-            r#""handshake_outcome":"no-answer"}"#,
+            r#"{"type":"TRAFFIC","subtype":"drop","src":"192.168.1.10","dst":"203.0.113.80","#,
+            r#""rule":"deny, \"all\"","app":"not-applicable","from":"trust","to":"untrust","#,
+            r#""sport":51000,"dport":443,"flags":"0x0","proto":"tcp","action":"drop","bytes":74,"#,
+            r#""bytes_sent":74,"bytes_received":0,"packets":1,"start":1700000020.020000000,"#,
+            r#""elapsed":0.000000000,"pkts_sent":1,"pkts_received":0,"session_end_reason":"policy-deny","#,
+            r#""action_source":"from-policy","tracker":"appid policy lookup deny","#,
+            r#""final_action":"Blocked","handshake":"syn","handshake_outcome":"no-answer"}"#,
             "\n"
         );
         assert_eq!(line(true, &samples::dropped(), ""), expected);
