@@ -54,7 +54,7 @@ impl HandshakeStep {
             Self::SynAck => "syn-ack",
             Self::Ack => "ack",
             Self::Rst => "rst",
-            Self::ServerAck => "ack (server)",
+            Self::ServerAck => "ack",
             Self::ServerRst => "rst (server)",
             Self::ServerSyn => "syn (server)",
             Self::Fin => "fin",

@@ -1,0 +1,299 @@
+//! Fragments put together, within bounds.
+//!
+//! Policy for overlaps: an exact repetition of a fragment is ignored; any other overlap drops the whole packet and what
+//! still comes of it (RFC 5722 for IPv6, applied to IPv4 as well). A packet that is not whole four seconds after its
+//! first fragment is dropped (knowledge base, "Fragmentation").
+
+use alloc::{collections::VecDeque, vec::Vec};
+use core::time::Duration;
+
+use bifrons_model::{DropReason, Timestamp, ZoneId};
+use bifrons_wire::{Addresses, Fragment, Packet};
+
+/// What the fragments of one packet share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FragmentKey {
+    /// Sender and receiver.
+    pub addresses: Addresses,
+    /// The protocol.
+    pub protocol: u8,
+    /// The identification.
+    pub identification: u32,
+    /// The zone they came from.
+    pub zone: ZoneId,
+}
+
+/// What became of a fragment.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FragmentOutcome {
+    /// It waits for the others.
+    Held,
+    /// It was the last one missing.
+    Complete(Assembled),
+    /// It is dropped, and with it `held` fragments that waited.
+    Dropped {
+        /// Why.
+        reason: DropReason,
+        /// How many frames waited and are dropped with it.
+        held: u32,
+    },
+}
+
+/// A whole packet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Assembled {
+    /// The first fragment's headers.
+    pub first: Packet,
+    /// What lay behind the IP headers, in order.
+    pub data: Vec<u8>,
+    /// How much of the start of `data` was captured; the rest is zeros.
+    pub captured: usize,
+    /// The frames it came in.
+    pub frames: u32,
+    /// The sum of their lengths on the wire.
+    pub wire_length: u32,
+}
+
+struct Pending {
+    key: FragmentKey,
+    since: Timestamp,
+    first: Option<Packet>,
+    /// Offset, length on the wire and bytes of each fragment, by offset.
+    parts: Vec<Part>,
+    /// The packet's length, once its last fragment came.
+    length: Option<usize>,
+    frames: u32,
+    wire_length: u32,
+    bytes: usize,
+    /// An overlap was met: everything that still comes is dropped too.
+    is_spoilt: bool,
+}
+
+struct Part {
+    offset: usize,
+    length: usize,
+    data: Vec<u8>,
+}
+
+/// The fragments of one worker.
+pub struct Reassembler {
+    /// By the time of the first fragment.
+    pending: VecDeque<Pending>,
+    bytes: usize,
+    held: u64,
+}
+
+/// How long a packet may take to become whole.
+const TIMEOUT: Duration = Duration::from_secs(4);
+
+/// Packets that may be incomplete at a time.
+const PACKETS_MAX: usize = 1024;
+
+/// Fragments that one packet may come in.
+const PARTS_MAX: usize = 128;
+
+/// Bytes held for all packets together.
+const BYTES_MAX: usize = 4 << 20;
+
+/// The longest IP packet.
+const PACKET_MAX: usize = 65_535;
+
+impl Default for Reassembler {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Reassembler {
+    /// Without any fragment.
+    pub const fn new() -> Self {
+        Self { pending: VecDeque::new(), bytes: 0, held: 0 }
+    }
+
+    /// How many frames wait at the moment.
+    pub const fn held(&self) -> u64 {
+        self.held
+    }
+
+    /// Takes the fragment that `packet` is; `frame` are its bytes.
+    pub fn handle_fragment(&mut self, now: Timestamp, zone: ZoneId, packet: &Packet, frame: &[u8]) -> FragmentOutcome {
+        let Some(fragment) = packet.fragment else {
+            return FragmentOutcome::Dropped { reason: DropReason::FragmentMalformed, held: 0 };
+        };
+        let key = FragmentKey {
+            addresses: packet.addresses,
+            protocol: packet.protocol,
+            identification: fragment.identification,
+            zone,
+        };
+        let length = packet.payload_length as usize;
+        let is_odd = fragment.more && !length.is_multiple_of(8);
+        if length == 0 || is_odd || fragment.offset + length > PACKET_MAX {
+            return FragmentOutcome::Dropped { reason: DropReason::FragmentMalformed, held: 0 };
+        }
+        let place = match self.pending.iter().rposition(|pending| is_same(&pending.key, &key)) {
+            Some(place) => place,
+            None if self.pending.len() >= PACKETS_MAX => {
+                return FragmentOutcome::Dropped { reason: DropReason::FragmentLimit, held: 0 };
+            }
+            None => {
+                self.pending.push_back(Pending::new(key, now));
+                self.pending.len() - 1
+            }
+        };
+        self.add(place, fragment, packet, frame)
+    }
+
+    fn add(&mut self, place: usize, fragment: Fragment, packet: &Packet, frame: &[u8]) -> FragmentOutcome {
+        let pending = &mut self.pending[place];
+        if pending.is_spoilt {
+            return FragmentOutcome::Dropped { reason: DropReason::FragmentOverlap, held: 0 };
+        }
+        let part = Part {
+            offset: fragment.offset,
+            length: packet.payload_length as usize,
+            data: packet.transport_of(frame).to_vec(),
+        };
+        let part_bytes = part.data.len();
+        if pending.parts.len() >= PARTS_MAX || self.bytes + part_bytes > BYTES_MAX {
+            return self.spoil(place, DropReason::FragmentLimit);
+        }
+        match pending.add(part, fragment.more) {
+            Added::Overlaps => return self.spoil(place, DropReason::FragmentOverlap),
+            Added::Repeats => {}
+            Added::New => {
+                pending.bytes += part_bytes;
+                self.bytes += part_bytes;
+                // The quick way to the ports: only the first fragment has them.
+                if fragment.offset == 0 {
+                    pending.first = Some(*packet);
+                }
+            }
+        }
+        pending.frames += 1;
+        pending.wire_length = pending.wire_length.saturating_add(packet.wire_length);
+        self.held += 1;
+        if !pending.is_whole() {
+            return FragmentOutcome::Held;
+        }
+        let Some(pending) = self.pending.remove(place) else {
+            return FragmentOutcome::Held;
+        };
+        self.bytes -= pending.bytes;
+        self.held -= u64::from(pending.frames);
+        match pending.assemble() {
+            Some(assembled) => FragmentOutcome::Complete(assembled),
+            None => FragmentOutcome::Dropped { reason: DropReason::FragmentMalformed, held: 0 },
+        }
+    }
+
+    /// Drops what waits and remembers that the packet is lost.
+    fn spoil(&mut self, place: usize, reason: DropReason) -> FragmentOutcome {
+        let pending = &mut self.pending[place];
+        let held = pending.frames;
+        self.bytes -= pending.bytes;
+        self.held -= u64::from(held);
+        pending.parts = Vec::new();
+        pending.bytes = 0;
+        pending.frames = 0;
+        pending.is_spoilt = true;
+        FragmentOutcome::Dropped { reason, held }
+    }
+
+    /// Gives up packets whose time is over; returns how many frames that drops.
+    pub fn handle_timeout(&mut self, now: Timestamp) -> u32 {
+        let mut dropped = 0;
+        while let Some(oldest) = self.pending.front() {
+            if oldest.since + TIMEOUT > now {
+                break;
+            }
+            dropped += oldest.frames;
+            self.bytes -= oldest.bytes;
+            self.held -= u64::from(oldest.frames);
+            self.pending.pop_front();
+        }
+        dropped
+    }
+
+    /// When `handle_timeout` has something to do next.
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        self.pending.front().map(|oldest| oldest.since + TIMEOUT)
+    }
+}
+
+/// IPv6 fragments are told apart without the protocol, which only the first one names for sure (RFC 8200, section 4.5).
+fn is_same(one: &FragmentKey, other: &FragmentKey) -> bool {
+    one.identification == other.identification
+        && one.addresses == other.addresses
+        && one.zone == other.zone
+        && (one.protocol == other.protocol || matches!(one.addresses, Addresses::V6 { .. }))
+}
+
+enum Added {
+    New,
+    Repeats,
+    Overlaps,
+}
+
+impl Pending {
+    const fn new(key: FragmentKey, since: Timestamp) -> Self {
+        Self {
+            key,
+            since,
+            first: None,
+            parts: Vec::new(),
+            length: None,
+            frames: 0,
+            wire_length: 0,
+            bytes: 0,
+            is_spoilt: false,
+        }
+    }
+
+    fn add(&mut self, part: Part, more: bool) -> Added {
+        let end = part.offset + part.length;
+        let beyond_end = self.length.is_some_and(|length| end > length || (!more && end != length));
+        let last = self.parts.last().map_or(0, |last| last.offset + last.length);
+        if beyond_end || (!more && last > end) {
+            return Added::Overlaps;
+        }
+        let place = self.parts.partition_point(|other| other.offset < part.offset);
+        if let Some(same) = self.parts.get(place)
+            && same.offset == part.offset
+        {
+            let is_same = same.length == part.length && same.data == part.data;
+            return if is_same { Added::Repeats } else { Added::Overlaps };
+        }
+        let before = place.checked_sub(1).and_then(|before| self.parts.get(before));
+        let overlaps_before = before.is_some_and(|before| before.offset + before.length > part.offset);
+        let overlaps_after = self.parts.get(place).is_some_and(|after| end > after.offset);
+        if overlaps_before || overlaps_after {
+            return Added::Overlaps;
+        }
+        if !more {
+            self.length = Some(end);
+        }
+        self.parts.insert(place, part);
+        Added::New
+    }
+
+    fn is_whole(&self) -> bool {
+        self.length.is_some_and(|length| self.parts.iter().map(|part| part.length).sum::<usize>() == length)
+    }
+
+    fn assemble(self) -> Option<Assembled> {
+        let length = self.length?;
+        let mut data = alloc::vec![0; length];
+        let mut captured = 0;
+        for part in &self.parts {
+            data.get_mut(part.offset..)?.get_mut(..part.data.len())?.copy_from_slice(&part.data);
+            if part.offset <= captured {
+                captured = captured.max(part.offset + part.data.len());
+            }
+        }
+        Some(Assembled { first: self.first?, data, captured, frames: self.frames, wire_length: self.wire_length })
+    }
+}
+
+#[cfg(test)]
+mod tests;

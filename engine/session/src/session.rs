@@ -1,0 +1,252 @@
+//! One session's record: what every packet of it touches, in three cache lines.
+
+use bifrons_model::{
+    Action, ActionSource, AppId, Generation, Handshake, InterfaceId, RuleId, SessionId, Timestamp, Tracker, Volume,
+    ZoneId,
+};
+
+use crate::{Timer, key::FlowKey, tcp};
+
+/// "No such thing" in a handle.
+pub const NONE: u32 = u32::MAX;
+
+/// A session's state as the operator sees it (knowledge base, "Session states"). OPENING, CLOSING and CLOSED pass within one
+/// call, so a stored session is in one of these.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum State {
+    /// The slot is free.
+    #[default]
+    Init = 0,
+    /// Packets pass.
+    Active = 1,
+    /// Packets are dropped without another policy lookup.
+    Discard = 2,
+}
+
+impl State {
+    /// The display's word.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Init => "INIT",
+            Self::Active => "ACTIVE",
+            Self::Discard => "DISCARD",
+        }
+    }
+}
+
+/// What happened in a session's life that can be the reason for its end: one bit for each tracker stage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Causes(u16);
+
+impl Causes {
+    /// Adds a cause.
+    pub const fn add(&mut self, stage: Tracker) {
+        self.0 |= 1 << stage as u16;
+    }
+
+    /// Takes a cause back: what looked like it was none.
+    pub const fn withdraw(&mut self, stage: Tracker) {
+        self.0 &= !(1 << stage as u16);
+    }
+
+    /// Whether `stage` is among them.
+    pub const fn has(self, stage: Tracker) -> bool {
+        self.0 & 1 << stage as u16 != 0
+    }
+
+    /// The cause that is logged: the one whose end reason has the highest priority.
+    pub fn decisive(self) -> Tracker {
+        Tracker::ALL
+            .into_iter()
+            .filter(|stage| *stage != Tracker::None && self.has(*stage))
+            .min_by_key(|stage| stage.end_reason())
+            .unwrap_or(Tracker::None)
+    }
+}
+
+/// Facts of a session that are either so or not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SessionFlags(u8);
+
+impl SessionFlags {
+    /// Its addresses are IPv6 and stand in the side table.
+    pub const IPV6: Self = Self(1);
+    /// Identification is over: payload passes uninspected.
+    pub const INSPECTED: Self = Self(2);
+    /// Payload was seen.
+    pub const PAYLOAD: Self = Self(4);
+    /// Its end is logged.
+    pub const LOG_END: Self = Self(8);
+    /// Its start and each change of application are logged.
+    pub const LOG_START: Self = Self(16);
+    /// The record that closes it was written: the rest of its life is silent.
+    pub const LOGGED: Self = Self(32);
+    /// A record of subtype start was written.
+    pub const STARTED: Self = Self(64);
+
+    /// Whether `flag` is set.
+    #[inline]
+    pub const fn has(self, flag: Self) -> bool {
+        self.0 & flag.0 != 0
+    }
+
+    /// Sets or clears `flag`.
+    #[inline]
+    pub const fn set(&mut self, flag: Self, on: bool) {
+        if on { self.0 |= flag.0 } else { self.0 &= !flag.0 }
+    }
+}
+
+/// A session. 192 bytes; IPv6 addresses stand in a side table of the `SessionTable`.
+#[derive(Clone, Debug)]
+#[repr(C, align(64))]
+pub struct Session {
+    // The first line: who it is and when it was last seen.
+    /// Client to server as it arrives, server to client as it arrives: the IPv4 half of two flow keys.
+    pub(crate) keys: [[u64; 2]; 2],
+    /// When its latest packet came.
+    pub last_packet: Timestamp,
+    /// How long it lives from there, in seconds.
+    pub timeout: u32,
+    /// Its number.
+    pub id: SessionId,
+    /// The configuration that it was last judged by.
+    pub generation: Generation,
+    /// The rule that admitted or denied it.
+    pub rule: RuleId,
+    /// The application, or the word for why none is known.
+    pub app: AppId,
+    /// Its state.
+    pub state: State,
+    /// The timer that `timeout` is of.
+    pub timer: Timer,
+    /// Facts.
+    pub flags: SessionFlags,
+    /// What the rule said.
+    pub action: Action,
+    /// Where the action came from.
+    pub action_source: ActionSource,
+
+    // The second line: TCP.
+    /// The TCP tracker; unused by other protocols.
+    pub tcp: tcp::Tracking,
+    /// How it opened.
+    pub handshake: Handshake,
+    /// Its identification while that works: a handle of the worker's.
+    pub inspection: u32,
+    /// Its IPv6 addresses: a place in the side table.
+    pub(crate) v6: u32,
+
+    // The third line: what is counted.
+    /// Client to server, server to client.
+    pub volume: [Volume; 2],
+    /// When its first packet came.
+    pub start: Timestamp,
+    /// What may be the reason for its end.
+    pub causes: Causes,
+    /// The interface that its first packet came in on.
+    pub interface_in: InterfaceId,
+    /// The interface that it leaves by.
+    pub interface_out: InterfaceId,
+    /// The zone that it goes to.
+    pub zone_to: ZoneId,
+    /// Words that its log record needs, such as the server's name: a handle of the worker's.
+    pub notes: u32,
+    /// The service whose timeouts it has: a number of the policy's, `NONE` without.
+    pub service: u32,
+}
+
+const _: () = assert!(size_of::<Session>() == 192, "a session is three cache lines");
+
+impl Session {
+    /// A session that begins now; the caller sets what its rule and protocol say.
+    pub fn new(id: SessionId, start: Timestamp) -> Self {
+        Self {
+            keys: [[0; 2]; 2],
+            last_packet: start,
+            timeout: 0,
+            id,
+            generation: Generation(0),
+            rule: RuleId(0),
+            app: AppId(0),
+            state: State::Active,
+            timer: Timer::Other,
+            flags: SessionFlags::default(),
+            action: Action::Allow,
+            action_source: ActionSource::Policy,
+            tcp: tcp::Tracking::default(),
+            handshake: Handshake::default(),
+            inspection: NONE,
+            v6: NONE,
+            volume: [Volume::default(); 2],
+            start,
+            causes: Causes::default(),
+            interface_in: InterfaceId(0),
+            interface_out: InterfaceId(0),
+            zone_to: ZoneId(0),
+            notes: NONE,
+            service: NONE,
+        }
+    }
+
+    /// The IP protocol number.
+    #[inline]
+    pub const fn protocol(&self) -> u8 {
+        self.keys[0][1] as u8
+    }
+
+    /// The zone that its first packet came from.
+    pub const fn zone_from(&self) -> ZoneId {
+        ZoneId((self.keys[0][1] >> 16) as u16)
+    }
+
+    /// The client's and the server's port as the client knows them.
+    pub const fn ports(&self) -> (u16, u16) {
+        let rest = self.keys[0][1];
+        ((rest >> 48) as u16, (rest >> 32) as u16)
+    }
+
+    /// Fetches the record's three lines.
+    #[inline]
+    pub(crate) fn prefetch(&self) {
+        crate::prefetch(&self.keys);
+        crate::prefetch(&self.tcp);
+        crate::prefetch(&self.volume);
+    }
+
+    /// Whether the flow of `direction` has this key, as far as the record itself tells.
+    #[inline]
+    pub(crate) fn matches(&self, direction: usize, key: &FlowKey) -> bool {
+        let own = &self.keys[direction];
+        own[1] == key.rest && own[0] == key.v4
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bifrons_model::EndReason;
+
+    #[test]
+    fn the_highest_cause_decides() {
+        let mut causes = Causes::default();
+        assert_eq!(causes.decisive(), Tracker::None);
+        causes.add(Tracker::AgedOut);
+        causes.add(Tracker::TcpFin);
+        assert_eq!(causes.decisive().end_reason(), EndReason::TcpFin);
+        causes.add(Tracker::TcpRstServer);
+        causes.add(Tracker::TcpRstClient);
+        assert_eq!(causes.decisive(), Tracker::TcpRstClient);
+        causes.withdraw(Tracker::TcpRstClient);
+        assert_eq!(causes.decisive(), Tracker::TcpRstServer);
+        causes.add(Tracker::AppidPolicyLookupDeny);
+        assert_eq!(causes.decisive().end_reason(), EndReason::PolicyDeny);
+    }
+
+    #[test]
+    fn the_lines_begin_where_the_comments_say() {
+        assert_eq!(core::mem::offset_of!(Session, tcp), 64);
+        assert_eq!(core::mem::offset_of!(Session, volume), 128);
+    }
+}

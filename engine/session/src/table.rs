@@ -1,0 +1,376 @@
+//! One worker's sessions: records, index, wheel and identity numbers behind one door.
+
+use alloc::vec::Vec;
+
+use bifrons_model::{Direction, SessionId, Timestamp, ZoneId};
+use bifrons_wire::Addresses;
+
+use crate::{
+    HashSeed, Pressure,
+    index::{Entry, Index},
+    key::FlowKey,
+    prefetch,
+    session::{NONE, Session, State},
+    wheel::Wheel,
+};
+
+/// The sessions of one worker, at most `capacity` of them.
+///
+/// Capacity, expiry and eviction are three things: the capacity is fixed; sessions expire by their own timers, sooner under
+/// `Pressure`; nothing is ever evicted to make room, a full table refuses.
+pub struct SessionTable {
+    sessions: Vec<Session>,
+    /// Addresses of IPv6 sessions: both flows' source and destination.
+    v6: Vec<[[u128; 2]; 2]>,
+    free: Vec<u32>,
+    free_v6: Vec<u32>,
+    index: Index,
+    wheel: Wheel,
+    seed: HashSeed,
+    capacity: usize,
+    in_use: usize,
+    last_id: u32,
+    due: Vec<u32>,
+    pressure: Pressure,
+    /// Where the sweep that re-arms sessions under pressure goes on.
+    sweep: usize,
+}
+
+/// No session was made: the table is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TableFull;
+
+/// A packet's session and the packet's way in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hit {
+    /// The session's slot.
+    pub slot: u32,
+    /// The packet's way.
+    pub direction: Direction,
+}
+
+/// What the first look into the index found for a packet of a batch; to be confirmed when its turn comes, as an earlier
+/// packet of the batch may have ended or made a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Candidate(Option<Hit>);
+
+/// Sessions that the sweep looks at in one call.
+const SWEEP_STEP: usize = 32;
+
+/// The wheel counts in milliseconds.
+const NANOS_PER_TICK: u64 = 1_000_000;
+
+/// The first tick that does not lie before `time`.
+fn tick_at_or_after(time: Timestamp) -> u64 {
+    time.as_nanos().div_ceil(NANOS_PER_TICK)
+}
+
+/// The last tick that does not lie after `time`.
+fn tick_at_or_before(time: Timestamp) -> u64 {
+    time.as_nanos() / NANOS_PER_TICK
+}
+
+impl SessionTable {
+    /// For at most `capacity` sessions, 1 to 2^31 - 1; memory is used as sessions come.
+    pub fn new(capacity: u32, seed: HashSeed) -> Self {
+        let capacity = capacity.clamp(1, (1 << 31) - 1) as usize;
+        Self {
+            sessions: Vec::with_capacity(capacity),
+            v6: Vec::new(),
+            free: Vec::new(),
+            free_v6: Vec::new(),
+            index: Index::with_capacity(capacity),
+            wheel: Wheel::with_capacity(capacity),
+            seed,
+            capacity,
+            in_use: 0,
+            last_id: 0,
+            due: Vec::new(),
+            pressure: Pressure::default(),
+            sweep: 0,
+        }
+    }
+
+    /// How many sessions there are.
+    pub const fn len(&self) -> usize {
+        self.in_use
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(&self) -> bool {
+        self.in_use == 0
+    }
+
+    /// How many there can be.
+    pub const fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// The session in `slot`.
+    #[inline]
+    pub fn get(&self, slot: u32) -> &Session {
+        &self.sessions[slot as usize]
+    }
+
+    /// The session in `slot`, to be changed. Who changes its timeout calls `rearm`.
+    #[inline]
+    pub fn get_mut(&mut self, slot: u32) -> &mut Session {
+        &mut self.sessions[slot as usize]
+    }
+
+    /// The slots of all sessions, in no useful order; for the operator's commands, not for packets.
+    pub fn slots(&self) -> impl Iterator<Item = u32> {
+        self.sessions
+            .iter()
+            .enumerate()
+            .filter(|(_, session)| session.state != State::Init)
+            .map(|(slot, _)| slot as u32)
+    }
+
+    /// The hash of a key.
+    #[inline]
+    pub fn hash(&self, key: &FlowKey) -> u64 {
+        self.seed.hash(key)
+    }
+
+    /// Fetches what `candidate` reads.
+    #[inline]
+    pub fn prefetch_bucket(&self, hash: u64) {
+        self.index.prefetch(hash);
+    }
+
+    /// The session that the index suggests; its record is fetched but not read.
+    #[inline]
+    pub fn candidate(&self, hash: u64) -> Candidate {
+        let found = self.index.candidates(hash).next();
+        if let Some(Entry { slot, .. }) = found
+            && let Some(session) = self.sessions.get(slot as usize)
+        {
+            session.prefetch();
+        }
+        Candidate(found.map(|Entry { slot, direction }| Hit { slot, direction }))
+    }
+
+    /// The session of `key`: the candidate when it is right, else what a full search finds.
+    #[inline]
+    pub fn confirm(&self, candidate: Candidate, key: &FlowKey, hash: u64) -> Option<Hit> {
+        match candidate.0 {
+            Some(hit) if self.is_at(hit, key) => Some(hit),
+            _ => self.find(key, hash),
+        }
+    }
+
+    /// The session of `key`.
+    pub fn find(&self, key: &FlowKey, hash: u64) -> Option<Hit> {
+        self.index
+            .candidates(hash)
+            .map(|Entry { slot, direction }| Hit { slot, direction })
+            .find(|hit| self.is_at(*hit, key))
+    }
+
+    #[inline]
+    fn is_at(&self, hit: Hit, key: &FlowKey) -> bool {
+        let Some(session) = self.sessions.get(hit.slot as usize) else {
+            return false;
+        };
+        if session.state == State::Init {
+            return false;
+        }
+        let direction = hit.direction.index();
+        if key.is_v6() {
+            return session.keys[direction][1] == key.rest
+                && self.v6.get(session.v6 as usize).is_some_and(|keys| keys[direction] == key.v6);
+        }
+        session.matches(direction, key)
+    }
+
+    /// Makes a session whose two flows are found by these keys, and arms its timer. The slot's number comes back.
+    ///
+    /// # Errors
+    /// When the table is full.
+    pub fn insert(
+        &mut self,
+        c2s: &FlowKey,
+        s2c: &FlowKey,
+        start: Timestamp,
+        timeout: u32,
+    ) -> Result<u32, TableFull> {
+        if self.in_use >= self.capacity {
+            return Err(TableFull);
+        }
+        self.last_id = self.last_id.checked_add(1).unwrap_or(1);
+        let mut session = Session::new(SessionId(self.last_id), start);
+        session.timeout = timeout;
+        session.keys = [[c2s.v4, c2s.rest], [s2c.v4, s2c.rest]];
+        if c2s.is_v6() {
+            session.v6 = self.insert_v6([c2s.v6, s2c.v6]);
+            session.flags.set(crate::SessionFlags::IPV6, true);
+        }
+        let deadline = self.pressure.deadline(&session);
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                self.sessions[slot as usize] = session;
+                slot
+            }
+            None => {
+                self.sessions.push(session);
+                self.sessions.len() as u32 - 1
+            }
+        };
+        self.in_use += 1;
+        self.index.insert(self.seed.hash(c2s), Entry { slot, direction: Direction::ClientToServer });
+        self.index.insert(self.seed.hash(s2c), Entry { slot, direction: Direction::ServerToClient });
+        self.wheel.insert(slot, tick_at_or_after(deadline));
+        Ok(slot)
+    }
+
+    fn insert_v6(&mut self, keys: [[u128; 2]; 2]) -> u32 {
+        match self.free_v6.pop() {
+            Some(place) => {
+                self.v6[place as usize] = keys;
+                place
+            }
+            None => {
+                self.v6.push(keys);
+                self.v6.len() as u32 - 1
+            }
+        }
+    }
+
+    /// Takes a session out of index, wheel and store. Its handles are the caller's to free before.
+    pub fn remove(&mut self, slot: u32) {
+        self.wheel.remove(slot);
+        self.forget(slot);
+    }
+
+    /// As `remove`, for a slot that the wheel has handed out.
+    fn forget(&mut self, slot: u32) {
+        let [c2s, s2c] = self.keys(slot);
+        self.index.remove(self.seed.hash(&c2s), Entry { slot, direction: Direction::ClientToServer });
+        self.index.remove(self.seed.hash(&s2c), Entry { slot, direction: Direction::ServerToClient });
+        let session = &mut self.sessions[slot as usize];
+        if session.v6 != NONE {
+            self.free_v6.push(session.v6);
+        }
+        session.state = State::Init;
+        self.free.push(slot);
+        self.in_use -= 1;
+    }
+
+    /// The two flow keys of a session: client to server and server to client, each as it arrives.
+    pub fn keys(&self, slot: u32) -> [FlowKey; 2] {
+        let session = self.get(slot);
+        let v6 = self.v6.get(session.v6 as usize).copied().unwrap_or_default();
+        [0, 1].map(|direction| FlowKey {
+            v4: session.keys[direction][0],
+            rest: session.keys[direction][1],
+            v6: v6[direction],
+        })
+    }
+
+    /// The client's and the server's address as the client knows them.
+    pub fn addresses(&self, slot: u32) -> Addresses {
+        self.keys(slot)[0].addresses()
+    }
+
+    /// The zone that packets of the session's return flow come from.
+    pub fn zone_of_return(&self, slot: u32) -> ZoneId {
+        self.keys(slot)[1].zone()
+    }
+
+    /// The moment at which the session ends unless another packet comes.
+    #[inline]
+    pub fn deadline(&self, slot: u32) -> Timestamp {
+        self.pressure.deadline(self.get(slot))
+    }
+
+    /// Whether the session's time is up. Time is compared in the wheel's ticks, so a packet and the wheel agree.
+    #[inline]
+    pub fn is_expired(&self, slot: u32, now: Timestamp) -> bool {
+        tick_at_or_after(self.deadline(slot)) <= tick_at_or_before(now)
+    }
+
+    /// Tells the wheel that the session's deadline may lie earlier than it did. Later ones need no word: the wheel finds
+    /// out when the slot comes up.
+    pub fn rearm(&mut self, slot: u32) {
+        let tick = tick_at_or_after(self.deadline(slot));
+        if tick < self.wheel.armed(slot) {
+            self.wheel.remove(slot);
+            self.wheel.insert(slot, tick);
+        }
+    }
+
+    /// How the table's use shortens timeouts; the sessions already there are looked at again little by little.
+    pub fn set_pressure(&mut self, pressure: Pressure) {
+        if pressure.is_on() && !self.pressure.is_on() {
+            self.sweep = 0;
+        }
+        self.pressure = pressure;
+    }
+
+    /// The current pressure.
+    pub const fn pressure(&self) -> Pressure {
+        self.pressure
+    }
+
+    /// Re-arms a few sessions whose deadline moved because pressure began.
+    pub fn sweep(&mut self) {
+        if !self.pressure.is_on() {
+            return;
+        }
+        let end = (self.sweep + SWEEP_STEP).min(self.sessions.len());
+        for slot in self.sweep..end {
+            if self.sessions[slot].state != State::Init {
+                self.rearm(slot as u32);
+            }
+        }
+        self.sweep = end;
+    }
+
+    /// The next time at which `expired` may have something; `None` while no session waits.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        if self.in_use == 0 {
+            return None;
+        }
+        let tick = self.wheel.next_tick()?;
+        Some(Timestamp::from_nanos(tick.saturating_mul(NANOS_PER_TICK)))
+    }
+
+    /// Puts the slots of sessions whose time is up into `out`, in the order of (deadline, session id), and takes them off the
+    /// wheel; the caller logs each and then calls `finish`. Stops after the tick in which `budget` slots were looked at;
+    /// false then, true when nothing due is left.
+    pub fn expired(&mut self, now: Timestamp, budget: usize, out: &mut Vec<u32>) -> bool {
+        let now_tick = tick_at_or_before(now);
+        let mut looked_at = 0;
+        let mut due = core::mem::take(&mut self.due);
+        let is_complete = loop {
+            if looked_at >= budget {
+                break false;
+            }
+            due.clear();
+            let Some(tick) = self.wheel.take_due(now_tick, &mut due) else {
+                self.wheel.settle(now_tick);
+                break true;
+            };
+            looked_at += due.len();
+            due.iter().for_each(|slot| prefetch(&self.sessions[*slot as usize].keys));
+            let first = out.len();
+            for slot in due.drain(..) {
+                let deadline = tick_at_or_after(self.deadline(slot));
+                if deadline > tick {
+                    self.wheel.insert(slot, deadline);
+                } else {
+                    out.push(slot);
+                }
+            }
+            out[first..].sort_unstable_by_key(|slot| (self.deadline(*slot), self.get(*slot).id));
+        };
+        self.due = due;
+        is_complete
+    }
+
+    /// Frees a session that `expired` handed out.
+    pub fn finish(&mut self, slot: u32) {
+        self.forget(slot);
+    }
+}

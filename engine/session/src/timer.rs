@@ -1,0 +1,160 @@
+//! Every timer of a session: one name each, one table for how long it runs.
+
+use bifrons_catalog::Application;
+use bifrons_config::typed::{SessionSettings, TimeoutOverride};
+
+/// Which timer a session runs on. Names and defaults: PAN-OS help, "Session Timeouts".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Timer {
+    /// From a SYN until the SYN-ACK.
+    TcpInit,
+    /// From the SYN-ACK until the ACK.
+    TcpHandshake,
+    /// Established TCP.
+    Tcp,
+    /// From the first FIN until the second or a reset.
+    TcpHalfClosed,
+    /// After the second FIN or a verified reset.
+    TcpTimeWait,
+    /// After a reset that could not be verified.
+    TcpUnverifiedReset,
+    /// UDP.
+    Udp,
+    /// ICMP and ICMPv6.
+    Icmp,
+    /// SCTP from INIT until INIT-ACK.
+    SctpInit,
+    /// SCTP from INIT-ACK until COOKIE-ECHO.
+    SctpCookie,
+    /// An SCTP association.
+    Sctp,
+    /// SCTP from SHUTDOWN until its end.
+    SctpShutdown,
+    /// Any other protocol.
+    Other,
+    /// TCP in state DISCARD.
+    DiscardTcp,
+    /// UDP in state DISCARD.
+    DiscardUdp,
+    /// SCTP in state DISCARD.
+    DiscardSctp,
+    /// Any other protocol in state DISCARD.
+    DiscardOther,
+}
+
+/// Where a session's timeouts come from, most specific first: the service that its rule names, its application once that
+/// is known, the device's settings ("Service-based session timeouts").
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts<'a> {
+    /// The device's.
+    pub settings: &'a SessionSettings,
+    /// The application's.
+    pub application: Option<&'a Application>,
+    /// The service's.
+    pub service: TimeoutOverride,
+}
+
+impl Timeouts<'_> {
+    /// How long `timer` runs, in seconds.
+    pub fn seconds(&self, timer: Timer) -> u32 {
+        let settings = self.settings;
+        match timer {
+            Timer::TcpInit => settings.timeout_tcpinit,
+            Timer::TcpHandshake => settings.timeout_tcphandshake,
+            Timer::Tcp => self.specific(
+                self.service.timeout,
+                self.application.and_then(|app| app.tcp_timeout),
+                settings.timeout_tcp,
+            ),
+            Timer::TcpHalfClosed => self.half_closed(),
+            // A larger time-wait is accepted at commit and capped at run time.
+            Timer::TcpTimeWait => self
+                .specific(
+                    self.service.time_wait,
+                    self.application.and_then(|app| app.tcp_time_wait_timeout),
+                    settings.timeout_tcp_time_wait,
+                )
+                .min(self.half_closed()),
+            Timer::TcpUnverifiedReset => settings.timeout_tcp_unverified_rst,
+            Timer::Udp => self.specific(
+                self.service.timeout,
+                self.application.and_then(|app| app.udp_timeout),
+                settings.timeout_udp,
+            ),
+            Timer::Icmp => settings.timeout_icmp,
+            Timer::SctpInit => settings.timeout_sctp_init,
+            Timer::SctpCookie => settings.timeout_sctp_cookie,
+            Timer::Sctp => settings.timeout_sctp,
+            Timer::SctpShutdown => settings.timeout_sctp_shutdown,
+            Timer::Other => settings.timeout_default,
+            Timer::DiscardTcp => settings.timeout_discard_tcp,
+            Timer::DiscardUdp => settings.timeout_discard_udp,
+            Timer::DiscardSctp => settings.timeout_discard_sctp,
+            Timer::DiscardOther => settings.timeout_discard_default,
+        }
+    }
+
+    fn half_closed(&self) -> u32 {
+        self.specific(
+            self.service.half_closed,
+            self.application.and_then(|app| app.tcp_half_closed_timeout),
+            self.settings.timeout_tcp_half_closed,
+        )
+    }
+
+    /// A zero in the catalogue means the device's value.
+    fn specific(&self, service: Option<u32>, application: Option<u32>, device: u32) -> u32 {
+        service.or(application.filter(|seconds| *seconds > 0)).unwrap_or(device)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bifrons_catalog::{app, application};
+
+    fn of(application: Option<&'static Application>, service: TimeoutOverride, timer: Timer) -> u32 {
+        Timeouts { settings: &SessionSettings::default(), application, service }.seconds(timer)
+    }
+
+    #[test]
+    fn the_device_s_defaults() {
+        for (timer, seconds) in [
+            (Timer::TcpInit, 5),
+            (Timer::TcpHandshake, 10),
+            (Timer::Tcp, 3600),
+            (Timer::TcpHalfClosed, 120),
+            (Timer::TcpTimeWait, 15),
+            (Timer::TcpUnverifiedReset, 30),
+            (Timer::Udp, 30),
+            (Timer::Icmp, 6),
+            (Timer::SctpInit, 5),
+            (Timer::SctpCookie, 60),
+            (Timer::Sctp, 3600),
+            (Timer::SctpShutdown, 30),
+            (Timer::Other, 30),
+            (Timer::DiscardTcp, 90),
+            (Timer::DiscardUdp, 60),
+            (Timer::DiscardSctp, 30),
+            (Timer::DiscardOther, 60),
+        ] {
+            assert_eq!(of(None, TimeoutOverride::default(), timer), seconds, "{timer:?}");
+        }
+    }
+
+    #[test]
+    fn service_before_application_before_device() {
+        let quic = Some(application(app::QUIC_BASE));
+        let service = TimeoutOverride { timeout: Some(7), ..TimeoutOverride::default() };
+        assert_eq!(of(quic, TimeoutOverride::default(), Timer::Udp), 120);
+        assert_eq!(of(quic, service, Timer::Udp), 7);
+        assert_eq!(of(None, service, Timer::Tcp), 7);
+    }
+
+    #[test]
+    fn time_wait_never_exceeds_half_closed() {
+        let service = TimeoutOverride { half_closed: Some(9), time_wait: Some(500), timeout: None };
+        assert_eq!(of(None, service, Timer::TcpTimeWait), 9);
+    }
+}
