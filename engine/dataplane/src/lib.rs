@@ -1,2 +1,26 @@
-//! Placeholder while the crate is being written.
+//! One core's work: the life of a packet, from a frame to a verdict.
+//!
+//! ```text
+//! batch of Frames ─► ingress ─► lookup ──hit──► track ─► inspect ─► egress ─► Verdict
+//!                       │          └─miss─► admit ─┘
+//!                       └─fragment─► reassemble
+//! ```
+//!
+//! A [`Worker`] owns its sessions and shares nothing. [`Worker::process`] takes frames, writes each one's [`Verdict`]
+//! into it and puts what else happened (records of ended sessions, rewritten frames) into the [`Outbox`]. The branches of a
+//! packet's life stand in one function, `Worker::live`; each stage is a file of `stage/`.
 #![no_std]
+
+extern crate alloc;
+
+mod clear;
+mod close;
+mod counters;
+mod frame;
+mod stage;
+mod worker;
+
+pub use clear::ClearFilter;
+pub use counters::Counters;
+pub use frame::{Frame, Outbox, Rewritten, Verdict};
+pub use worker::{Speed, Worker};

@@ -1,0 +1,175 @@
+//! The end of a session and the record that says why.
+
+use alloc::boxed::Box;
+use core::net::IpAddr;
+
+use bifrons_catalog::{app, application, is_unidentified};
+use bifrons_model::{
+    AppId, Direction, EndReason, Flags, Handshake, HandshakeOutcome, InterfaceId, SessionId, Subtype, Timestamp, Tracker,
+    TrafficRecord, Volume, ZoneId,
+};
+use bifrons_policy::Decision;
+use bifrons_session::{FlowKey, NONE, Session, SessionFlags, State};
+use bifrons_wire::protocol;
+
+use crate::{Outbox, Worker};
+
+/// What only the log record needs of a session.
+pub(crate) struct Notes {
+    pub server_name: Box<str>,
+}
+
+impl Worker {
+    /// Writes the closing record of a session whose time is up and frees its handles; the slot is the caller's to free.
+    pub(crate) fn close_aged(&mut self, slot: u32, outbox: &mut Outbox) {
+        let deadline = self.table.deadline(slot);
+        self.table.get_mut(slot).causes.add(Tracker::AgedOut);
+        self.close(slot, deadline, outbox);
+    }
+
+    /// Ends a session before its time.
+    pub(crate) fn close_now(&mut self, slot: u32, cause: Tracker, outbox: &mut Outbox) {
+        self.table.get_mut(slot).causes.add(cause);
+        self.close(slot, self.now, outbox);
+        self.table.remove(slot);
+    }
+
+    fn close(&mut self, slot: u32, at: Timestamp, outbox: &mut Outbox) {
+        let session = self.table.get(slot);
+        if session.flags.has(SessionFlags::LOG_END) && !session.flags.has(SessionFlags::LOGGED) {
+            self.write_record(slot, Subtype::End, at, outbox);
+        }
+        self.free_inspection(slot);
+        self.reopenings.remove(&slot);
+        let notes = core::mem::replace(&mut self.table.get_mut(slot).notes, NONE);
+        self.notes.try_remove(notes as usize);
+        self.counters.sessions_ended += 1;
+    }
+
+    pub(crate) fn free_inspection(&mut self, slot: u32) {
+        let handle = core::mem::replace(&mut self.table.get_mut(slot).inspection, NONE);
+        self.inspections.try_remove(handle as usize);
+    }
+
+    /// Writes a record of a session as it stands.
+    pub(crate) fn write_record(&mut self, slot: u32, subtype: Subtype, at: Timestamp, outbox: &mut Outbox) {
+        self.sequence_number += 1;
+        let session = self.table.get(slot);
+        let key = self.table.keys(slot)[Direction::ClientToServer.index()];
+        let app = self.app_to_log(session);
+        let tracker = session.causes.decisive();
+        let (source_port, destination_port) = logged_ports(&key);
+        outbox.records.push(TrafficRecord {
+            subtype,
+            session_id: session.id,
+            sequence_number: self.sequence_number,
+            generated: at,
+            start: session.start,
+            last_packet: session.last_packet,
+            source: key.addresses().source(),
+            destination: key.addresses().destination(),
+            source_port,
+            destination_port,
+            protocol: key.protocol(),
+            translation: None,
+            app,
+            rule: session.rule,
+            zone_from: session.zone_from(),
+            zone_to: session.zone_to,
+            interface_in: session.interface_in,
+            interface_out: session.interface_out,
+            action: session.action,
+            action_source: session.action_source,
+            sent: session.volume[0],
+            received: session.volume[1],
+            end_reason: match subtype {
+                Subtype::Start => EndReason::NotApplicable,
+                Subtype::End | Subtype::Drop | Subtype::Deny => tracker.end_reason(),
+            },
+            tracker: if subtype == Subtype::Start { Tracker::None } else { tracker },
+            handshake: session.handshake,
+            flags: flags(session, app, &key),
+            server_name: self.notes.get(session.notes as usize).map(|notes| notes.server_name.clone()),
+        });
+    }
+
+    /// The application, or the word for why there is none ("Manage custom or unknown applications").
+    fn app_to_log(&self, session: &Session) -> AppId {
+        if session.app != app::UNDECIDED {
+            return session.app;
+        }
+        match session.protocol() {
+            protocol::TCP if session.handshake.outcome() == HandshakeOutcome::Midstream => app::NON_SYN_TCP,
+            protocol::TCP if !session.tcp.is_handshake_complete() => app::INCOMPLETE,
+            protocol::TCP if !session.flags.has(SessionFlags::PAYLOAD) => app::INCOMPLETE,
+            _ => app::INSUFFICIENT_DATA,
+        }
+    }
+
+    /// The record of a session that never was, because the table is full.
+    pub(crate) fn refusal_record(
+        &mut self,
+        key: &FlowKey,
+        interfaces: (InterfaceId, InterfaceId),
+        zone_to: ZoneId,
+        wire_length: u32,
+        decision: &Decision,
+    ) -> TrafficRecord {
+        self.sequence_number += 1;
+        let (source_port, destination_port) = logged_ports(key);
+        TrafficRecord {
+            subtype: Subtype::Drop,
+            session_id: SessionId(0),
+            sequence_number: self.sequence_number,
+            generated: self.now,
+            start: self.now,
+            last_packet: self.now,
+            source: key.addresses().source(),
+            destination: key.addresses().destination(),
+            source_port,
+            destination_port,
+            protocol: key.protocol(),
+            translation: None,
+            app: app::NOT_APPLICABLE,
+            rule: decision.rule,
+            zone_from: key.zone(),
+            zone_to,
+            interface_in: interfaces.0,
+            interface_out: interfaces.1,
+            action: decision.action,
+            action_source: decision.action_source,
+            sent: Volume { packets: 1, bytes: u64::from(wire_length) },
+            received: Volume::default(),
+            end_reason: Tracker::ResourceLimit.end_reason(),
+            tracker: Tracker::ResourceLimit,
+            handshake: Handshake::default(),
+            flags: if key.is_v6() { Flags::IPV6 } else { Flags::default() },
+            server_name: None,
+        }
+    }
+}
+
+/// Logs show ports of TCP, UDP and SCTP; what stands in for them elsewhere is 0 there.
+fn logged_ports(key: &FlowKey) -> (u16, u16) {
+    match key.protocol() {
+        protocol::ICMP | protocol::ICMPV6 => (0, 0),
+        _ => (key.source_port(), key.destination_port()),
+    }
+}
+
+fn flags(session: &Session, app: AppId, key: &FlowKey) -> Flags {
+    let mut flags = Flags::default();
+    if key.is_v6() {
+        flags = flags.with(Flags::IPV6);
+    }
+    if !is_unidentified(app) && !application(app).is_default_port(key.protocol(), key.destination_port()) {
+        flags = flags.with(Flags::NON_STANDARD_PORT);
+    }
+    debug_assert!(session.state != State::Init, "a free slot has nothing to log");
+    flags
+}
+
+/// The addresses of a record, for filters.
+pub(crate) fn ends(key: &FlowKey) -> (IpAddr, IpAddr) {
+    (key.addresses().source(), key.addresses().destination())
+}

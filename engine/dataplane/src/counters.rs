@@ -1,0 +1,91 @@
+//! What a worker counts.
+
+use bifrons_model::DropReason;
+
+/// A worker's counters since its start. Every frame is in exactly one of the sums:
+/// `received = transmitted + dropped + held`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counters {
+    /// Frames that came in.
+    pub received: u64,
+    /// Their bytes on the wire.
+    pub received_bytes: u64,
+    /// Frames that left.
+    pub transmitted: u64,
+    /// Frames that were dropped, by the reason's number.
+    pub dropped: [u64; DropReason::TABLE_LEN],
+    /// Fragments that wait at the moment.
+    pub held: u64,
+    /// Frames that a stricter configuration would have dropped for this reason.
+    pub noticed: [u64; DropReason::TABLE_LEN],
+    /// Sessions made.
+    pub sessions_created: u64,
+    /// Sessions ended.
+    pub sessions_ended: u64,
+    /// New sessions refused because the table was full.
+    pub sessions_refused: u64,
+    /// Frames that passed without a session because the table was full.
+    pub bypassed: u64,
+    /// Packets put together from fragments.
+    pub reassembled: u64,
+    /// ICMP errors that were matched with the session they report on.
+    pub icmp_errors_matched: u64,
+    /// Frames of the fast path: a known session that needs no inspection.
+    pub fast: u64,
+    /// Frames whose payload was inspected.
+    pub inspected: u64,
+    /// Frames that opened a session.
+    pub slow: u64,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self {
+            received: 0,
+            received_bytes: 0,
+            transmitted: 0,
+            dropped: [0; DropReason::TABLE_LEN],
+            held: 0,
+            noticed: [0; DropReason::TABLE_LEN],
+            sessions_created: 0,
+            sessions_ended: 0,
+            sessions_refused: 0,
+            bypassed: 0,
+            reassembled: 0,
+            icmp_errors_matched: 0,
+            fast: 0,
+            inspected: 0,
+            slow: 0,
+        }
+    }
+}
+
+impl Counters {
+    /// How many frames were dropped for `reason`.
+    pub const fn dropped_for(&self, reason: DropReason) -> u64 {
+        self.dropped[reason as usize]
+    }
+
+    /// How many frames passed although `reason` could have dropped them.
+    pub const fn noticed_for(&self, reason: DropReason) -> u64 {
+        self.noticed[reason as usize]
+    }
+
+    /// How many frames were dropped.
+    pub fn dropped_total(&self) -> u64 {
+        self.dropped.iter().sum()
+    }
+
+    /// Whether every frame is accounted for.
+    pub fn is_conserved(&self) -> bool {
+        self.received == self.transmitted + self.dropped_total() + self.held
+    }
+
+    pub(crate) const fn drop(&mut self, reason: DropReason, frames: u64) {
+        self.dropped[reason as usize] += frames;
+    }
+
+    pub(crate) const fn notice(&mut self, reason: DropReason) {
+        self.noticed[reason as usize] += 1;
+    }
+}

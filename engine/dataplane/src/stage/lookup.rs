@@ -1,0 +1,62 @@
+//! From a flow key to its session, and from an ICMP error to the session it reports on.
+
+use bifrons_model::DropReason;
+use bifrons_session::{FlowKey, Hit};
+use bifrons_wire::Packet;
+
+use crate::{Outbox, Verdict, Worker, worker::Lane};
+
+impl Worker {
+    /// The early half: fetches the record that the index suggests.
+    #[inline]
+    pub(crate) fn suggest(&self, lane: &mut Lane) {
+        if lane.packet.is_ok() {
+            lane.candidate = Some(self.table.candidate(lane.hash));
+        }
+    }
+
+    /// The late half, in frame order: the session, unless its time is up; then it ends now and the packet is a miss.
+    #[inline]
+    pub(crate) fn lookup(&mut self, lane: &Lane, outbox: &mut Outbox) -> Option<Hit> {
+        let hit = match lane.candidate {
+            Some(candidate) => self.table.confirm(candidate, &lane.key, lane.hash)?,
+            None => self.table.find(&lane.key, lane.hash)?,
+        };
+        if self.table.is_expired(hit.slot, self.now) {
+            self.close_aged(hit.slot, outbox);
+            self.table.remove(hit.slot);
+            return None;
+        }
+        Some(hit)
+    }
+
+    /// Lets an ICMP error pass on behalf of the session it reports on; `None` when there is none and the error may open
+    /// a session of its own.
+    pub(crate) fn match_icmp_error(&mut self, bytes: &[u8], packet: &Packet) -> Option<Verdict> {
+        let session = packet.embedded(bytes).and_then(|embedded| {
+            // The reported packet came from where its error goes now.
+            let interface = self.policy.egress(embedded.addresses.source())?;
+            let zone = self.policy.zone_of(interface)?;
+            let key = FlowKey::new(
+                embedded.addresses,
+                embedded.source_port,
+                embedded.destination_port,
+                embedded.protocol,
+                zone,
+            );
+            let hit = self.table.find(&key, self.table.hash(&key))?;
+            (!self.table.is_expired(hit.slot, self.now)).then_some(interface)
+        });
+        match session {
+            Some(interface) => {
+                self.counters.icmp_errors_matched += 1;
+                Some(Verdict::Transmit(interface))
+            }
+            None if self.policy.session().icmp_error_own_session => {
+                self.counters.notice(DropReason::IcmpErrorWithoutSession);
+                None
+            }
+            None => Some(Verdict::Drop(DropReason::IcmpErrorWithoutSession)),
+        }
+    }
+}

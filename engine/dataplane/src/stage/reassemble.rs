@@ -1,0 +1,59 @@
+//! Fragments: they wait until their packet is whole, then it lives like any other.
+
+use bifrons_model::{DropReason, InterfaceId};
+use bifrons_session::{Assembled, FlowKey, FragmentOutcome};
+use bifrons_wire::{Packet, parse_ip_payload};
+
+use crate::{Frame, Outbox, Verdict, Worker, worker::Lane};
+
+impl Worker {
+    pub(crate) fn reassemble(
+        &mut self,
+        frame: &Frame<'_>,
+        lane: &Lane,
+        packet: &Packet,
+        outbox: &mut Outbox,
+    ) -> Verdict {
+        let outcome = self.fragments.handle_fragment(self.now, lane.zone, packet, frame.bytes);
+        if let Some(deadline) = self.fragments.poll_timeout() {
+            self.look_at(deadline);
+        }
+        match outcome {
+            FragmentOutcome::Held => Verdict::Held,
+            FragmentOutcome::Dropped { reason, held } => {
+                self.counters.drop(reason, u64::from(held));
+                Verdict::Drop(reason)
+            }
+            FragmentOutcome::Complete(assembled) => self.pass_assembled(assembled, lane, outbox),
+        }
+    }
+
+    /// The verdict of the whole packet holds for the frames that waited, too; the last one's is accounted by the caller.
+    fn pass_assembled(&mut self, assembled: Assembled, lane: &Lane, outbox: &mut Outbox) -> Verdict {
+        self.counters.reassembled += 1;
+        let waited = u64::from(assembled.frames.saturating_sub(1));
+        let verdict = match self.read_assembled(&assembled) {
+            Ok(packet) => {
+                let key = FlowKey::of(&packet, lane.zone);
+                let hash = self.table.hash(&key);
+                let (interface, zone): (InterfaceId, _) = (lane.interface, lane.zone);
+                let whole = Lane { packet: Ok(packet), interface, zone, key, hash, candidate: None };
+                self.pass(&assembled.data, &whole, &packet, assembled.frames, outbox)
+            }
+            Err(reason) => Verdict::Drop(reason),
+        };
+        match verdict {
+            Verdict::Drop(reason) => self.counters.drop(reason, waited),
+            Verdict::Transmit(_) | Verdict::Held | Verdict::Pending => self.counters.transmitted += waited,
+        }
+        verdict
+    }
+
+    fn read_assembled(&self, assembled: &Assembled) -> Result<Packet, DropReason> {
+        let mut packet =
+            parse_ip_payload(&assembled.first, &assembled.data, assembled.wire_length, self.reading)?;
+        let behind_header = assembled.captured.saturating_sub(packet.payload as usize) as u32;
+        packet.payload_captured = packet.payload_captured.min(behind_header);
+        Ok(packet)
+    }
+}

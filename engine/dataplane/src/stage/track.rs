@@ -1,0 +1,221 @@
+//! A packet of a known session: is it in order, does it change the session's state, what does it add up to.
+
+use bifrons_catalog::app;
+use bifrons_model::{Direction, DropReason, Subtype, Tracker};
+use bifrons_policy::Query;
+use bifrons_session::{Hit, State, Timer, tcp};
+use bifrons_wire::{Packet, TcpOption, protocol, tcp_options};
+
+use super::admit::segment_of;
+use crate::{
+    Outbox, Verdict, Worker,
+    worker::{Lane, Reopening},
+};
+
+/// SYNs that wait for the server's opinion at a time; more just pass.
+const REOPENINGS_MAX: usize = 4096;
+
+impl Worker {
+    /// Judges, tracks and counts. The hit that comes back is another session when the packet began a new connection.
+    #[inline]
+    pub(crate) fn track(
+        &mut self,
+        hit: Hit,
+        bytes: &[u8],
+        lane: &Lane,
+        packet: &Packet,
+        frames: u32,
+        outbox: &mut Outbox,
+    ) -> Result<Hit, Verdict> {
+        if self.table.get(hit.slot).generation != self.policy.generation() {
+            self.judge_again(hit.slot, packet, outbox);
+        }
+        if self.table.get(hit.slot).state == State::Discard {
+            self.count(hit, packet, frames);
+            return Err(Verdict::Drop(DropReason::SessionDiscard));
+        }
+        let mut hit = hit;
+        match packet.protocol {
+            protocol::TCP => {
+                if self.has_null_timestamp(bytes, packet) {
+                    return Err(Verdict::Drop(DropReason::TcpNullTimestamp));
+                }
+                hit = self.track_tcp(hit, bytes, lane, packet, outbox)?;
+            }
+            protocol::SCTP => self.track_sctp(hit.slot, bytes, packet),
+            _ => {}
+        }
+        self.count(hit, packet, frames);
+        Ok(hit)
+    }
+
+    #[inline]
+    fn track_tcp(
+        &mut self,
+        hit: Hit,
+        bytes: &[u8],
+        lane: &Lane,
+        packet: &Packet,
+        outbox: &mut Outbox,
+    ) -> Result<Hit, Verdict> {
+        let knobs = self.knobs_of(lane.zone);
+        let segment = segment_of(packet, bytes, hit.direction);
+        let session = self.table.get_mut(hit.slot);
+        let before = session.tcp.connection();
+        let is_first = session.volume[0].packets + session.volume[1].packets == 0;
+        let outcome = if is_first {
+            session.tcp.open(&segment, &knobs, &mut session.causes, &mut session.handshake)
+        } else {
+            session.tcp.track(&segment, &knobs, &mut session.causes, &mut session.handshake)
+        };
+        let after = session.tcp.connection();
+        match outcome {
+            tcp::Outcome::Pass => {}
+            tcp::Outcome::PassNoticed(reason) if is_first => {
+                // Counted when it was admitted.
+                let _ = reason;
+            }
+            tcp::Outcome::PassNoticed(reason) => self.counters.notice(reason),
+            tcp::Outcome::Drop(reason) => return Err(Verdict::Drop(reason)),
+            tcp::Outcome::NewConnection => return self.reuse(hit, bytes, lane, packet, outbox),
+            tcp::Outcome::MayReopen => self.remember_reopening(hit.slot, segment, packet.wire_length),
+            tcp::Outcome::Reopened => return self.reopen(hit, &segment, lane, packet, outbox),
+        }
+        if before != after || is_first {
+            self.run_timer(hit.slot, after.timer());
+        }
+        Ok(hit)
+    }
+
+    /// Another connection on the same ports: the old session ends, the packet opens a new one.
+    fn reuse(
+        &mut self,
+        hit: Hit,
+        bytes: &[u8],
+        lane: &Lane,
+        packet: &Packet,
+        outbox: &mut Outbox,
+    ) -> Result<Hit, Verdict> {
+        self.close_now(hit.slot, Tracker::TcpReuse, outbox);
+        let hit = self.admit(bytes, lane, packet, outbox)?;
+        self.track_tcp(hit, bytes, lane, packet, outbox)
+    }
+
+    fn remember_reopening(&mut self, slot: u32, segment: tcp::Segment, wire_length: u32) {
+        if self.reopenings.len() < REOPENINGS_MAX || self.reopenings.contains_key(&slot) {
+            self.reopenings.insert(slot, Reopening { segment, arrival: self.now, wire_length });
+        }
+    }
+
+    /// The server has answered a SYN that passed on the old session: that SYN belongs to a new one, which begins with it.
+    fn reopen(
+        &mut self,
+        hit: Hit,
+        answer: &tcp::Segment,
+        lane: &Lane,
+        packet: &Packet,
+        outbox: &mut Outbox,
+    ) -> Result<Hit, Verdict> {
+        let opening = self.reopenings.remove(&hit.slot);
+        if let Some(opening) = opening {
+            let old = self.table.get_mut(hit.slot);
+            old.volume[0].packets = old.volume[0].packets.saturating_sub(1);
+            old.volume[0].bytes = old.volume[0].bytes.saturating_sub(u64::from(opening.wire_length));
+        }
+        self.close_now(hit.slot, Tracker::TcpReuse, outbox);
+        let hit = self.admit(&[], lane, packet, outbox)?;
+        let knobs = self.knobs_of(lane.zone);
+        let session = self.table.get_mut(hit.slot);
+        let (causes, handshake) = (&mut session.causes, &mut session.handshake);
+        if let Some(opening) = opening {
+            session.start = opening.arrival;
+            session.volume[0].packets = 1;
+            session.volume[0].bytes = u64::from(opening.wire_length);
+            session.tcp.open(&opening.segment, &knobs, causes, handshake);
+            session.tcp.track(answer, &knobs, causes, handshake);
+        } else {
+            session.tcp.open(answer, &knobs, causes, handshake);
+        }
+        let timer = session.tcp.connection().timer();
+        self.run_timer(hit.slot, timer);
+        Ok(hit)
+    }
+
+    /// The association's progress by the first chunk's type (RFC 9260, section 3.2).
+    fn track_sctp(&mut self, slot: u32, bytes: &[u8], packet: &Packet) {
+        let Some(chunk) = packet.payload_of(bytes).first() else {
+            return;
+        };
+        let session = self.table.get(slot);
+        let timer = match chunk {
+            1 => Timer::SctpInit,
+            2 => Timer::SctpCookie,
+            7 | 8 | 14 | 6 => Timer::SctpShutdown,
+            _ => Timer::Sctp,
+        };
+        if timer != session.timer {
+            self.run_timer(slot, timer);
+        }
+    }
+
+    /// Puts a session on another timer.
+    pub(crate) fn run_timer(&mut self, slot: u32, timer: Timer) {
+        let session = self.table.get(slot);
+        // Application timers count once the session is established.
+        let app = if session.timer == Timer::TcpInit { app::UNDECIDED } else { session.app };
+        let timeout = self.timeout(timer, app, session.service);
+        let now = self.now;
+        let session = self.table.get_mut(slot);
+        session.timer = timer;
+        session.timeout = timeout;
+        session.last_packet = now;
+        self.table.rearm(slot);
+        self.look_at(now + Self::span(timeout));
+    }
+
+    #[inline]
+    fn count(&mut self, hit: Hit, packet: &Packet, frames: u32) {
+        let now = self.now;
+        let session = self.table.get_mut(hit.slot);
+        session.last_packet = now;
+        let volume = &mut session.volume[hit.direction.index()];
+        volume.packets += u64::from(frames);
+        volume.bytes += u64::from(packet.wire_length);
+    }
+
+    /// A commit came since the session was judged.
+    fn judge_again(&mut self, slot: u32, packet: &Packet, outbox: &mut Outbox) {
+        let generation = self.policy.generation();
+        let keys = self.table.keys(slot)[Direction::ClientToServer.index()];
+        let session = self.table.get_mut(slot);
+        session.generation = generation;
+        if session.state == State::Discard {
+            return;
+        }
+        let (zone_to, app) = (session.zone_to, session.app);
+        let decision = self.policy.lookup(&Query {
+            zone_from: keys.zone(),
+            zone_to,
+            source: keys.addresses().source(),
+            destination: keys.addresses().destination(),
+            source_port: keys.source_port(),
+            destination_port: keys.destination_port(),
+            protocol: packet.protocol,
+            app: (app != app::UNDECIDED).then_some(app),
+        });
+        if decision.action.passes() {
+            self.table.get_mut(slot).rule = decision.rule;
+        } else {
+            self.deny(slot, packet, &decision, Subtype::Deny, outbox);
+        }
+    }
+
+    /// RFC 7323 gives a zero timestamp no meaning of its own; some stacks take it for none.
+    #[inline]
+    fn has_null_timestamp(&self, bytes: &[u8], packet: &Packet) -> bool {
+        if packet.tcp.options_length < 10 || !self.policy.tcp().check_timestamp_option {
+            return false;
+        }
+        tcp_options(packet.tcp_options_of(bytes)).any(|option| matches!(option, TcpOption::Timestamps { value: 0, .. }))
+    }
+}

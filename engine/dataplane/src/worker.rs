@@ -1,0 +1,332 @@
+//! The worker: its state, its clock and the life of a packet.
+
+use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
+use core::time::Duration;
+
+use bifrons_config::typed::TimeoutOverride;
+use bifrons_inspect::{Inspection, Limits};
+use bifrons_model::{Direction, DropReason, InterfaceId, Timestamp, ZoneId};
+use bifrons_policy::Policy;
+use bifrons_session::{Candidate, FlowKey, HashSeed, Hit, Reassembler, SessionTable, tcp};
+use bifrons_wire::{Packet, Reading};
+use slab::Slab;
+
+use crate::{Counters, Frame, Outbox, Verdict, close::Notes};
+
+/// How fast a packet goes through. Fast: about 50 ns, three cache lines of the session and one of the index. Inspect: the
+/// payload is copied and probed, some hundred nanoseconds. Slow: route and rule lookup and a new session, about 300 ns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speed {
+    /// A known session that needs no inspection.
+    Fast,
+    /// A known session whose payload is looked at.
+    Inspect,
+    /// The first packet of a session.
+    Slow,
+}
+
+/// One core's work. Sessions, fragments and identification state are its own.
+pub struct Worker {
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) knobs: Vec<tcp::Knobs>,
+    pub(crate) limits: Limits,
+    pub(crate) reading: Reading,
+    pub(crate) table: SessionTable,
+    pub(crate) inspections: Slab<Inspection>,
+    pub(crate) notes: Slab<Notes>,
+    pub(crate) overrides: Vec<TimeoutOverride>,
+    pub(crate) reopenings: BTreeMap<u32, Reopening>,
+    pub(crate) fragments: Reassembler,
+    pub(crate) counters: Counters,
+    pub(crate) now: Timestamp,
+    pub(crate) sequence_number: u64,
+    pub(crate) refusals: Refusals,
+    /// Nothing is due before this.
+    next_look: Timestamp,
+    lanes: Vec<Lane>,
+    expired: Vec<u32>,
+}
+
+/// A SYN that passed on a live session and may begin another connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reopening {
+    pub segment: tcp::Segment,
+    pub arrival: Timestamp,
+    pub wire_length: u32,
+}
+
+/// A packet's place in a batch: what the early stages found for the later ones.
+pub(crate) struct Lane {
+    pub packet: Result<Packet, DropReason>,
+    pub interface: InterfaceId,
+    pub zone: ZoneId,
+    pub key: FlowKey,
+    pub hash: u64,
+    pub candidate: Option<Candidate>,
+}
+
+/// Keeps the log of refused sessions from becoming a flood of its own.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Refusals {
+    second: u64,
+    logged: u32,
+}
+
+impl Refusals {
+    /// Records of refused sessions in one second of time.
+    const PER_SECOND_MAX: u32 = 1000;
+
+    /// Whether one more may be logged.
+    pub fn admit(&mut self, now: Timestamp) -> bool {
+        if self.second != now.as_secs() {
+            *self = Self { second: now.as_secs(), logged: 0 };
+        }
+        self.logged += 1;
+        self.logged <= Self::PER_SECOND_MAX
+    }
+}
+
+/// Frames that go through the early stages together: enough to hide memory, few enough to stay in the first-level cache.
+const BATCH: usize = 32;
+
+/// How many frames ahead the bytes of a frame are fetched.
+const FRAMES_AHEAD: usize = 6;
+
+/// Sessions that the ager looks at for one frame; what is left is looked at with the next.
+const AGER_BUDGET: usize = 64;
+
+impl Worker {
+    /// A worker without sessions. Its capacity is that of the policy it begins with.
+    pub fn new(policy: Arc<Policy>, seed: HashSeed) -> Self {
+        let capacity = policy.session().capacity;
+        let mut worker = Self {
+            knobs: Vec::new(),
+            limits: Limits { packets: 0, bytes: 0, out_of_order_segments: 0 },
+            reading: Reading::Strict,
+            table: SessionTable::new(capacity, seed),
+            inspections: Slab::new(),
+            notes: Slab::new(),
+            overrides: Vec::new(),
+            reopenings: BTreeMap::new(),
+            fragments: Reassembler::new(),
+            counters: Counters::default(),
+            now: Timestamp::ZERO,
+            sequence_number: 0,
+            refusals: Refusals::default(),
+            next_look: Timestamp::ZERO,
+            lanes: Vec::with_capacity(BATCH),
+            expired: Vec::new(),
+            policy,
+        };
+        worker.take_settings();
+        worker
+    }
+
+    /// Swaps in a new policy. Sessions are judged by it at their next packet. The capacity stays.
+    pub fn handle_commit(&mut self, policy: Arc<Policy>) {
+        self.policy = policy;
+        self.take_settings();
+    }
+
+    /// Takes a batch of frames, in the order of their arrival, and writes a verdict into each. Then everything that is due
+    /// by `now` happens. Batches of any size give the same verdicts and records.
+    pub fn process(&mut self, now: Timestamp, frames: &mut [Frame<'_>], outbox: &mut Outbox) {
+        let mut lanes = core::mem::take(&mut self.lanes);
+        for (place, chunk) in frames.chunks_mut(BATCH).enumerate() {
+            lanes.clear();
+            for (at, frame) in chunk.iter().enumerate() {
+                if let Some(byte) = chunk.get(at + FRAMES_AHEAD).and_then(|ahead| ahead.bytes.first()) {
+                    bifrons_session::prefetch(byte);
+                }
+                lanes.push(self.ingress(frame));
+            }
+            for lane in &mut lanes {
+                self.suggest(lane);
+            }
+            for (at, (frame, lane)) in chunk.iter_mut().zip(&lanes).enumerate() {
+                self.advance(frame.arrival, AGER_BUDGET, outbox);
+                let rewritten = outbox.rewritten.len();
+                frame.verdict = self.live(frame, lane, outbox);
+                if let Some(changed) = outbox.rewritten.get_mut(rewritten) {
+                    changed.frame = place * BATCH + at;
+                }
+                self.account(frame);
+            }
+        }
+        self.lanes = lanes;
+        self.handle_timeout(now, outbox);
+    }
+
+    /// The life of a packet.
+    fn live(&mut self, frame: &Frame<'_>, lane: &Lane, outbox: &mut Outbox) -> Verdict {
+        let packet = match &lane.packet {
+            Ok(packet) => packet,
+            Err(reason) => return Verdict::Drop(*reason),
+        };
+        if packet.fragment.is_some() {
+            return self.reassemble(frame, lane, packet, outbox);
+        }
+        self.pass(frame.bytes, lane, packet, 1, outbox)
+    }
+
+    /// A whole packet; `bytes` is what its offsets count in, `frames` how many frames it came in.
+    pub(crate) fn pass(
+        &mut self,
+        bytes: &[u8],
+        lane: &Lane,
+        packet: &Packet,
+        frames: u32,
+        outbox: &mut Outbox,
+    ) -> Verdict {
+        if packet.icmp.is_error
+            && let Some(verdict) = self.match_icmp_error(bytes, packet)
+        {
+            return verdict;
+        }
+        let hit = match self.lookup(lane, outbox) {
+            Some(hit) => hit,
+            None => match self.admit(bytes, lane, packet, outbox) {
+                Ok(hit) => hit,
+                Err(verdict) => return verdict,
+            },
+        };
+        match self.track(hit, bytes, lane, packet, frames, outbox) {
+            Ok(hit) => {
+                if let Err(reason) = self.inspect(hit, bytes, packet, outbox) {
+                    return Verdict::Drop(reason);
+                }
+                self.egress(hit, bytes, packet, outbox)
+            }
+            Err(verdict) => verdict,
+        }
+    }
+
+    /// Lets everything happen that is due by `now`.
+    pub fn handle_timeout(&mut self, now: Timestamp, outbox: &mut Outbox) {
+        self.advance(now, usize::MAX, outbox);
+    }
+
+    /// When `handle_timeout` has something to do next; `None` when no session and no fragment waits.
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        [self.table.next_deadline(), self.fragments.poll_timeout()].into_iter().flatten().min()
+    }
+
+    /// What was counted.
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The worker's time: the latest it has been told of.
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// The sessions.
+    pub const fn sessions(&self) -> &SessionTable {
+        &self.table
+    }
+
+    /// The policy in force.
+    pub const fn policy(&self) -> &Arc<Policy> {
+        &self.policy
+    }
+
+    fn take_settings(&mut self) {
+        let policy = &self.policy;
+        let zones = policy.names().zones.len().max(1);
+        self.knobs = (0..zones)
+            .map(|zone| {
+                let zone = policy.zone_settings(ZoneId(zone as u16));
+                tcp::Knobs::new(
+                    policy.session(),
+                    policy.tcp(),
+                    Some(zone.tcp_reject_non_syn),
+                    Some(zone.asymmetric_path_bypass),
+                )
+            })
+            .collect();
+        self.limits = Limits {
+            packets: policy.application().identification_packets,
+            bytes: policy.application().identification_bytes,
+            out_of_order_segments: policy.tcp().out_of_order_limit,
+        };
+        self.reading = if policy.session().strict_checksum { Reading::Strict } else { Reading::Lenient };
+    }
+
+    /// Moves the clock and ends what is over, at most about `budget` sessions.
+    fn advance(&mut self, arrival: Timestamp, budget: usize, outbox: &mut Outbox) {
+        self.now = self.now.max(arrival);
+        if self.now < self.next_look {
+            return;
+        }
+        let late = self.fragments.handle_timeout(self.now);
+        self.counters.drop(DropReason::FragmentTimeout, u64::from(late));
+        let is_complete = self.age(budget, outbox);
+        self.table.sweep();
+        self.next_look = if is_complete && !self.table.pressure().is_on() {
+            self.poll_timeout().unwrap_or(Timestamp::MAX)
+        } else {
+            self.now
+        };
+    }
+
+    /// Ends sessions whose time is up; true when none is left.
+    pub(crate) fn age(&mut self, budget: usize, outbox: &mut Outbox) -> bool {
+        let mut expired = core::mem::take(&mut self.expired);
+        let is_complete = self.table.expired(self.now, budget, &mut expired);
+        for slot in expired.drain(..) {
+            self.close_aged(slot, outbox);
+            self.table.finish(slot);
+        }
+        self.expired = expired;
+        is_complete
+    }
+
+    /// Takes note that something may be due at `deadline`.
+    pub(crate) fn look_at(&mut self, deadline: Timestamp) {
+        self.next_look = self.next_look.min(deadline);
+    }
+
+    /// Follows the table's use with the pressure on timeouts.
+    pub(crate) fn follow_pressure(&mut self) {
+        let settings = self.policy.session();
+        let before = self.table.pressure();
+        let after = before.next(self.now, self.table.len(), settings);
+        if after != before {
+            self.table.set_pressure(after);
+            self.next_look = self.now;
+        }
+    }
+
+    fn account(&mut self, frame: &Frame<'_>) {
+        self.counters.received += 1;
+        self.counters.received_bytes += u64::from(frame.wire_length);
+        match frame.verdict {
+            Verdict::Transmit(_) => self.counters.transmitted += 1,
+            Verdict::Drop(reason) => self.counters.drop(reason, 1),
+            Verdict::Held | Verdict::Pending => {}
+        }
+        self.counters.held = self.fragments.held();
+    }
+
+    /// The TCP knobs of a zone.
+    pub(crate) fn knobs_of(&self, zone: ZoneId) -> tcp::Knobs {
+        self.knobs.get(zone.index()).or(self.knobs.first()).copied().unwrap_or_else(|| {
+            tcp::Knobs::new(self.policy.session(), self.policy.tcp(), None, None)
+        })
+    }
+
+    /// The whole seconds of a timeout as a span.
+    pub(crate) const fn span(seconds: u32) -> Duration {
+        Duration::from_secs(seconds as u64)
+    }
+
+    /// Where a packet of `direction` leaves.
+    pub(crate) fn interface_towards(&self, hit: Hit) -> InterfaceId {
+        let session = self.table.get(hit.slot);
+        match hit.direction {
+            Direction::ClientToServer => session.interface_out,
+            Direction::ServerToClient => session.interface_in,
+        }
+    }
+}
