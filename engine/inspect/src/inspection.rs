@@ -15,7 +15,7 @@ use bifrons_catalog::app;
 use bifrons_model::{AppId, Direction};
 
 use crate::{
-    Decoder, Evidence, Finding, Keep, PROBES, ProbeAnswer, Transport,
+    Decoder, Evidence, Finding, Keep, PROBES, Probe, ProbeAnswer, Transport,
     stream::{Arrival, Ready, Stream},
 };
 
@@ -50,6 +50,13 @@ pub struct Opening {
     /// TCP: the sequence number of each direction's first payload byte (that of the SYN plus one), where the SYN was
     /// seen. `[client to server, server to client]`.
     pub first_sequence: [Option<u32>; 2],
+}
+
+impl Opening {
+    /// Whether no SYN told who the client is.
+    const fn is_client_guessed(&self) -> bool {
+        matches!(self.transport, Transport::Tcp) && matches!(self.first_sequence, [None, None])
+    }
 }
 
 /// One packet's payload.
@@ -162,7 +169,7 @@ impl Inspection {
             Arrival::Repeated => return,
         }
         self.take_ready(direction, progress);
-        if self.stream(direction).is_exceeded(limits.out_of_order_segments) {
+        while self.stream(direction).is_exceeded(limits.out_of_order_segments) {
             progress.out_of_order_exceeded = true;
             self.hole(direction);
             self.stream(direction).skip_gap();
@@ -317,7 +324,8 @@ impl Probing {
             sides[index] = bytes;
         }
         let datagrams = if first { &alone[..] } else { &self.arrivals };
-        let certain = ask(&mut self.asked, &evidence(opening, sides, datagrams));
+        let evidence = evidence(opening, sides, datagrams);
+        let certain = ask(&mut self.asked, &evidence, opening.is_client_guessed());
         if certain.is_some() {
             if !first && !self.current_is_held {
                 self.arrivals.pop();
@@ -361,7 +369,8 @@ impl Probing {
         };
         let sides = [side(0), side(1)];
         let mut asked = self.asked;
-        ask(&mut asked, &evidence(opening, [&sides[0], &sides[1]], &[])).map(|(_, app)| app)
+        let evidence = evidence(opening, [&sides[0], &sides[1]], &[]);
+        ask(&mut asked, &evidence, opening.is_client_guessed()).map(|(_, app)| app)
     }
 }
 
@@ -385,19 +394,32 @@ fn evidence<'a>(
 }
 
 /// Asks the probes of the set, strikes those that say no, and stops at the first that is certain.
-fn ask(asked: &mut u64, evidence: &Evidence<'_>) -> Option<(usize, AppId)> {
+fn ask(asked: &mut u64, evidence: &Evidence<'_>, either_way: bool) -> Option<(usize, AppId)> {
     let mut rest = *asked;
     while rest != 0 {
         let place = rest.trailing_zeros() as usize;
         let bit = rest & rest.wrapping_neg();
         rest ^= bit;
-        match PROBES.get(place).map(|probe| (probe.probe)(evidence)) {
+        match PROBES.get(place).map(|probe| ask_one(probe, evidence, either_way)) {
             Some(ProbeAnswer::Certain(app)) => return Some((place, app)),
             Some(ProbeAnswer::NotMine) | None => *asked ^= bit,
             Some(ProbeAnswer::Unsure) => (),
         }
     }
     None
+}
+
+/// Without a SYN it is a guess who the client is: then the question is put from both ends.
+fn ask_one(probe: &Probe, evidence: &Evidence<'_>, either_way: bool) -> ProbeAnswer {
+    let answer = (probe.probe)(evidence);
+    if !either_way {
+        return answer;
+    }
+    match (answer, (probe.probe)(&evidence.turned())) {
+        (ProbeAnswer::Certain(app), _) | (_, ProbeAnswer::Certain(app)) => ProbeAnswer::Certain(app),
+        (ProbeAnswer::Unsure, _) | (_, ProbeAnswer::Unsure) => ProbeAnswer::Unsure,
+        (ProbeAnswer::NotMine, ProbeAnswer::NotMine) => ProbeAnswer::NotMine,
+    }
 }
 
 const fn probes_over(transport: Transport) -> u64 {

@@ -67,6 +67,17 @@ impl<'a> Evidence<'a> {
         answer
     }
 
+    /// The same seen from the other end.
+    pub(crate) const fn turned(self) -> Self {
+        Self {
+            client_port: self.server_port,
+            server_port: self.client_port,
+            sent: self.received,
+            received: self.sent,
+            ..self
+        }
+    }
+
     /// Whether either end uses `port`.
     pub fn uses_port(&self, port: u16) -> bool {
         self.client_port == port || self.server_port == port

@@ -22,6 +22,10 @@ const LONGEST_HEAD: usize = 8 * 1024;
 const LONGEST_NAME: usize = 255;
 
 fn probe(evidence: &Evidence<'_>) -> ProbeAnswer {
+    // HTTP/0.9: the answer is the document itself, and some clients leave out even the end of the line.
+    if evidence.sent.starts_with(b"GET /") && evidence.received.first() == Some(&b'<') {
+        return ProbeAnswer::Certain(app::WEB_BROWSING);
+    }
     evidence.judge(side)
 }
 
@@ -219,7 +223,7 @@ mod tests {
     use alloc::vec;
 
     use super::*;
-    use crate::apps::testing::{assert_never_certain, assert_recognised, findings};
+    use crate::apps::testing::{ask_tcp, assert_never_certain, assert_recognised, findings};
 
     #[test]
     fn requests_and_responses() {
@@ -238,6 +242,7 @@ mod tests {
         }
         assert_recognised(PROBE, app::WEB_BROWSING, b"", b"HTTP/1.1 200 OK\r\n\r\n");
         assert_recognised(PROBE, app::WEB_BROWSING, b"", b"HTTP/1.0 404\r\n");
+        assert_eq!(ask_tcp(PROBE, b"GET /", b"<html>"), ProbeAnswer::Certain(app::WEB_BROWSING));
         let long = [&b"GET /"[..], &[b'a'; LONG_LINE]].concat();
         assert_recognised(PROBE, app::WEB_BROWSING, &long, b"");
     }

@@ -34,36 +34,40 @@ mod tls;
 
 use crate::Probe;
 
-/// Every probe. The place is the bit in a session's set of probes that are still asked, so there are at most 64.
+/// Every probe, those that are asked most often first: where two could be certain of the same bytes, the first one wins.
+/// The place is the bit in a session's set of probes that are still asked, so there are at most 64.
 pub const PROBES: &[Probe] = &[
-    bittorrent::PROBE,
-    dhcp::PROBE,
-    dns::PROBE,
-    ftp::PROBE,
-    http::PROBE,
-    ike::PROBE,
-    imap::PROBE,
-    kerberos::PROBE,
-    ldap::PROBE,
-    mysql::PROBE,
-    netbios::PROBE,
-    ntp::PROBE,
-    pop3::PROBE,
-    postgres::PROBE,
-    quic::PROBE,
-    rdp::PROBE,
-    redis::PROBE,
-    rtp::PROBE,
-    sip::PROBE,
-    smb::PROBE,
-    smtp::PROBE,
-    snmp::PROBE,
-    ssh::PROBE,
-    stun::PROBE,
-    syslog::PROBE,
-    telnet::PROBE,
-    tftp::PROBE,
     tls::PROBE,
+    http::PROBE,
+    dns::PROBE,
+    quic::PROBE,
+    ssh::PROBE,
+    smtp::PROBE,
+    ftp::PROBE,
+    imap::PROBE,
+    pop3::PROBE,
+    smb::PROBE,
+    ldap::PROBE,
+    kerberos::PROBE,
+    rdp::PROBE,
+    mysql::PROBE,
+    postgres::PROBE,
+    redis::PROBE,
+    telnet::PROBE,
+    bittorrent::PROBE,
+    ntp::PROBE,
+    snmp::PROBE,
+    syslog::PROBE,
+    dhcp::PROBE,
+    netbios::PROBE,
+    sip::PROBE,
+    rtp::PROBE,
+    stun::PROBE,
+    ike::PROBE,
+    tftp::PROBE,
 ];
 
 const _: () = assert!(PROBES.len() <= 64);
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,8 @@ pub(super) const PROBE: Probe = Probe { name: "pop3", tcp: true, udp: false, pro
 
 const PORT: u16 = 110;
 const COMMANDS: [&[u8]; 6] = [b"USER", b"APOP", b"CAPA", b"AUTH", b"STLS", b"QUIT"];
+/// Of these, what is no command of Redis, whose answers are like POP3's.
+const DECIDING_COMMANDS: [&[u8]; 4] = [b"USER", b"APOP", b"CAPA", b"STLS"];
 /// Commands that no other protocol opens with.
 const OWN_COMMANDS: [&[u8]; 3] = [b"APOP", b"CAPA", b"STLS"];
 
@@ -30,7 +32,8 @@ fn probe(evidence: &Evidence<'_>) -> ProbeAnswer {
         return ProbeAnswer::Unsure;
     };
     let stamp = line.contains(&b'<') && line.contains(&b'@') && line.ends_with(b">");
-    if client == Fit::Yes || contains(line, b"pop") || stamp || evidence.uses_port(PORT) {
+    let decided = command(evidence.sent, &DECIDING_COMMANDS) == Fit::Yes;
+    if decided || contains(line, b"pop") || stamp || evidence.uses_port(PORT) {
         return ProbeAnswer::Certain(app::POP3);
     }
     ProbeAnswer::Unsure
@@ -60,6 +63,7 @@ mod tests {
         assert_never_certain(PROBE, b"USER a\r\n", b"220 pop.a.test\r\n");
         assert_never_certain(PROBE, b"*1\r\n$4\r\nPING\r\n", b"+OK\r\n");
         assert_never_certain(PROBE, b"USER a\r\nPASS b\r\n", b"");
+        assert_never_certain(PROBE, b"AUTH a b\r\nPING\r\n", b"+OK\r\n");
         assert_never_certain(PROBE, b"CAPABILITY\r\n", b"");
     }
 }

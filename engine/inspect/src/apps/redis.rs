@@ -18,14 +18,14 @@ fn probe(evidence: &Evidence<'_>) -> ProbeAnswer {
     match (evidence.sent, evidence.received) {
         ([], []) => ProbeAnswer::Unsure,
         ([], received) => answer_to_inline(received),
-        ([b'*', ..], received) => match array(evidence.sent) {
-            ProbeAnswer::Certain(_)
-                if !received.first().is_none_or(|kind| b"+-:$*_#,(!=%~>|".contains(kind)) =>
-            {
+        ([b'*', ..], []) => array(evidence.sent),
+        ([b'*', ..], [kind, ..]) => {
+            if b"+-:$*_#,(!=%~>|".contains(kind) {
+                array(evidence.sent)
+            } else {
                 ProbeAnswer::NotMine
             }
-            answer => answer,
-        },
+        }
         (sent, received) => match command(sent, &INLINE_COMMANDS) {
             Fit::No => ProbeAnswer::NotMine,
             Fit::Open => ProbeAnswer::Unsure,

@@ -37,14 +37,15 @@ fn side(bytes: &[u8]) -> ProbeAnswer {
     }
 }
 
-/// A handshake record that begins with a ClientHello, a ServerHello or a HelloRequest.
+/// A handshake record that begins with a ClientHello, a ServerHello or a HelloRequest; of a session whose beginning was not
+/// seen also one that another message fills exactly.
 fn hello(bytes: &[u8]) -> ProbeAnswer {
     let fits = |place: usize, test: fn(u8) -> bool| bytes.get(place).is_none_or(|byte| test(*byte));
     let length = record_length(bytes);
     if !fits(1, |major| major == 3)
         || !fits(2, |minor| minor <= 4)
         || length.is_some_and(|length| !(4..=LONGEST_RECORD).contains(&length))
-        || !fits(5, |kind| kind <= 2)
+        || !fits(5, |kind| matches!(kind, 0..=2 | 4 | 8 | 11..=16 | 20))
         || !fits(6, |length| length == 0)
     {
         return ProbeAnswer::NotMine;
@@ -59,6 +60,10 @@ fn hello(bytes: &[u8]) -> ProbeAnswer {
             } else {
                 ProbeAnswer::NotMine
             }
+        }
+        Some([4..=20, 0, high, low, ..]) => {
+            let fills = length == Some(usize::from(u16::from_be_bytes([*high, *low])) + 4);
+            if fills { ProbeAnswer::Certain(app::SSL) } else { ProbeAnswer::NotMine }
         }
         Some([_, _, _, _, _, _, ..]) => ProbeAnswer::NotMine,
         _ => ProbeAnswer::Unsure,
@@ -224,6 +229,8 @@ mod tests {
         assert_eq!(side(&data[..30]), ProbeAnswer::Unsure);
         assert_eq!(side(&[&data[..], &data[..7]].concat()), ProbeAnswer::Certain(app::SSL));
         assert_eq!(side(&[&data[..], b"GET"].concat()), ProbeAnswer::NotMine);
+        let ticket = record(HANDSHAKE, &[4, 0, 0, 6, 0, 0, 0, 9, 0, 0]);
+        assert_eq!(side(&ticket), ProbeAnswer::Certain(app::SSL));
         assert_eq!(side(&record(ALERT, &[2, 40])), ProbeAnswer::Certain(app::SSL));
         assert_eq!(side(&record(CHANGE_CIPHER_SPEC, &[1, 1])), ProbeAnswer::NotMine);
     }
@@ -233,6 +240,7 @@ mod tests {
         for bytes in [
             &[0x16, 3, 1, 0, 3, 1, 0, 0, 40, 3, 3, 0][..],
             &[0x16, 3, 1, 0, 60, 11, 0, 0, 40, 3, 3, 0],
+            &[0x16, 3, 1, 0, 60, 9, 0, 0, 56, 3, 3, 0],
             &[0x16, 3, 1, 0, 60, 1, 0, 0, 40, 9, 3, 0],
             &[0x16, 0xfe, 0xff, 0, 60, 1, 0, 0, 40, 3, 3],
             &[0x80, 31, 1, 3, 1, 0, 6, 0, 0, 0, 15, 0],

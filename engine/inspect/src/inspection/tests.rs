@@ -173,3 +173,12 @@ fn what_is_held_is_bounded() {
     };
     assert!(probing.held.iter().all(|side| side.len() <= HELD_BYTES + line.len()));
 }
+
+#[test]
+fn without_a_syn_either_end_may_be_the_server() {
+    let mut inspection =
+        Inspection::new(Opening { first_sequence: [None, None], client_port: 3306, ..tcp().opening });
+    let greeting = b"\x3c\0\0\0\x0a8.0.36\0\x09\0\0\0abcdefgh\0\xff\xf7\x08\x02\0\xff\x81\x15";
+    assert_eq!(give(&mut inspection, C, 77, greeting).app, Some(app::MYSQL));
+    assert_eq!(give(&mut tcp(), C, 0, greeting).app, None);
+}
