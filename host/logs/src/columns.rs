@@ -8,7 +8,7 @@ use bifrons_model::RUN_SPECIFIC_FIELDS;
 use crate::{
     plan::{Guard, Named, Plain},
     row::{Row, location},
-    text::{push_address, push_hex, push_iso, push_number, push_seconds},
+    text::{date_time, push_address, push_hex, push_iso, push_number, push_seconds},
     version::LogVersion,
 };
 
@@ -97,7 +97,7 @@ pub(crate) const COLUMNS: &[Field] = &[
     fixed("future_use_1", "1", "Reserved."),
     plain(
         "receive_time",
-        |row, out| out.extend_from_slice(&row.generated),
+        |row, out| out.extend_from_slice(&row.generated()),
         Json::Absent,
         "As `time_generated`.",
     ),
@@ -122,7 +122,7 @@ pub(crate) const COLUMNS: &[Field] = &[
     },
     plain(
         "time_generated",
-        |row, out| out.extend_from_slice(&row.generated),
+        |row, out| out.extend_from_slice(&row.generated()),
         Json::Seconds(|row, out| push_seconds(out, row.record.generated.as_nanos())),
         "When the record was written; for `end`, when the session ended.",
     ),
@@ -172,7 +172,7 @@ pub(crate) const COLUMNS: &[Field] = &[
     empty("logset", "The log forwarding profile."),
     plain(
         REPEATS_TIME_GENERATED,
-        |row, out| out.extend_from_slice(&row.generated),
+        |row, out| out.extend_from_slice(&row.generated()),
         Json::Absent,
         "As `time_generated`.",
     ),
@@ -242,7 +242,7 @@ pub(crate) const COLUMNS: &[Field] = &[
     ),
     plain(
         "start",
-        |row, out| out.extend_from_slice(&row.start),
+        |row, out| out.extend_from_slice(&date_time(row.record.start)),
         Json::Seconds(|row, out| push_seconds(out, row.record.start.as_nanos())),
         "When the first packet came.",
     ),
@@ -359,7 +359,7 @@ pub(crate) const COLUMNS: &[Field] = &[
     empty("session_owner", "The cluster member that owns the session."),
     plain(
         "high_res_timestamp",
-        |row, out| push_iso(out, row.record.generated, row.generated),
+        |row, out| push_iso(out, row.record.generated, row.generated()),
         Json::Absent,
         "`time_generated` as ISO 8601 with milliseconds.",
     ),

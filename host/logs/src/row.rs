@@ -1,6 +1,6 @@
 //! A record together with the words behind its numbers: what the writers of single fields are given.
 
-use std::net::IpAddr;
+use std::{cell::OnceCell, net::IpAddr};
 
 use bifrons_catalog::{Application, application};
 use bifrons_model::{FinalAction, Names, TrafficRecord, Translation, Verdicts};
@@ -16,25 +16,23 @@ pub(crate) struct Row<'a> {
     /// What the caller says of the record's origin: the capture's path.
     pub(crate) context: &'a str,
     pub(crate) application: &'static Application,
-    pub(crate) generated: DateTime,
-    pub(crate) start: DateTime,
+    /// Made when a writer first asks: JSON has no use for it, CSV four.
+    generated: OnceCell<DateTime>,
 }
 
 impl<'a> Row<'a> {
     pub(crate) fn new(record: &'a TrafficRecord, names: &'a Names, context: &'a str) -> Self {
-        Self {
-            record,
-            names,
-            context,
-            application: application(record.app),
-            generated: date_time(record.generated),
-            start: date_time(record.start),
-        }
+        Self { record, names, context, application: application(record.app), generated: OnceCell::new() }
+    }
+
+    /// When the record was written.
+    pub(crate) fn generated(&self) -> DateTime {
+        *self.generated.get_or_init(|| date_time(self.record.generated))
     }
 
     /// From the first packet to the last, in nanoseconds.
     pub(crate) fn elapsed(&self) -> u64 {
-        elapsed(self.record)
+        self.record.last_packet.as_nanos().saturating_sub(self.record.start.as_nanos())
     }
 
     pub(crate) fn source_port(&self) -> u16 {
@@ -73,11 +71,6 @@ impl<'a> Row<'a> {
         let parents = || application(self.application.parent?).name.strip_suffix("-base");
         own.or_else(parents).unwrap_or("")
     }
-}
-
-/// From a record's first packet to its last, in nanoseconds.
-pub(crate) fn elapsed(record: &TrafficRecord) -> u64 {
-    record.last_packet.as_nanos().saturating_sub(record.start.as_nanos())
 }
 
 /// The log's location of an address: the private range it lies in (RFC 1918, RFC 3927), else nothing, as
