@@ -133,4 +133,5 @@ catalogue! {
     VRRP = entry("vrrp", ("networking", "routing", "network-protocol"), 1, &[Protocol(112)], Action::Drop);
     EIGRP = entry("eigrp", ("networking", "routing", "network-protocol"), 2, &[Protocol(88)], Action::Drop);
     UNKNOWN_IP = entry("non-tcp-udp", IP_PROTOCOL, 1, &[], Action::Drop);
+    DTLS = entry("dtls", ("networking", "encrypted-tunnel", "client-server"), 1, &[UdpDynamic], Action::Drop);
 }

@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn password_changes_are_known_on_their_port() {
-        let request = [&[0, 48, 0xff, 0x80, 0, 42][..], &ERROR].concat();
+        let request = [&[0, 48, 0xff, 0x80, 0, 42][..], ERROR].concat();
         assert_eq!(
             answer(Transport::Udp, 464, Direction::ClientToServer, &request),
             ProbeAnswer::Certain(app::KERBEROS)

@@ -65,12 +65,9 @@ fn is_time(datagram: &[u8]) -> bool {
 /// Mode 6, whose count is that of the data, and mode 7, whose data are items of equal size.
 fn is_control(datagram: &[u8]) -> bool {
     match datagram {
-        [first, operation, _, _, _, _, _, _, _, _, count_high, count_low, data @ ..] if first & 7 == 6 => {
+        [first, _, _, _, _, _, _, _, _, _, count_high, count_low, data @ ..] if first & 7 == 6 => {
             let count = usize::from(u16::from_be_bytes([*count_high, *count_low]));
-            first & 0xc0 == 0
-                && matches!(version(*first), 1..=4)
-                && operation & 0x1f <= 31
-                && count <= data.len()
+            first & 0xc0 == 0 && matches!(version(*first), 1..=4) && count <= data.len()
         }
         [first, _, implementation, request, _, _, _, _, ..] if first & 7 == 7 => {
             matches!(version(*first), 1..=4) && matches!(implementation, 0 | 2 | 3) && *request <= 63

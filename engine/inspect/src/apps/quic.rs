@@ -25,20 +25,17 @@ const PORT_HTTP: u16 = 80;
 
 fn probe(evidence: &Evidence<'_>) -> ProbeAnswer {
     let mut datagrams = evidence.each_datagram().map(|(_, datagram)| datagram);
-    if datagrams.any(header::names_known_version) {
-        ProbeAnswer::Certain(app::QUIC_BASE)
-    } else if evidence.uses_port(PORT_HTTP_3) && is_under_way(evidence) {
-        ProbeAnswer::Certain(app::QUIC_BASE)
-    } else if evidence.datagrams.is_empty()
-        || evidence.uses_port(PORT_HTTP_3)
-        || evidence.uses_port(PORT_HTTP)
-    {
+    let at_home = evidence.uses_port(PORT_HTTP_3);
+    if datagrams.any(header::names_known_version) || (at_home && is_under_way(evidence)) {
+        return ProbeAnswer::Certain(app::QUIC_BASE);
+    }
+    // Only a client that starts with a version of no meaning, to see what the server knows, can still turn out to be QUIC.
+    let begins_with_reserved =
+        evidence.each_datagram().next().is_none_or(|(_, first)| header::names_reserved_version(first));
+    if begins_with_reserved || at_home || evidence.uses_port(PORT_HTTP) {
         ProbeAnswer::Unsure
     } else {
-        // Only a client that starts with a version of no meaning, to see what the server knows, can still turn out to be QUIC.
-        let begins_with_reserved =
-            evidence.each_datagram().next().is_some_and(|(_, first)| header::names_reserved_version(first));
-        if begins_with_reserved { ProbeAnswer::Unsure } else { ProbeAnswer::NotMine }
+        ProbeAnswer::NotMine
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Two bits and a number are no mark, so that it takes two packets of one direction that continue one another: same source,
 //! same payload type, a sequence that rises by little, a time that does not jump. RTCP is known by its lengths that fill the
-//! datagram.
+//! datagram. A session that begins with anything else belongs to an application that has media inside, and is not named here.
 
 use bifrons_catalog::app;
 use bifrons_model::Direction;
@@ -12,17 +12,19 @@ use crate::{Evidence, Probe, ProbeAnswer};
 pub(super) const PROBE: Probe = Probe { name: "rtp", tcp: false, udp: true, probe, decoder: None };
 
 fn probe(evidence: &Evidence<'_>) -> ProbeAnswer {
+    /// Packets that only open a way through address translation are this small.
+    const SMALL: usize = 8;
     let mut latest: [Option<Packet>; 2] = [None, None];
-    let mut seen = [0, 0];
     for (direction, datagram) in evidence.each_datagram() {
         let [sent, received] = &mut latest;
-        let [seen_sent, seen_received] = &mut seen;
-        let (latest, seen) = match direction {
-            Direction::ClientToServer => (sent, seen_sent),
-            Direction::ServerToClient => (received, seen_received),
+        let latest = match direction {
+            Direction::ClientToServer => sent,
+            Direction::ServerToClient => received,
         };
         let Some(packet) = Packet::read(datagram) else {
-            *seen += 1;
+            if datagram.len() > SMALL {
+                return ProbeAnswer::NotMine;
+            }
             continue;
         };
         if packet.is_report_with_description() || latest.is_some_and(|earlier| packet.follows(earlier)) {
@@ -30,8 +32,7 @@ fn probe(evidence: &Evidence<'_>) -> ProbeAnswer {
         }
         *latest = Some(packet);
     }
-    // A direction that carries something else first may still turn to media, once.
-    if seen.iter().any(|other| *other > 2) { ProbeAnswer::NotMine } else { ProbeAnswer::Unsure }
+    ProbeAnswer::Unsure
 }
 
 #[derive(Clone, Copy)]
@@ -205,12 +206,19 @@ mod tests {
             ProbeAnswer::Certain(app::RTP_BASE)
         );
         for length in 0..compound.len() {
-            assert_eq!(
-                answer(&[(ClientToServer, &compound[..length])]),
-                ProbeAnswer::Unsure,
-                "{length} bytes"
-            );
+            let cut = answer(&[(ClientToServer, &compound[..length])]);
+            assert_ne!(cut, ProbeAnswer::Certain(app::RTP_BASE), "{length} bytes");
         }
+    }
+
+    #[test]
+    fn media_behind_something_else_is_left_alone() {
+        let (first, second) = (media(7, 160, 4), media(8, 320, 4));
+        let opened = |opening: &[u8]| {
+            answer(&[(ClientToServer, opening), (ClientToServer, &first), (ClientToServer, &second)])
+        };
+        assert_eq!(opened(&[0; 74]), ProbeAnswer::NotMine);
+        assert_eq!(opened(&[0; 4]), ProbeAnswer::Certain(app::RTP_BASE));
     }
 
     #[test]
@@ -218,7 +226,7 @@ mod tests {
         let (first, second) = (media(7, 160, 4), media(8, 320, 4));
         for length in 0..=12 {
             let both = [(ClientToServer, &first[..length]), (ClientToServer, &second[..length])];
-            assert_eq!(answer(&both), ProbeAnswer::Unsure, "{length} bytes");
+            assert_ne!(answer(&both), ProbeAnswer::Certain(app::RTP_BASE), "{length} bytes");
         }
     }
 

@@ -2,13 +2,17 @@
 //!
 //! The magic cookie is known on any port. Messages of the older form have none, and neither has TURN's channel data, so those
 //! count on the port of STUN only.
+//!
+//! Two ends that checked their path with STUN often go on with DTLS on it (RFC 5764), which is another application.
+
+use alloc::{boxed::Box, vec::Vec};
 
 use bifrons_catalog::app;
 use bifrons_model::Direction;
 
-use crate::{Evidence, Probe, ProbeAnswer, Transport};
+use crate::{Decoder, Evidence, Finding, Keep, Probe, ProbeAnswer, Transport};
 
-pub(super) const PROBE: Probe = Probe { name: "stun", tcp: true, udp: true, probe, decoder: None };
+pub(super) const PROBE: Probe = Probe { name: "stun", tcp: true, udp: true, probe, decoder: Some(decoder) };
 
 const PORT: u16 = 3478;
 const COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
@@ -44,6 +48,35 @@ fn datagrams(evidence: &Evidence<'_>) -> ProbeAnswer {
         }
     }
     ProbeAnswer::Unsure
+}
+
+fn decoder() -> Box<dyn Decoder> {
+    Box::new(Path { pieces: 0 })
+}
+
+/// Waits for DTLS on a path that STUN has checked.
+struct Path {
+    pieces: u32,
+}
+
+impl Decoder for Path {
+    fn data(&mut self, _: Direction, bytes: &[u8], findings: &mut Vec<Finding>) -> Keep {
+        const MOST_PIECES: u32 = 64;
+        self.pieces += 1;
+        if begins_dtls(bytes) {
+            findings.push(Finding::Shift(app::DTLS));
+            Keep::Done
+        } else if self.pieces < MOST_PIECES {
+            Keep::Reading
+        } else {
+            Keep::Done
+        }
+    }
+}
+
+/// A handshake record of DTLS 1.0 or 1.2 before any encryption, which is epoch 0 (RFC 6347 section 4.1).
+fn begins_dtls(datagram: &[u8]) -> bool {
+    matches!(datagram, [22, 0xfe, 0xff | 0xfd, 0, 0, _, _, _, _, _, _, _, _, 1..=3, ..])
 }
 
 /// Over TCP messages follow one another without anything between them (RFC 8489 section 6.2.2).
@@ -170,6 +203,28 @@ mod tests {
             let on_tcp = answer(Transport::Tcp, 5000, Direction::ClientToServer, &[cut]);
             assert_eq!(on_tcp == ProbeAnswer::Certain(app::STUN), length >= HEADER_LENGTH, "{length} bytes");
         }
+    }
+
+    #[test]
+    fn dtls_on_the_path_is_a_shift() {
+        let mut hello = [0; 60];
+        hello[..14].copy_from_slice(&[22, 0xfe, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 47, 1]);
+        let mut decoder = decoder();
+        let mut findings = Vec::new();
+        assert_eq!(decoder.data(Direction::ClientToServer, REQUEST, &mut findings), Keep::Reading);
+        assert_eq!(decoder.data(Direction::ServerToClient, &hello[..13], &mut findings), Keep::Reading);
+        assert!(findings.is_empty());
+        assert_eq!(decoder.data(Direction::ServerToClient, &hello, &mut findings), Keep::Done);
+        assert_eq!(findings, [Finding::Shift(app::DTLS)]);
+    }
+
+    #[test]
+    fn a_path_without_dtls_is_given_up() {
+        let mut decoder = decoder();
+        let mut findings = Vec::new();
+        let calls =
+            (1..).find(|_| decoder.data(Direction::ClientToServer, CHANNEL, &mut findings) == Keep::Done);
+        assert_eq!((calls, findings), (Some(64), Vec::new()));
     }
 
     #[test]

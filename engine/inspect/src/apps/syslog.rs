@@ -80,7 +80,7 @@ fn judge(message: &[u8]) -> Form {
         [b'1', b' ', year @ ..] => {
             matches!(year, [b'1' | b'2', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'-', ..])
         }
-        [month @ ..] if month.get(..3).is_some_and(|month| MONTHS.contains(&month)) => {
+        _ if text.get(..3).is_some_and(|month| MONTHS.contains(&month)) => {
             matches!(text.get(3..), Some([b' ', b' ' | b'0'..=b'3', b'0'..=b'9', b' ', ..]))
         }
         _ => false,
