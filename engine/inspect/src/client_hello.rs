@@ -1,7 +1,7 @@
 //! The server name in a TLS ClientHello (RFC 8446 section 4.1.2, RFC 6066 section 3).
 //!
-//! TLS carries the message in records and QUIC in CRYPTO frames; both hand its first bytes here, however many there are
-//! by then. An answer other than `Incomplete` stays the same when more bytes come.
+//! TLS carries the message in records and QUIC in CRYPTO frames; both hand its first bytes here, however
+//! many there are by then. An answer other than `Incomplete` stays the same when more bytes come.
 
 use alloc::{boxed::Box, string::String};
 
@@ -18,7 +18,8 @@ pub(crate) enum ClientHelloAnswer {
     NotAClientHello,
 }
 
-/// Reads the server's name. `handshake` starts with the message's type and 3-byte length; bytes after the message are ignored.
+/// Reads the server's name. `handshake` starts with the message's type and 3-byte length; bytes after the
+/// message are ignored.
 pub(crate) fn server_name(handshake: &[u8]) -> ClientHelloAnswer {
     match search(handshake) {
         Ok(Some(name)) => ClientHelloAnswer::Name(name),
@@ -123,8 +124,8 @@ impl<'a> Field<'a> {
         Ok(self.take(width)?.iter().fold(0, |number, byte| number << 8 | usize::from(*byte)))
     }
 
-    /// The field that begins here with its length in `width` bytes. Its content is not skipped, so that what is there of it
-    /// can be read before the rest has come.
+    /// The field that begins here with its length in `width` bytes. Its content is not skipped, so that
+    /// what is there of it can be read before the rest has come.
     fn field(&mut self, width: usize) -> Result<Field<'a>, Stop> {
         let length = self.number(width)?;
         if length > self.length {

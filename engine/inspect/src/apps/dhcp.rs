@@ -29,8 +29,8 @@ fn probe(evidence: &Evidence<'_>) -> ProbeAnswer {
     if home || home_v6 || evidence.datagrams.is_empty() { ProbeAnswer::Unsure } else { ProbeAnswer::NotMine }
 }
 
-/// Request or reply with a hardware address that fits its field, then the cookie; at home BOOTP may come without it, and the
-/// capture may end before it.
+/// Request or reply with a hardware address that fits its field, then the cookie; at home BOOTP may come
+/// without it, and the capture may end before it.
 fn is_bootp(datagram: &[u8], home: bool) -> bool {
     let [operation @ (1 | 2), hardware, address_length @ 0..=16, hops @ 0..=16, rest @ ..] = datagram else {
         return false;

@@ -1,8 +1,8 @@
 //! DNS (RFC 1035), multicast DNS (RFC 6762) and LLMNR (RFC 4795).
 //!
-//! The three share one format and are told apart by their ports. On a port of theirs a tidy header is enough, for captures cut
-//! short and for servers asked nonsense; elsewhere the first message must be sound to its last byte. NetBIOS name service has the same header and is
-//! recognised by its 32-letter names.
+//! The three share one format and are told apart by their ports. On a port of theirs a tidy header is
+//! enough, for captures cut short and for servers asked nonsense; elsewhere the first message must be sound
+//! to its last byte. NetBIOS name service has the same header and is recognised by its 32-letter names.
 
 use bifrons_catalog::app;
 use bifrons_model::{AppId, Direction};
@@ -130,8 +130,8 @@ fn judge(message: &[u8]) -> Form {
     }
 }
 
-/// Opcodes in use (RFC 1035, 1996, 2136, 8490), the reserved bit zero, a query with a question (an inverse one with an answer), no
-/// more questions than can be there.
+/// Opcodes in use (RFC 1035, 1996, 2136, 8490), the reserved bit zero, a query with a question (an inverse
+/// one with an answer), no more questions than can be there.
 fn plausible_header(flags: u16, questions: u16, answers: u16, length: usize) -> bool {
     let is_response = flags & 0x8000 != 0;
     let opcode_known = matches!(flags >> 11 & 0xf, 0 | 1 | 2 | 4 | 5 | 6);
@@ -256,7 +256,8 @@ mod tests {
             0x8180,
             1,
             1,
-            b"\x03www\x07example\x03com\x00\x00\x01\x00\x01\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\xc0\x00\x02\x01",
+            b"\x03www\x07example\x03com\x00\x00\x01\x00\x01\
+              \xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\xc0\x00\x02\x01",
         )
     }
 

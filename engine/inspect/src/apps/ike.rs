@@ -42,8 +42,8 @@ fn probe(evidence: &Evidence<'_>) -> ProbeAnswer {
     if at_home || evidence.datagrams.is_empty() { ProbeAnswer::Unsure } else { ProbeAnswer::NotMine }
 }
 
-/// A header of one of the versions with an exchange that it has, of the datagram's length. At home the capture may have cut the
-/// datagram.
+/// A header of one of the versions with an exchange that it has, of the datagram's length. At home the
+/// capture may have cut the datagram.
 fn is_message(bytes: &[u8], at_home: bool) -> bool {
     let Some((header, _)) = bytes.split_first_chunk::<HEADER_LENGTH>() else {
         return false;

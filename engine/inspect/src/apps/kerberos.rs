@@ -1,5 +1,5 @@
-//! Kerberos version 5 (RFC 4120) and its password change protocol (RFC 3244), over UDP and, with a length before each
-//! message, over TCP.
+//! Kerberos version 5 (RFC 4120) and its password change protocol (RFC 3244), over UDP and, with a length
+//! before each message, over TCP.
 
 use bifrons_catalog::app;
 use bifrons_model::Direction;

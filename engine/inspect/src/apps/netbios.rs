@@ -1,6 +1,7 @@
 //! NetBIOS over UDP: name service and datagram service (RFC 1002 sections 4.2 and 4.4).
 //!
-//! What marks both are names in first-level encoding: 32 letters from A to P, two for each byte (RFC 1001 section 14.1).
+//! What marks both are names in first-level encoding: 32 letters from A to P, two for each byte (RFC 1001
+//! section 14.1).
 
 use bifrons_catalog::app;
 
@@ -35,8 +36,8 @@ pub(super) fn is_encoded_name(name: &[u8]) -> bool {
     }
 }
 
-/// The header of DNS, then a question or record with an encoded name and a type of NetBIOS. On its own port the name may
-/// have been cut off or be of another form.
+/// The header of DNS, then a question or record with an encoded name and a type of NetBIOS. On its own port
+/// the name may have been cut off or be of another form.
 fn is_name_service(datagram: &[u8], at_home: bool) -> bool {
     let Some((header, rest)) = datagram.split_first_chunk::<12>() else {
         return false;
@@ -61,8 +62,8 @@ fn is_name_service(datagram: &[u8], at_home: bool) -> bool {
     }
 }
 
-/// Type, flags, identifier, source address and port; then length, offset and the source's name, or an error code, or a name
-/// that is asked for.
+/// Type, flags, identifier, source address and port; then length, offset and the source's name, or an error
+/// code, or a name that is asked for.
 fn is_datagram_service(datagram: &[u8], at_home: bool) -> bool {
     let Some(([kind, flags, _, _, _, _, _, _, _, _], rest)) = datagram.split_first_chunk::<10>() else {
         return false;

@@ -1,7 +1,7 @@
 //! NTP (RFC 5905), its control messages (RFC 9327) and the older private ones.
 //!
-//! The 48 bytes have no mark of their own. On the port of NTP plausible fields are enough; elsewhere a server's answer must
-//! repeat the time that the client put into its question.
+//! The 48 bytes have no mark of their own. On the port of NTP plausible fields are enough; elsewhere a
+//! server's answer must repeat the time that the client put into its question.
 
 use bifrons_catalog::app;
 use bifrons_model::Direction;
@@ -47,8 +47,8 @@ fn version(first: u8) -> u8 {
     first >> 3 & 7
 }
 
-/// A packet that tells or asks the time: known version and mode, a stratum that exists, poll and precision as exponents
-/// of seconds within what the protocol can mean, extensions and authentication in whole words.
+/// A packet that tells or asks the time: known version and mode, a stratum that exists, poll and precision
+/// as exponents of seconds within what the protocol can mean, extensions and authentication in whole words.
 fn is_time(datagram: &[u8]) -> bool {
     let Some(([first, stratum, poll, precision, ..], rest)) = datagram.split_first_chunk::<PACKET_LENGTH>()
     else {

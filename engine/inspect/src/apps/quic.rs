@@ -1,9 +1,9 @@
 //! QUIC: versions 1 (RFC 9000) and 2 (RFC 9369), the drafts before them, and Google's own versions.
 //!
-//! A long header that names a known version is enough to be certain. A short header says nothing; only on the port of HTTP/3 do
-//! two with the same connection ID stand for a connection whose beginning was not seen. The client's first packets
-//! are protected with keys that follow from the header alone (RFC 9001 section 5.2), so that the server's name in the
-//! ClientHello can be read.
+//! A long header that names a known version is enough to be certain. A short header says nothing; only on
+//! the port of HTTP/3 do two with the same connection ID stand for a connection whose beginning was not
+//! seen. The client's first packets are protected with keys that follow from the header alone (RFC 9001
+//! section 5.2), so that the server's name in the ClientHello can be read.
 
 mod client_names;
 mod header;
@@ -29,7 +29,8 @@ fn probe(evidence: &Evidence<'_>) -> ProbeAnswer {
     if datagrams.any(header::names_known_version) || (at_home && is_under_way(evidence)) {
         return ProbeAnswer::Certain(app::QUIC_BASE);
     }
-    // Only a client that starts with a version of no meaning, to see what the server knows, can still turn out to be QUIC.
+    // Only a client that starts with a version of no meaning, to see what the server knows, can still turn
+    // out to be QUIC.
     let begins_with_reserved =
         evidence.each_datagram().next().is_none_or(|(_, first)| header::names_reserved_version(first));
     if begins_with_reserved || at_home || evidence.uses_port(PORT_HTTP) {

@@ -1,8 +1,9 @@
 //! RTP and RTCP (RFC 3550), with or without encryption, which leaves the headers readable.
 //!
-//! Two bits and a number are no mark, so that it takes two packets of one direction that continue one another: same source,
-//! same payload type, a sequence that rises by little, a time that does not jump. RTCP is known by its lengths that fill the
-//! datagram. A session that begins with anything else belongs to an application that has media inside, and is not named here.
+//! Two bits and a number are no mark, so that it takes two packets of one direction that continue one
+//! another: same source, same payload type, a sequence that rises by little, a time that does not jump.
+//! RTCP is known by its lengths that fill the datagram. A session that begins with anything else belongs to
+//! an application that has media inside, and is not named here.
 
 use bifrons_catalog::app;
 use bifrons_model::Direction;
@@ -58,7 +59,8 @@ struct Control {
 impl Packet {
     fn read(datagram: &[u8]) -> Option<Self> {
         let second = *datagram.get(1)?;
-        // Control packets have the numbers that media would have as types 64 to 95 with the marker bit (RFC 5761 section 4).
+        // Control packets have the numbers that media would have as types 64 to 95 with the marker bit (RFC
+        // 5761 section 4).
         if matches!(second, 192..=223) {
             Control::read(datagram).map(Self::Control)
         } else {

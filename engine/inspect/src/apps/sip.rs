@@ -96,7 +96,8 @@ fn judge(bytes: &[u8]) -> Form {
         .unwrap_or(Form::Other)
 }
 
-/// Whether the line is a request with this method: to a SIP or telephone address, or with SIP's version at its end.
+/// Whether the line is a request with this method: to a SIP or telephone address, or with SIP's version at
+/// its end.
 fn request(line: &[u8], method: &[u8], is_whole: bool) -> Form {
     let Some(rest) = line.strip_prefix(method) else {
         return if !is_whole && method.starts_with(line) { Form::Begins } else { Form::Other };

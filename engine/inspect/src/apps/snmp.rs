@@ -30,8 +30,9 @@ fn probe(evidence: &Evidence<'_>) -> ProbeAnswer {
     }
 }
 
-/// A sequence of version, community and PDU; or, in version 3, of version, header, security parameters and data. Off its ports
-/// the outer length must be that of the datagram or more (a capture cut short, a stream still coming).
+/// A sequence of version, community and PDU; or, in version 3, of version, header, security parameters and
+/// data. Off its ports the outer length must be that of the datagram or more (a capture cut short, a stream
+/// still coming).
 fn is_message(bytes: &[u8], at_home: bool) -> bool {
     let mut outer = Values::new(bytes);
     let Some(message) = outer.expect(SEQUENCE) else {

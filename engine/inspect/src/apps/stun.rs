@@ -1,9 +1,10 @@
 //! STUN (RFC 8489, and RFC 3489 before it) and TURN (RFC 8656).
 //!
-//! The magic cookie is known on any port. Messages of the older form have none, and neither has TURN's channel data, so those
-//! count on the port of STUN only.
+//! The magic cookie is known on any port. Messages of the older form have none, and neither has TURN's
+//! channel data, so those count on the port of STUN only.
 //!
-//! Two ends that checked their path with STUN often go on with DTLS on it (RFC 5764), which is another application.
+//! Two ends that checked their path with STUN often go on with DTLS on it (RFC 5764), which is another
+//! application.
 
 use alloc::{boxed::Box, vec::Vec};
 

@@ -1,7 +1,7 @@
 //! Syslog (RFC 5424, RFC 3164), over UDP and, with or without counted octets (RFC 6587), over TCP.
 //!
-//! A message begins with its priority in angle brackets. Followed by a version or a date it is known on any port; followed by
-//! other text, on the ports of syslog.
+//! A message begins with its priority in angle brackets. Followed by a version or a date it is known on any
+//! port; followed by other text, on the ports of syslog.
 
 use bifrons_catalog::app;
 use bifrons_model::Direction;

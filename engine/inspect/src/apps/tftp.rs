@@ -1,7 +1,7 @@
 //! TFTP (RFC 1350) with options (RFC 2347).
 //!
-//! Only the request goes to the known port. The transfer runs between two other ports and is known by blocks that are
-//! acknowledged by their number.
+//! Only the request goes to the known port. The transfer runs between two other ports and is known by
+//! blocks that are acknowledged by their number.
 
 use bifrons_catalog::app;
 

@@ -14,8 +14,8 @@ use super::{
     initial::ClientKeys,
 };
 
-/// Reads the client's Initial packets until the name is there. The ClientHello may be spread over several of them and its
-/// parts may come in any order.
+/// Reads the client's Initial packets until the name is there. The ClientHello may be spread over several
+/// of them and its parts may come in any order.
 #[derive(Default)]
 pub(super) struct ClientNames {
     keys: Option<ClientKeys>,
@@ -116,8 +116,8 @@ const LONGEST_HELLO: usize = 8192;
 const MOST_STRETCHES: usize = 64;
 
 impl Pieces {
-    /// Takes the CRYPTO frames out of a packet's frames. `None` if a frame has no place in a client's Initial packet or the
-    /// stream outgrows its bounds.
+    /// Takes the CRYPTO frames out of a packet's frames. `None` if a frame has no place in a client's
+    /// Initial packet or the stream outgrows its bounds.
     fn add_frames(&mut self, version: Version, frames: &[u8]) -> Option<()> {
         let crypto = match version {
             Version::GoogleQ050 | Version::GoogleT050 | Version::GoogleT051 => GOOGLE_CRYPTO,
@@ -190,8 +190,8 @@ const CRYPTO: u64 = 0x06;
 const GOOGLE_CRYPTO: u64 = 0x08;
 const CONNECTION_CLOSE: u64 = 0x1c;
 
-/// The name in Google's own ClientHello: a table of tags and of the ends of their values, then the values. All of it fits
-/// one packet.
+/// The name in Google's own ClientHello: a table of tags and of the ends of their values, then the values.
+/// All of it fits one packet.
 fn google_name(content: &[u8]) -> ClientHelloAnswer {
     const FARTHEST: usize = 64;
     let Some(place) = content.windows(4).take(FARTHEST).position(|window| window == b"CHLO") else {

@@ -1,4 +1,5 @@
-//! Headers, as far as they are readable without keys (RFC 8999, RFC 9000 section 17.2), and Google's public header.
+//! Headers, as far as they are readable without keys (RFC 8999, RFC 9000 section 17.2), and Google's public
+//! header.
 
 /// The versions whose headers are understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,7 +126,8 @@ impl<'a> LongPacket<'a> {
     }
 }
 
-/// Whether a datagram says by its header that it is of a known version, or lists known versions to choose from.
+/// Whether a datagram says by its header that it is of a known version, or lists known versions to choose
+/// from.
 pub(super) fn names_known_version(datagram: &[u8]) -> bool {
     LongPacket::read(datagram).is_some()
         || lists_known_versions(datagram)
@@ -133,8 +135,8 @@ pub(super) fn names_known_version(datagram: &[u8]) -> bool {
         || is_google_rejection(datagram)
 }
 
-/// Whether two datagrams of one direction look like packets of one connection in the middle of its life: short headers
-/// whose protected bits differ, with the same connection ID.
+/// Whether two datagrams of one direction look like packets of one connection in the middle of its life:
+/// short headers whose protected bits differ, with the same connection ID.
 pub(super) fn share_connection_id(one: &[u8], other: &[u8]) -> bool {
     const SHORTEST: usize = 21;
     match (one, other) {
@@ -150,8 +152,8 @@ pub(super) fn share_connection_id(one: &[u8], other: &[u8]) -> bool {
     }
 }
 
-/// Whether the version is one of those reserved for exercising negotiation (RFC 9000 section 15), in a packet large enough to
-/// be a client's first.
+/// Whether the version is one of those reserved for exercising negotiation (RFC 9000 section 15), in a
+/// packet large enough to be a client's first.
 pub(super) fn names_reserved_version(datagram: &[u8]) -> bool {
     match datagram.split_first_chunk::<5>() {
         Some(([first, version @ ..], _)) => {
@@ -184,7 +186,8 @@ fn is_google_rejection(datagram: &[u8]) -> bool {
     has_connection_id && datagram.windows(4).take(FARTHEST).any(|window| window == b"REJ\0")
 }
 
-/// Version negotiation (RFC 8999 section 6): version 0, then nothing but versions, known and reserved ones among them.
+/// Version negotiation (RFC 8999 section 6): version 0, then nothing but versions, known and reserved ones
+/// among them.
 fn lists_known_versions(datagram: &[u8]) -> bool {
     let Some(([first, 0, 0, 0, 0], rest)) = datagram.split_first_chunk::<5>() else {
         return false;

@@ -24,8 +24,8 @@ const TAG_LENGTH: usize = 16;
 const LONGEST_PACKET: usize = 4096;
 
 impl ClientKeys {
-    /// The keys that follow from the destination connection ID of the client's first packet; none for a version that does
-    /// not protect them.
+    /// The keys that follow from the destination connection ID of the client's first packet; none for a
+    /// version that does not protect them.
     pub(super) fn derive(version: Version, destination: &[u8]) -> Option<Self> {
         let labels = labels(version);
         let initial = Hkdf::<Sha256>::new(Some(salt(version)?), destination);

@@ -1,5 +1,6 @@
-//! The packets are those of RFC 9001 appendix A.2 and RFC 9369 appendix A.2: made here from the published header, frames and
-//! keys, checked against the published sample, and opened with keys that the code derives.
+//! The packets are those of RFC 9001 appendix A.2 and RFC 9369 appendix A.2: made here from the published
+//! header, frames and keys, checked against the published sample, and opened with keys that the code
+//! derives.
 
 use alloc::{vec, vec::Vec};
 
@@ -41,11 +42,12 @@ const SAMPLE_2: u128 = 0xffe67b6abcdb4298b485dd04de806071;
 
 const CONNECTION_ID: [u8; 8] = [0x83, 0x94, 0xc8, 0xf0, 0x3e, 0x51, 0x57, 0x08];
 const CLIENT_HELLO: &str = "\
-    010000ed0303ebf8fa56f12939b9584a3896472ec40bb863cfd3e86804fe3a47f06a2b69484c00000413011302010000c0\
-    00000010000e00000b6578616d706c652e636f6dff01000100000a00080006001d00170018001000070005\
-    04616c706e000500050100000000003300260024001d00209370b2c9caa47fbabaf4559fedba753de171fa71f50f1ce15d43e994ec74d748\
-    002b0003020304000d0010000e0403050306030203080408050806002d00020101001c00024001\
-    003900320408ffffffffffffffff05048000ffff07048000ffff0801100104800075300901100f088394c8f03e51570806048000ffff";
+    010000ed0303ebf8fa56f12939b9584a3896472ec40bb863cfd3e86804fe3a47f06a2b69484c00000413011302010000\
+    c000000010000e00000b6578616d706c652e636f6dff01000100000a00080006001d0017001800100007000504616c70\
+    6e000500050100000000003300260024001d00209370b2c9caa47fbabaf4559fedba753de171fa71f50f1ce15d43e994\
+    ec74d748002b0003020304000d0010000e0403050306030203080408050806002d00020101001c000240010039003204\
+    08ffffffffffffffff05048000ffff07048000ffff0801100104800075300901100f088394c8f03e51570806048000ff\
+    ff";
 
 fn hello() -> Vec<u8> {
     let digits: Vec<u32> = CLIENT_HELLO.chars().filter_map(|digit| digit.to_digit(16)).collect();
