@@ -134,6 +134,16 @@ impl<'a> View<'a> {
         report.gap(line, self.path.to_string(), problem);
     }
 
+    /// Whether the entry's name is a word that means something where it would be used; that is reported.
+    fn is_reserved(&self, name: &str, report: &mut Report<'_>) -> bool {
+        let reserved = matches!(name, "any" | "application-default");
+        if reserved {
+            let what = format!("`{name}` has a meaning of its own and cannot be a name here");
+            self.gap(report, self.line(), Problem::Conflict { what });
+        }
+        reserved
+    }
+
     /// A name that belongs to nothing.
     fn unknown<'n>(
         &self,

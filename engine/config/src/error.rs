@@ -166,23 +166,25 @@ fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a s
         .map(|(_, known)| known)
 }
 
-/// How many letters must be put in, taken out or replaced (Levenshtein).
+/// How many letters must be put in, taken out, replaced or swapped with their neighbour (optimal string
+/// alignment).
 fn distance(letters: &[char], known: &str) -> usize {
-    let mut row: Vec<usize> = (0..=letters.len()).collect();
-    for (line, other) in known.chars().take(64).enumerate() {
-        let mut diagonal = line;
-        let mut left = line + 1;
-        if let Some(first) = row.first_mut() {
-            *first = left;
+    let known: Vec<char> = known.chars().take(64).collect();
+    let mut before: Vec<usize> = Vec::new();
+    let mut above: Vec<usize> = (0..=letters.len()).collect();
+    for (line, other) in known.iter().enumerate() {
+        let mut row = alloc::vec![line + 1];
+        for (place, letter) in letters.iter().enumerate() {
+            let replaced = above[place] + usize::from(letter != other);
+            let mut best = replaced.min(above[place + 1] + 1).min(row[place] + 1);
+            if line > 0 && place > 0 && known[line - 1] == *letter && letters[place - 1] == *other {
+                best = best.min(before[place - 1] + 1);
+            }
+            row.push(best);
         }
-        for (cell, letter) in row.iter_mut().skip(1).zip(letters) {
-            let replaced = diagonal + usize::from(*letter != other);
-            diagonal = *cell;
-            left = replaced.min(left + 1).min(*cell + 1);
-            *cell = left;
-        }
+        before = core::mem::replace(&mut above, row);
     }
-    row.last().copied().unwrap_or(0)
+    above[letters.len()]
 }
 
 #[cfg(test)]
@@ -191,9 +193,15 @@ mod tests {
 
     #[test]
     fn distances() {
-        for (one, other, expected) in
-            [("", "", 0), ("tcp", "", 3), ("", "tcp", 3), ("timeot", "timeout", 1), ("kitten", "sitting", 3)]
-        {
+        for (one, other, expected) in [
+            ("", "", 0),
+            ("trsut", "trust", 1),
+            ("ab", "ba", 1),
+            ("tcp", "", 3),
+            ("", "tcp", 3),
+            ("timeot", "timeout", 1),
+            ("kitten", "sitting", 3),
+        ] {
             let letters: Vec<char> = one.chars().collect();
             assert_eq!(distance(&letters, other), expected, "{one} {other}");
         }

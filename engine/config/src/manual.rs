@@ -7,9 +7,11 @@ use crate::schema::{KEYS, Leaf, SECTIONS};
 const INTRODUCTION: &str = "\
 # Configuration
 
-<!-- Made from the schema in engine/config; `BIFRONS_BLESS=1 cargo test -p bifrons-config` writes it again. -->
+<!-- Generated from the table of settings in engine/config.
+     `BIFRONS_BLESS=1 cargo test -p bifrons-config` writes it anew. -->
 
-A configuration is a text of lines. Each line is a path and a value, as PAN-OS shows a configuration in set format:
+A configuration is a text of lines. Each line is a path and a value, as PAN-OS shows a configuration in set
+format:
 
 ```
 # Lines that begin with # and blank lines are skipped.
@@ -20,12 +22,14 @@ move rulebase security rules \"web out\" top
 ```
 
 - The word `set` may be left out. Several settings of one entry may stand on one line.
-- A word with spaces stands in quotation marks. Several values stand in brackets; a further line for a list adds to it, a
-  further line for a single value replaces it.
-- `delete PATH` takes back what lines before it said.
+- A word with spaces stands in quotation marks. Several values stand in brackets.
+- A further line for a list adds to it, a further line for a single value replaces it.
 - Before a path may stand `config`, `devices NAME`, `vsys vsys1` and `shared`, as in exports.
-- A configuration with any mistake is refused as a whole. Each mistake is reported with file, line, path, value and what is
-  accepted.
+- `move` changes the order of security rules; `delete` and `move` act on what stands before them in the text.
+- A configuration with any mistake is refused as a whole. Each mistake is reported with file, line, path,
+  value and what is accepted.
+- What PAN-OS has and this page does not is a mistake too, unless the configuration is read leniently: then
+  what is not understood is reported as a warning, and a rule whose conditions could not all be read is disabled.
 ";
 
 const NAMES: &str = "

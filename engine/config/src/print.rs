@@ -232,3 +232,6 @@ fn default_rule(text: &mut String, name: &str, rule: &DefaultRule) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

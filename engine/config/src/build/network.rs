@@ -144,6 +144,9 @@ pub(super) fn zones(root: &View<'_>, interfaces: &[Interface], report: &mut Repo
     let profiles = root.at(&["network", "profiles", "zone-protection-profile"]).entries();
     let mut zones: Vec<Zone> = Vec::new();
     for (name, entry) in root.below("zone").entries() {
+        if entry.is_reserved(name, report) {
+            continue;
+        }
         let network = entry.below("network");
         let mut zone = Zone {
             name: name.into(),

@@ -77,6 +77,9 @@ impl Objects {
     }
 
     fn address(&mut self, name: &str, entry: &View<'_>, report: &mut Report<'_>) {
+        if entry.is_reserved(name, report) {
+            return;
+        }
         let (netmask, range) = (entry.below("ip-netmask").value(), entry.below("ip-range").value());
         match (netmask, range) {
             (Some(netmask), None) => {
@@ -104,6 +107,9 @@ impl Objects {
     fn groups(&mut self, root: &View<'_>, report: &mut Report<'_>) {
         let mut groups = BTreeMap::new();
         for (name, entry) in root.below("address-group").entries() {
+            if entry.is_reserved(name, report) {
+                continue;
+            }
             if self.addresses.contains_key(name) {
                 let what = format!("an address object is called `{name}` too");
                 entry.gap(report, entry.line(), Problem::Conflict { what });
@@ -156,9 +162,7 @@ impl Objects {
 }
 
 fn service(name: &str, entry: &View<'_>, report: &mut Report<'_>) -> Option<Service> {
-    if matches!(name, "any" | "application-default") {
-        let what = format!("`{name}` has a meaning of its own and cannot be the name of a service");
-        entry.gap(report, entry.line(), Problem::Conflict { what });
+    if entry.is_reserved(name, report) {
         return None;
     }
     let (tcp, udp) = (entry.at(&["protocol", "tcp"]), entry.at(&["protocol", "udp"]));

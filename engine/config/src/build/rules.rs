@@ -35,9 +35,10 @@ fn rule(
     }
     let zone_list = |word, report: &mut Report<'_>| zone_list(&entry.below(word), zones, report);
     let (from, to) = (zone_list("from", report), zone_list("to", report));
-    let source = address_list(&entry.below("source"), objects, entry.below("negate-source").is_yes(), report);
-    let negate = entry.below("negate-destination").is_yes();
-    let destination = address_list(&entry.below("destination"), objects, negate, report);
+    let negate_source = entry.below("negate-source").is_yes();
+    let source = address_list(&entry.below("source"), objects, negate_source, report);
+    let negate_destination = entry.below("negate-destination").is_yes();
+    let destination = address_list(&entry.below("destination"), objects, negate_destination, report);
     let application = application_list(&entry.below("application"), report);
     let service = service_match(&entry.below("service"), objects, report);
     let lists_usable =
@@ -46,10 +47,10 @@ fn rule(
         name: name.into(),
         from: from.values,
         to: to.values,
+        negate_source: negate_source && !source.values.is_empty(),
+        negate_destination: negate_destination && !destination.values.is_empty(),
         source: source.values,
         destination: destination.values,
-        negate_source: entry.below("negate-source").is_yes(),
-        negate_destination: negate,
         application: application.values,
         service: service.values,
         rule_type: match entry.below("rule-type").word().as_str() {

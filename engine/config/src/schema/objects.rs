@@ -8,7 +8,6 @@ const fn seconds((min, max): (u32, u32)) -> Kind {
     Kind::Integer { min, max, unit: "seconds" }
 }
 
-#[rustfmt::skip]
 pub(super) const ADDRESSES: Section = Section {
     title: "Addresses",
     text: "",
@@ -21,25 +20,49 @@ pub(super) const ADDRESSES: Section = Section {
     ],
 };
 
-#[rustfmt::skip]
 pub(super) const SERVICES: Section = Section {
     title: "Services",
-    text: "`service-http` (TCP 80 and 8080) and `service-https` (TCP 443) exist without a line; a line changes them. \
+    text: "`service-http` (TCP 80 and 8080) and `service-https` (TCP 443) exist without a line; a line \
+           changes them. \
            `override yes` gives sessions that a rule admits by the service timeouts of their own.",
     leaves: &[
         entry("service <service> protocol tcp|udp port", Kind::Ports, "", "Destination ports."),
-        entry("service <service> protocol tcp|udp source-port", Kind::Ports, "",
-            "Source ports; without the line, any."),
-        entry("service <service> protocol tcp|udp override no", Kind::Presence, "",
-            "The less specific timeouts hold."),
-        entry("service <service> protocol tcp override yes timeout", seconds(OVERRIDE), "3600",
-            "How long an established session may be idle."),
-        entry("service <service> protocol tcp override yes halfclose-timeout", seconds(OVERRIDE), "120",
-            "How long a session lives after the first FIN."),
-        entry("service <service> protocol tcp override yes timewait-timeout", seconds((1, 600)), "15",
-            "How long a session lives after the second FIN or a reset."),
-        entry("service <service> protocol udp override yes timeout", seconds(OVERRIDE), "30",
-            "How long a session may be idle."),
+        entry(
+            "service <service> protocol tcp|udp source-port",
+            Kind::Ports,
+            "",
+            "Source ports; without the line, any.",
+        ),
+        entry(
+            "service <service> protocol tcp|udp override no",
+            Kind::Presence,
+            "",
+            "The less specific timeouts hold.",
+        ),
+        entry(
+            "service <service> protocol tcp override yes timeout",
+            seconds(OVERRIDE),
+            "3600",
+            "How long an established session may be idle.",
+        ),
+        entry(
+            "service <service> protocol tcp override yes halfclose-timeout",
+            seconds(OVERRIDE),
+            "120",
+            "How long a session lives after the first FIN.",
+        ),
+        entry(
+            "service <service> protocol tcp override yes timewait-timeout",
+            seconds((1, 600)),
+            "15",
+            "How long a session lives after the second FIN or a reset.",
+        ),
+        entry(
+            "service <service> protocol udp override yes timeout",
+            seconds(OVERRIDE),
+            "30",
+            "How long a session may be idle.",
+        ),
         entry("service <service> description", Kind::Text { max: 1023 }, "", "Free text."),
     ],
 };

@@ -135,10 +135,7 @@ impl Kind {
                 return format!("text of at most {max} characters, with at most one kind of quotation mark");
             }
             Self::Name { max } => {
-                return format!(
-                    "a name of at most {max} letters, digits, spaces, `_`, `-` and `.`, the first a letter, \
-                     a digit or `_`"
-                );
+                return format!("a name of at most {max} characters: letters, digits, spaces, `_`, `-`, `.`");
             }
             Self::Hostname => "1 to 63 letters, digits, `-`, `_` and `.`",
             Self::EthernetName => "a name like `ethernet1/1`",
