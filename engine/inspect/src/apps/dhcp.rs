@@ -32,12 +32,12 @@ fn probe(evidence: &Evidence<'_>) -> ProbeAnswer {
 /// Request or reply with a hardware address that fits its field, then the cookie; at home BOOTP may come
 /// without it, and the capture may end before it.
 fn is_bootp(datagram: &[u8], home: bool) -> bool {
-    let [operation @ (1 | 2), hardware, address_length @ 0..=16, hops @ 0..=16, rest @ ..] = datagram else {
+    let [1 | 2, hardware, address_length @ 0..=16, 0..=16, rest @ ..] = datagram else {
         return false;
     };
     match datagram.get(COOKIE_AT..COOKIE_AT + COOKIE.len()) {
         Some(cookie) if cookie == COOKIE => true,
-        _ => home && rest.len() >= 24 && *hardware == 1 && *address_length == 6 && *hops + *operation > 0,
+        _ => home && rest.len() >= 24 && *hardware == 1 && *address_length == 6,
     }
 }
 
