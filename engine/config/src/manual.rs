@@ -29,7 +29,8 @@ move rulebase security rules \"web out\" top
 - A configuration with any mistake is refused as a whole. Each mistake is reported with file, line, path,
   value and what is accepted.
 - What PAN-OS has and this page does not is a mistake too, unless the configuration is read leniently: then
-  what is not understood is reported as a warning, and a rule whose conditions could not all be read is disabled.
+  what is not understood is reported as a warning, and a rule whose conditions could not all be read is
+  disabled.
 ";
 
 const NAMES: &str = "

@@ -264,6 +264,22 @@ fn actions_are_resolved() {
 }
 
 #[test]
+fn the_built_in_configuration_allows_everything() {
+    let policy = Policy::compile(&Config::tap(), Generation(1));
+    let interface = InterfaceId(0);
+    assert_eq!(
+        (policy.egress(QUERY.destination), policy.ingress_of(ip("2001:db8::1"))),
+        (Some(interface), Some(interface))
+    );
+    let zone = policy.zone_of(interface).unwrap();
+    let decision = policy.lookup(&Query { zone_from: zone, zone_to: zone, app: None, ..QUERY });
+    assert_eq!((decision.action, decision.certain, decision.log_end), (Action::Allow, true, true));
+    assert_eq!(policy.names().rule(decision.rule), "any-any");
+    let settings = policy.zone_settings(zone);
+    assert_eq!((settings.tcp_reject_non_syn, settings.asymmetric_path_bypass), (false, true));
+}
+
+#[test]
 fn names_zones_and_their_settings() {
     let mut config = config(vec![rule(Action::Allow)]);
     config.zones[1].tcp_reject_non_syn = Some(false);
@@ -389,6 +405,8 @@ fn any_service() -> impl Strategy<Value = ServiceMatch> {
     ]
 }
 
+const ALL_RULE_TYPES: [RuleType; 3] = [RuleType::Universal, RuleType::Intrazone, RuleType::Interzone];
+
 prop_compose! {
     fn any_rule()(
         from in prop::collection::vec(0usize..3, 0..3),
@@ -398,7 +416,7 @@ prop_compose! {
         negate in any::<(bool, bool)>(),
         application in prop::collection::vec(any_app(), 0..3),
         service in any_service(),
-        rule_type in prop::sample::select(vec![RuleType::Universal, RuleType::Intrazone, RuleType::Interzone]),
+        rule_type in prop::sample::select(ALL_RULE_TYPES.to_vec()),
         action in prop::sample::select(Action::ALL.to_vec()),
         disabled in prop::bool::weighted(0.1),
     ) -> SecurityRule {
