@@ -6,8 +6,8 @@
 //!     \-----budget used up: unknown---------------------------------------------^
 //! ```
 //!
-//! While probing, what came is held, up to the budget; probes that said no are not asked again. When one is certain its
-//! decoder is shown what was held, in the order it came, and the held bytes are freed.
+//! While probing, what came is held, up to the budget; probes that said no are not asked again. When one is
+//! certain its decoder is shown what was held, in the order it came, and the held bytes are freed.
 
 use alloc::{boxed::Box, vec::Vec};
 
@@ -15,17 +15,14 @@ use bifrons_catalog::app;
 use bifrons_model::{AppId, Direction};
 
 use crate::{
-    Decoder, Evidence, Finding, Keep, PROBES, Probe, ProbeAnswer, Transport,
+    Decoder, Finding, Keep, PROBES, Transport,
+    peer_noise::PeerNoise,
+    probing::Probing,
     stream::{Arrival, Ready, Stream},
 };
 
-/// Bytes of one direction that probes are shown at most, however large the budget is.
-const HELD_BYTES: usize = 16 * 1024;
 /// Bytes of both directions that a decoder is shown at most.
 const DECODED_BYTES: usize = 32 * 1024;
-
-const TCP_PROBES: u64 = probes_over(Transport::Tcp);
-const UDP_PROBES: u64 = probes_over(Transport::Udp);
 
 /// How much identification may look at; `deviceconfig setting application` and `… tcp`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,14 +44,14 @@ pub struct Opening {
     pub client_port: u16,
     /// The server's port.
     pub server_port: u16,
-    /// TCP: the sequence number of each direction's first payload byte (that of the SYN plus one), where the SYN was
-    /// seen. `[client to server, server to client]`.
+    /// TCP: the sequence number of each direction's first payload byte (that of the SYN plus one), where the
+    /// SYN was seen. `[client to server, server to client]`.
     pub first_sequence: [Option<u32>; 2],
 }
 
 impl Opening {
     /// Whether no SYN told who the client is.
-    const fn is_client_guessed(&self) -> bool {
+    pub(crate) const fn is_client_guessed(&self) -> bool {
         matches!(self.transport, Transport::Tcp) && matches!(self.first_sequence, [None, None])
     }
 }
@@ -75,15 +72,15 @@ pub struct Payload<'a> {
 /// What one packet's payload led to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// The application, when this packet decided it or shifted it: one that a probe is certain of, or `unknown-tcp`,
-    /// `unknown-udp` when the budget is used up.
+    /// The application, when this packet decided it or shifted it: one that a probe is certain of, or
+    /// `unknown-tcp`, `unknown-udp`, `unknown-p2p` when the budget is used up.
     pub app: Option<AppId>,
     /// The server's name, when this packet told it.
     pub server_name: Option<Box<str>>,
     /// A new connection began inside the protocol.
     pub new_connection: bool,
-    /// The limit of waiting segments was exceeded: the stream cannot be put in order. Who goes on all the same gets
-    /// what there is: the gap is skipped.
+    /// The limit of waiting segments was exceeded: the stream cannot be put in order. Who goes on all the
+    /// same gets what there is: the gap is skipped.
     pub out_of_order_exceeded: bool,
     /// Nothing more can be learnt: the inspection can be freed.
     pub finished: bool,
@@ -95,6 +92,7 @@ pub struct Inspection {
     streams: [Stream; 2],
     stage: Stage,
     seen: Seen,
+    peers: PeerNoise,
     /// The last budget given, for the verdict at the end.
     budget: (u32, u32),
     app: Option<AppId>,
@@ -121,6 +119,7 @@ impl Inspection {
             streams: opening.first_sequence.map(Stream::new),
             stage: Stage::Probing(Probing::new(opening.transport)),
             seen: Seen::default(),
+            peers: PeerNoise::default(),
             budget: (u32::MAX, u32::MAX),
             app: None,
         }
@@ -143,9 +142,9 @@ impl Inspection {
         progress
     }
 
-    /// The word for a session that ends now: its application if that is known; else what can be said with the segments
-    /// that still wait for a gap; else `unknown-tcp` or `unknown-udp` if it carried as much as the budget allows, and
-    /// `insufficient-data` if it carried less.
+    /// The word for a session that ends now: its application if that is known; else what can be said with the
+    /// segments that still wait for a gap; else `unknown-tcp` and the like if it carried as much as the
+    /// budget allows, and `insufficient-data` if it carried less.
     pub fn app_at_end(&self) -> AppId {
         if let Some(app) = self.app {
             return app;
@@ -196,6 +195,8 @@ impl Inspection {
                 if let Some((place, app)) = probing.weigh(&self.opening, direction, bytes) {
                     progress.app = Some(app);
                     self.replay(place, direction, bytes, progress);
+                } else {
+                    self.peers.see(direction, bytes);
                 }
             }
         }
@@ -219,14 +220,10 @@ impl Inspection {
             return;
         };
         self.stage = Stage::Reading { decoder: make(), bytes: 0 };
-        let mut rest = [&*probing.held[0], &*probing.held[1]];
-        for (direction, length) in &probing.arrivals {
-            let side = &mut rest[direction.index()];
-            let (now, later) = side.split_at((*length).min(side.len()));
-            *side = later;
-            self.read(*direction, now, progress);
+        for (direction, bytes) in probing.each_held() {
+            self.read(direction, bytes, progress);
         }
-        if !probing.current_is_held {
+        if !probing.is_current_held() {
             self.read(direction, bytes, progress);
         }
     }
@@ -262,8 +259,11 @@ impl Inspection {
         seen.packets >= self.budget.0 || seen.bytes >= self.budget.1
     }
 
-    const fn unknown(&self) -> AppId {
+    fn unknown(&self) -> AppId {
         match self.opening.transport {
+            Transport::Tcp if self.peers.is_mutual(self.opening.client_port, self.opening.server_port) => {
+                app::UNKNOWN_P2P
+            }
             Transport::Tcp => app::UNKNOWN_TCP,
             Transport::Udp => app::UNKNOWN_UDP,
         }
@@ -275,167 +275,6 @@ impl Seen {
         self.packets = self.packets.saturating_add(1);
         self.bytes = self.bytes.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
     }
-}
-
-/// What is held while nobody is certain.
-struct Probing {
-    /// The probes that may still be right, by their place in `PROBES`.
-    asked: u64,
-    held: [Vec<u8>; 2],
-    /// What is held, piece by piece in the order it came.
-    arrivals: Vec<(Direction, usize)>,
-    /// Directions whose further bytes are not shown: after a hole, or because enough is held.
-    closed: [bool; 2],
-    /// Whether the bytes that were just asked about are in `held` already.
-    current_is_held: bool,
-}
-
-impl Probing {
-    const fn new(transport: Transport) -> Self {
-        Self {
-            asked: match transport {
-                Transport::Tcp => TCP_PROBES,
-                Transport::Udp => UDP_PROBES,
-            },
-            held: [Vec::new(), Vec::new()],
-            arrivals: Vec::new(),
-            closed: [false; 2],
-            current_is_held: false,
-        }
-    }
-
-    /// Asks with these bytes added to what is held. Holds them if nobody is certain and somebody is unsure.
-    fn weigh(&mut self, opening: &Opening, direction: Direction, bytes: &[u8]) -> Option<(usize, AppId)> {
-        let index = direction.index();
-        if self.asked == 0 || self.closed[index] {
-            return None;
-        }
-        let first = self.arrivals.is_empty();
-        let alone = [(direction, bytes.len())];
-        if !first {
-            self.arrivals.push(alone[0]);
-        }
-        self.current_is_held = !self.held[index].is_empty();
-        if self.current_is_held {
-            self.held[index].extend_from_slice(bytes);
-        }
-        let mut sides = [&*self.held[0], &*self.held[1]];
-        if !self.current_is_held {
-            sides[index] = bytes;
-        }
-        let datagrams = if first { &alone[..] } else { &self.arrivals };
-        let evidence = evidence(opening, sides, datagrams);
-        let certain = ask(&mut self.asked, &evidence, opening.is_client_guessed());
-        if certain.is_some() {
-            if !first && !self.current_is_held {
-                self.arrivals.pop();
-            }
-            return certain;
-        }
-        self.hold(direction, bytes, first);
-        None
-    }
-
-    fn hold(&mut self, direction: Direction, bytes: &[u8], first: bool) {
-        let index = direction.index();
-        if self.asked == 0 {
-            self.held = [Vec::new(), Vec::new()];
-            self.arrivals = Vec::new();
-            return;
-        }
-        if first {
-            self.arrivals.push((direction, bytes.len()));
-        }
-        if !self.current_is_held {
-            self.held[index].extend_from_slice(bytes);
-        }
-        self.closed[index] = self.held[index].len() >= HELD_BYTES;
-    }
-
-    /// No more bytes of this direction belong to those held; if none are held yet, the next ones are the first.
-    fn close(&mut self, direction: Direction) {
-        let index = direction.index();
-        self.closed[index] |= !self.held[index].is_empty();
-    }
-
-    /// Asks once more with what waits in the streams, whatever is missing before it.
-    fn ask_with(&self, opening: &Opening, streams: &[Stream; 2]) -> Option<AppId> {
-        let side = |index: usize| {
-            let mut side = self.held[index].clone();
-            if side.is_empty() {
-                side.extend(streams[index].waiting().flatten().take(HELD_BYTES));
-            }
-            side
-        };
-        let sides = [side(0), side(1)];
-        let mut asked = self.asked;
-        let evidence = evidence(opening, [&sides[0], &sides[1]], &[]);
-        ask(&mut asked, &evidence, opening.is_client_guessed()).map(|(_, app)| app)
-    }
-}
-
-fn evidence<'a>(
-    opening: &Opening,
-    sides: [&'a [u8]; 2],
-    datagrams: &'a [(Direction, usize)],
-) -> Evidence<'a> {
-    let [sent, received] = sides;
-    Evidence {
-        transport: opening.transport,
-        client_port: opening.client_port,
-        server_port: opening.server_port,
-        sent,
-        received,
-        datagrams: match opening.transport {
-            Transport::Tcp => &[],
-            Transport::Udp => datagrams,
-        },
-    }
-}
-
-/// Asks the probes of the set, strikes those that say no, and stops at the first that is certain.
-fn ask(asked: &mut u64, evidence: &Evidence<'_>, either_way: bool) -> Option<(usize, AppId)> {
-    let mut rest = *asked;
-    while rest != 0 {
-        let place = rest.trailing_zeros() as usize;
-        let bit = rest & rest.wrapping_neg();
-        rest ^= bit;
-        match PROBES.get(place).map(|probe| ask_one(probe, evidence, either_way)) {
-            Some(ProbeAnswer::Certain(app)) => return Some((place, app)),
-            Some(ProbeAnswer::NotMine) | None => *asked ^= bit,
-            Some(ProbeAnswer::Unsure) => (),
-        }
-    }
-    None
-}
-
-/// Without a SYN it is a guess who the client is: then the question is put from both ends.
-fn ask_one(probe: &Probe, evidence: &Evidence<'_>, either_way: bool) -> ProbeAnswer {
-    let answer = (probe.probe)(evidence);
-    if !either_way {
-        return answer;
-    }
-    match (answer, (probe.probe)(&evidence.turned())) {
-        (ProbeAnswer::Certain(app), _) | (_, ProbeAnswer::Certain(app)) => ProbeAnswer::Certain(app),
-        (ProbeAnswer::Unsure, _) | (_, ProbeAnswer::Unsure) => ProbeAnswer::Unsure,
-        (ProbeAnswer::NotMine, ProbeAnswer::NotMine) => ProbeAnswer::NotMine,
-    }
-}
-
-const fn probes_over(transport: Transport) -> u64 {
-    let mut set = 0;
-    let mut place = 0;
-    while place < PROBES.len() {
-        let fits = match transport {
-            Transport::Tcp => PROBES[place].tcp,
-            Transport::Udp => PROBES[place].udp,
-        };
-        if fits {
-            set |= 1 << place;
-        }
-        place += 1;
-    }
-    set
 }
 
 #[cfg(test)]

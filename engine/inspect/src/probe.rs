@@ -26,7 +26,8 @@ pub struct Evidence<'a> {
     pub sent: &'a [u8],
     /// Bytes from server to client, likewise.
     pub received: &'a [u8],
-    /// UDP only: the datagrams in the order they came, each with its way and its length in `sent` or `received`.
+    /// UDP only: the datagrams in the order they came, each with its way and its length in `sent` or
+    /// `received`.
     pub datagrams: &'a [(Direction, usize)],
 }
 
@@ -50,8 +51,8 @@ impl<'a> Evidence<'a> {
         })
     }
 
-    /// What the directions that have bytes say together: not mine as soon as one of them says so, certain when one is.
-    /// For protocols whose two directions can each be recognised alone.
+    /// What the directions that have bytes say together: not mine as soon as one of them says so, certain
+    /// when one is. For protocols whose two directions can each be recognised alone.
     pub(crate) fn judge(&self, side: impl Fn(&'a [u8]) -> ProbeAnswer) -> ProbeAnswer {
         let mut answer = ProbeAnswer::Unsure;
         for bytes in [self.sent, self.received] {
@@ -130,8 +131,8 @@ pub enum Keep {
     Done,
 }
 
-/// Reads on once an application is certain. Bytes come in order; for UDP one call is one datagram. A decoder bounds what it
-/// keeps and gives up (`Keep::Done`) rather than grow.
+/// Reads on once an application is certain. Bytes come in order; for UDP one call is one datagram. A decoder
+/// bounds what it keeps and gives up (`Keep::Done`) rather than grow.
 pub trait Decoder: Send {
     /// Takes the next bytes; puts what it found into `findings`.
     fn data(&mut self, direction: Direction, bytes: &[u8], findings: &mut Vec<Finding>) -> Keep;

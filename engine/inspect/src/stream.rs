@@ -1,9 +1,10 @@
 //! One direction's TCP payload, put in order.
 //!
-//! Bytes that are in order pass straight through and are not kept here. What comes ahead of its turn waits, bounded in
-//! segments and bytes. Where two segments claim the same sequence numbers the first one wins: bytes already passed on
-//! or already waiting are never replaced, later ones only fill gaps. (RFC 9293 section 3.10.7.4 leaves the choice open;
-//! one fixed rule keeps what is inspected predictable.) A range that the capture cut off is a gap that closes itself.
+//! Bytes that are in order pass straight through and are not kept here. What comes ahead of its turn waits,
+//! bounded in segments and bytes. Where two segments claim the same sequence numbers the first one wins:
+//! bytes already passed on or already waiting are never replaced, later ones only fill gaps. (RFC 9293
+//! section 3.10.7.4 leaves the choice open; one fixed rule keeps what is inspected predictable.) A range that
+//! the capture cut off is a gap that closes itself.
 
 use alloc::{boxed::Box, collections::VecDeque};
 
@@ -97,7 +98,8 @@ impl Stream {
         self.waiting.iter().map(|segment| &*segment.bytes).filter(|bytes| !bytes.is_empty())
     }
 
-    /// Puts those parts of a range into the queue that nothing there covers. Empty `bytes`: the range has none.
+    /// Puts those parts of a range into the queue that nothing there covers. Empty `bytes`: the range has
+    /// none.
     fn fill(&mut self, sequence: u32, length: u32, bytes: &[u8]) {
         let (mut sequence, mut length, mut bytes) = (sequence, length, bytes);
         let mut place = 0;

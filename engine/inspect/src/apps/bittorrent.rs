@@ -1,5 +1,6 @@
-//! BitTorrent: the peers' handshake (BEP 3), the distributed hash table (BEP 5), UDP trackers (BEP 15), local discovery
-//! (BEP 14) and uTP (BEP 29). The header of uTP says too little alone: both ends must fit each other.
+//! BitTorrent: the peers' handshake (BEP 3), the distributed hash table (BEP 5), UDP trackers (BEP 15), local
+//! discovery (BEP 14) and uTP (BEP 29). The header of uTP says too little alone: both ends must fit each
+//! other.
 
 use bifrons_catalog::app;
 
@@ -54,22 +55,25 @@ fn datagrams(evidence: &Evidence<'_>) -> ProbeAnswer {
     ProbeAnswer::Unsure
 }
 
-/// A dictionary of the kinds query, response or error. The keys are sorted, so `a`, `e`, `ip` or `r` comes first.
+/// A dictionary of the kinds query, response or error. Keys should be sorted, so that `a`, `e`, `ip` or `r`
+/// comes first; what counts where they are not is the node's number near the beginning.
 fn is_hash_table_message(datagram: &[u8]) -> bool {
-    let begins = [&b"d1:ad2:id20:"[..], b"d1:rd2:id20:", b"d1:eli2", b"d2:ip6:", b"d2:ip18:"]
-        .iter()
-        .any(|beginning| datagram.starts_with(beginning));
+    const NODE: &[u8] = b"2:id20:";
+    let beginning = datagram.get(..48).unwrap_or(datagram);
+    if beginning.starts_with(b"d1:") && beginning.windows(NODE.len()).any(|window| window == NODE) {
+        return true;
+    }
     let kind = datagram
         .windows(6)
         .any(|window| matches!(window, [b'1', b':', b'y', b'1', b':', b'q' | b'r' | b'e']));
-    // A query's own kind may be cut off by a snap length, its method not.
-    begins && (kind || datagram.starts_with(b"d1:ad2:id20:") || datagram.starts_with(b"d1:rd2:id20:"))
+    kind && [&b"d1:eli2"[..], b"d2:ip6:", b"d2:ip18:"].iter().any(|beginning| datagram.starts_with(beginning))
 }
 
 /// ST_SYN of version 1: the connection number, if the header is as a first packet's is.
 fn utp_opening(datagram: &[u8]) -> Option<[u8; 2]> {
     match datagram {
-        // Type and version, extension, connection; then time, difference 0, window; sequence 1, acknowledgement 0.
+        // Type and version, extension, connection; then time, difference 0, window; sequence 1,
+        // acknowledgement 0.
         [0x41, 0..=2, high, low, _, _, _, _, 0, 0, 0, 0, _, _, _, _, 0, 1, 0, 0, ..]
             if datagram.len() <= 40 =>
         {
@@ -139,6 +143,7 @@ mod tests {
             &b"d1:ad2:id20:abcdefghij0123456789e1:q4:ping1:t2:aa1:y1:qe"[..],
             b"d1:rd2:id20:0123456789abcdefghije1:t2:aa1:y1:re",
             b"d1:eli201e5:errore1:t2:aa1:y1:ee",
+            b"d1:q9:find_node1:rd2:id20:0123456789abcdefghije1:t2:aa1:y1:re",
             b"\0\0\x04\x17\x27\x10\x19\x80\0\0\0\0abcd",
             b"BT-SEARCH * HTTP/1.1\r\nHost: 239.192.152.143:6771\r\n",
         ] {

@@ -1,5 +1,5 @@
-//! FTP's control connection (RFC 959). The greeting `220` is shared with SMTP: what decides is a word in it, the client's
-//! first command, or the port when the greeting is all there is.
+//! FTP's control connection (RFC 959). The greeting `220` is shared with SMTP: what decides is a word in it,
+//! the client's first command, or the port when the greeting is all there is.
 
 use bifrons_catalog::app;
 
@@ -28,25 +28,36 @@ fn probe(evidence: &Evidence<'_>) -> ProbeAnswer {
     if evidence.received.is_empty() {
         return client_alone(evidence.sent);
     }
-    match reply(evidence.received, b"220") {
-        Fit::No => ProbeAnswer::NotMine,
-        Fit::Open => ProbeAnswer::Unsure,
-        Fit::Yes => greeting(evidence, client),
+    match (reply(evidence.received, b"220"), refusal(evidence.received)) {
+        (Fit::Yes, _) => greeting(evidence, client == Fit::Yes),
+        (_, Fit::Yes) => greeting(evidence, false),
+        (Fit::Open, _) | (_, Fit::Open) => ProbeAnswer::Unsure,
+        (Fit::No, Fit::No) => ProbeAnswer::NotMine,
     }
 }
 
-fn greeting(evidence: &Evidence<'_>, client: Fit) -> ProbeAnswer {
+/// What a server may say instead of 220 (RFC 959 section 5.4), and what servers that are full say.
+fn refusal(received: &[u8]) -> Fit {
+    [b"120", b"421", b"530"]
+        .into_iter()
+        .map(|code| reply(received, code))
+        .find(|fit| *fit != Fit::No)
+        .unwrap_or(Fit::No)
+}
+
+fn greeting(evidence: &Evidence<'_>, is_told_by_client: bool) -> ProbeAnswer {
     if contains(evidence.received, b"smtp") {
         return ProbeAnswer::NotMine;
     }
     let has_line = first_line(evidence.received).is_some();
-    if has_line && (client == Fit::Yes || names_ftp(evidence.received) || evidence.uses_port(PORT)) {
+    if has_line && (is_told_by_client || names_ftp(evidence.received) || evidence.uses_port(PORT)) {
         return ProbeAnswer::Certain(app::FTP);
     }
     ProbeAnswer::Unsure
 }
 
-/// `FTP` in capitals, `ftpd`, or `ftp` as the beginning of a word: it may stand inside a host's name by chance.
+/// `FTP` in capitals, `ftpd`, or `ftp` as the beginning of a word: it may stand inside a host's name by
+/// chance.
 fn names_ftp(text: &[u8]) -> bool {
     let mut before = b' ';
     for (place, byte) in text.iter().enumerate() {
@@ -91,6 +102,7 @@ mod tests {
             b"220 Microsoft FTP Service\r\n",
             b"220-FileZilla Server 1.8.1\r\n220 ready\r\n",
             b"220 ftp.a.test ready\r\n",
+            b"421 Too many users on this FTP server\r\n",
         ] {
             assert_recognised(PROBE, app::FTP, b"", greeting);
         }

@@ -1,5 +1,5 @@
-//! HTTP/1 (RFC 9112) and the preface of HTTP/2 without TLS (RFC 9113 section 3.4). The decoder reads the server's name out
-//! of the first request and notices a tunnel opened by `CONNECT`.
+//! HTTP/1 (RFC 9112) and the preface of HTTP/2 without TLS (RFC 9113 section 3.4). The decoder reads the
+//! server's name out of the first request and notices a tunnel opened by `CONNECT`.
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 
@@ -53,8 +53,8 @@ fn status_line(line: &[u8]) -> ProbeAnswer {
     }
 }
 
-/// A method, a target and `HTTP/1.x` or `HTTP/2.0`. Other protocols of this shape (RTSP, SIP, ICAP) name themselves at the
-/// end of the line, so the end is waited for.
+/// A method, a target and `HTTP/1.x` or `HTTP/2.0`. Other protocols of this shape (RTSP, SIP, ICAP) name
+/// themselves at the end of the line, so the end is waited for.
 fn request_line(line: &[u8]) -> ProbeAnswer {
     let method_length =
         line.iter().take(LONGEST_METHOD + 1).take_while(|byte| is_method_byte(**byte)).count();
@@ -78,7 +78,8 @@ fn request_line(line: &[u8]) -> ProbeAnswer {
     }
 }
 
-/// HTTP/0.9: no version at all (RFC 1945 section 4.1). One of another protocol at the end of the line says that it is not.
+/// HTTP/0.9: no version at all (RFC 1945 section 4.1). One of another protocol at the end of the line says
+/// that it is not.
 fn simple_request(method: &[u8], target: &[u8], version: &[u8]) -> ProbeAnswer {
     let other_protocol = matches!(version, [b'A'..=b'Z', .., b'/', b'0'..=b'9', b'.', b'0'..=b'9']);
     let visible = target.iter().all(|byte| *byte >= b' ');

@@ -34,8 +34,9 @@ mod tls;
 
 use crate::Probe;
 
-/// Every probe, those that are asked most often first: where two could be certain of the same bytes, the first one wins.
-/// The place is the bit in a session's set of probes that are still asked, so there are at most 64.
+/// Every probe, those that are asked most often first: where two could be certain of the same bytes, the
+/// first one wins. The place is the bit in a session's set of probes that are still asked, so there are at
+/// most 64.
 pub const PROBES: &[Probe] = &[
     tls::PROBE,
     http::PROBE,

@@ -1,8 +1,10 @@
-//! MySQL: the server's greeting (protocol 10), its error instead of a greeting, and the client's login where the greeting
-//! was not captured. Client/Server Protocol: Protocol::HandshakeV10, ERR_Packet, Protocol::HandshakeResponse41.
+//! MySQL: the server's greeting (protocol 10), its error instead of a greeting, and the client's login where
+//! the greeting was not captured. Client/Server Protocol: Protocol::HandshakeV10, ERR_Packet,
+//! Protocol::HandshakeResponse41.
 
 use bifrons_catalog::app;
 
+use super::text::contains;
 use crate::{Evidence, Probe, ProbeAnswer};
 
 pub(super) const PROBE: Probe = Probe { name: "mysql", tcp: true, udp: false, probe, decoder: None };
@@ -16,14 +18,16 @@ fn probe(evidence: &Evidence<'_>) -> ProbeAnswer {
         ([], []) => ProbeAnswer::Unsure,
         (sent, []) => client(sent, evidence.uses_port(PORT)),
         ([], received) => server(received, evidence.uses_port(PORT)),
-        // A client that speaks before the greeting speaks another protocol; after it, only its packet number is left to see.
+        // A client that speaks before the greeting speaks another protocol; after it, only its packet number
+        // is left to see.
         ([_, _, _, number, ..], received) if *number <= 2 => server(received, evidence.uses_port(PORT)),
         ([_, _, _, _, ..], _) => ProbeAnswer::NotMine,
         (_, received) => server(received, evidence.uses_port(PORT)),
     }
 }
 
-/// A greeting: length, packet number 0, protocol 10, the version as text, connection number, 8 bytes of challenge, 0.
+/// A greeting: length, packet number 0, protocol 10, the version as text, connection number, 8 bytes of
+/// challenge, 0.
 fn server(bytes: &[u8], on_port: bool) -> ProbeAnswer {
     let Some((header, payload)) = bytes.split_at_checked(HEADER) else {
         let fits = bytes.get(2).is_none_or(|high| *high == 0);
@@ -36,18 +40,19 @@ fn server(bytes: &[u8], on_port: bool) -> ProbeAnswer {
     match payload {
         [] => ProbeAnswer::Unsure,
         [10, rest @ ..] if (24..=500).contains(&length) => greeting(rest, length - 1),
-        [0xff, code_low, code_high, rest @ ..] if on_port && (5..=500).contains(&length) => {
+        [0xff, code_low, code_high, rest @ ..] if (5..=500).contains(&length) => {
             let code = u16::from_le_bytes([*code_low, *code_high]);
+            let is_named = on_port || contains(rest, b"mysql") || contains(rest, b"mariadb");
             let is_text =
                 rest.iter().take(length - 3).all(|byte| (b' '..0x7f).contains(byte) || *byte >= 0x80);
             let complete = rest.len() >= length - 3;
             match ((1000..5000).contains(&code) && is_text, complete) {
-                (true, true) => ProbeAnswer::Certain(app::MYSQL),
+                (true, true) if is_named => ProbeAnswer::Certain(app::MYSQL),
                 (true, false) => ProbeAnswer::Unsure,
-                (false, _) => ProbeAnswer::NotMine,
+                (true, true) | (false, _) => ProbeAnswer::NotMine,
             }
         }
-        [0xff] | [0xff, _] if on_port => ProbeAnswer::Unsure,
+        [0xff] | [0xff, _] => ProbeAnswer::Unsure,
         _ => ProbeAnswer::NotMine,
     }
 }
@@ -69,8 +74,8 @@ fn greeting(rest: &[u8], length: usize) -> ProbeAnswer {
     }
 }
 
-/// A login: packet number 1, capabilities with protocol 4.1, and filler of which 19 bytes are 0 in every variant. Only on the
-/// port: elsewhere it takes the greeting to be certain.
+/// A login: packet number 1, capabilities with protocol 4.1, and filler of which 19 bytes are 0 in every
+/// variant. Only on the port: elsewhere it takes the greeting to be certain.
 fn client(bytes: &[u8], on_port: bool) -> ProbeAnswer {
     const CLIENT_PROTOCOL_41: u16 = 0x0200;
     const FILLER: usize = HEADER + 9;
@@ -118,6 +123,8 @@ mod tests {
         let error = [&[10, 0, 0, 0, 0xff, 0x6a, 4][..], b"Host 'a"].concat();
         assert_eq!(ask_tcp_port(PROBE, PORT, b"", &error), ProbeAnswer::Certain(app::MYSQL));
         assert_eq!(ask_tcp(PROBE, b"", &error), ProbeAnswer::NotMine);
+        let named = [&[35, 0, 0, 0, 0xff, 0x6a, 4][..], b"Host is not let in by this MySQL"].concat();
+        assert_eq!(ask_tcp(PROBE, b"", &named), ProbeAnswer::Certain(app::MYSQL));
         let mut login = vec![60, 0, 0, 1, 0x85, 0xa6, 0xff, 1, 0, 0, 0, 1, 33];
         login.resize(36, 0);
         login.extend(b"root\0");

@@ -1,5 +1,6 @@
-//! PostgreSQL: the client's first message (Frontend/Backend Protocol, "Message Formats"): a startup, or a request for TLS, for
-//! GSSAPI encryption or for a cancellation. What a request for encryption leads to stays PostgreSQL.
+//! PostgreSQL: the client's first message (Frontend/Backend Protocol, "Message Formats"): a startup, or a
+//! request for TLS, for GSSAPI encryption or for a cancellation. What a request for encryption leads to stays
+//! PostgreSQL.
 
 use bifrons_catalog::app;
 
@@ -40,7 +41,8 @@ fn client(sent: &[u8]) -> ProbeAnswer {
     }
 }
 
-/// Names and values as text with a zero after each; `user` must be among them and comes first or second in practice.
+/// Names and values as text with a zero after each; `user` must be among them and comes first or second in
+/// practice.
 fn startup(parameters: &[u8]) -> ProbeAnswer {
     const NAMES: [&[u8]; 9] = [
         b"user\0",

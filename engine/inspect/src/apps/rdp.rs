@@ -1,6 +1,7 @@
-//! Remote Desktop: the X.224 connection of [MS-RDPBCGR] sections 2.2.1.1 and 2.2.1.2 in TPKT (RFC 2126), and the first
-//! datagram of [MS-RDPEUDP]. TPKT and X.224 alone are shared with H.323, S7 and MMS, so the cookie, the negotiation or, with
-//! an otherwise empty connection request, the port must say that it is Remote Desktop.
+//! Remote Desktop: the X.224 connection of [MS-RDPBCGR] sections 2.2.1.1 and 2.2.1.2 in TPKT (RFC 2126), and
+//! the first datagram of [MS-RDPEUDP]. TPKT and X.224 alone are shared with H.323, S7 and MMS, so the cookie,
+//! the negotiation or, with an otherwise empty connection request, the port must say that it is Remote
+//! Desktop.
 
 use bifrons_catalog::app;
 
@@ -91,11 +92,12 @@ fn negotiation(rest: &[u8], kinds: &[u8]) -> ProbeAnswer {
     }
 }
 
-/// [MS-RDPEUDP] section 3.1.5.1.1: no acknowledgement yet, the SYN flag, two MTUs of 1132 to 1232, padded to the MTU.
+/// [MS-RDPEUDP] section 3.1.5.1.1: no acknowledgement yet, the SYN flag, two MTUs of 1132 to 1232, padded to
+/// the MTU.
 fn is_udp_opening(datagram: &[u8]) -> bool {
     const SYN: u16 = 0x0001;
     /// SYN, SYNLOSSY, CORRELATION_ID, SYNEX.
-    const OPENING_FLAGS: u16 = 0x3201;
+    const OPENING_FLAGS: u16 = 0x1a01;
     let number = |place: usize| match datagram.get(place..place + 2) {
         Some([high, low]) => u16::from_be_bytes([*high, *low]),
         _ => 0,
@@ -150,7 +152,7 @@ mod tests {
     #[test]
     fn the_first_datagram() {
         let mut datagram = [0_u8; 1232];
-        datagram[..16].copy_from_slice(&[255, 255, 255, 255, 0, 64, 0x20, 1, 9, 8, 7, 6, 4, 208, 4, 208]);
+        datagram[..16].copy_from_slice(&[255, 255, 255, 255, 0, 64, 0x18, 1, 9, 8, 7, 6, 4, 208, 4, 208]);
         assert!(is_udp_opening(&datagram));
         assert!((0..16).all(|length| !is_udp_opening(&datagram[..length])));
         datagram[7] = 4;

@@ -1,5 +1,6 @@
-//! SMB 1, 2 and 3 ([MS-CIFS], [MS-SMB2]) in the framing of the NetBIOS session service (RFC 1002 section 4.3), and that
-//! service itself. The name of the family comes first; the decoder shifts to that of the dialect the server chose.
+//! SMB 1, 2 and 3 ([MS-CIFS], [MS-SMB2]) in the framing of the NetBIOS session service (RFC 1002 section
+//! 4.3), and that service itself. The name of the family comes first; the decoder shifts to that of the
+//! dialect the server chose.
 
 use alloc::{boxed::Box, vec::Vec};
 
@@ -116,7 +117,8 @@ impl Decoder for DialectReader {
 }
 
 impl Frames {
-    /// Takes what belongs to the current frame; what is left over belongs to the next one. Stops where a head is complete.
+    /// Takes what belongs to the current frame; what is left over belongs to the next one. Stops where a head
+    /// is complete.
     fn take<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         if self.frame.len() < FRAME {
             // The rest of the message before, whose head has been looked at.

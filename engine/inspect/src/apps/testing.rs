@@ -45,7 +45,8 @@ pub(super) fn assert_never_certain(probe: Probe, sent: &[u8], received: &[u8]) {
     }
 }
 
-/// What the probe's decoder finds in pieces of `size` bytes, first all that was sent, then all that was received.
+/// What the probe's decoder finds in pieces of `size` bytes, first all that was sent, then all that was
+/// received.
 pub(super) fn findings(probe: Probe, sent: &[u8], received: &[u8], size: usize) -> Vec<Finding> {
     let mut findings = Vec::new();
     let Some(make) = probe.decoder else {

@@ -43,7 +43,8 @@ pub(super) fn starts_with(bytes: &[u8], text: &[u8]) -> Fit {
     }
 }
 
-/// Whether the bytes start with one of these commands, in any case, followed by a space or the end of the line.
+/// Whether the bytes start with one of these commands, in any case, followed by a space or the end of the
+/// line.
 pub(super) fn command(bytes: &[u8], commands: &[&[u8]]) -> Fit {
     let mut answer = Fit::No;
     for command in commands {

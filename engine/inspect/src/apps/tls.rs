@@ -1,5 +1,6 @@
-//! TLS and SSL 3.0: the record layer and the hello messages (RFC 8446 sections 4.1 and 5.1), and the hello of SSL 2.0 that
-//! old clients begin with (RFC 5246 appendix E.2). The decoder reads the server's name out of the ClientHello.
+//! TLS and SSL 3.0: the record layer and the hello messages (RFC 8446 sections 4.1 and 5.1), and the hello of
+//! SSL 2.0 that old clients begin with (RFC 5246 appendix E.2). The decoder reads the server's name out of
+//! the ClientHello.
 
 use alloc::{boxed::Box, vec::Vec};
 
@@ -37,8 +38,8 @@ fn side(bytes: &[u8]) -> ProbeAnswer {
     }
 }
 
-/// A handshake record that begins with a ClientHello, a ServerHello or a HelloRequest; of a session whose beginning was not
-/// seen also one that another message fills exactly.
+/// A handshake record that begins with a ClientHello, a ServerHello or a HelloRequest; of a session whose
+/// beginning was not seen also one that another message fills exactly.
 fn hello(bytes: &[u8]) -> ProbeAnswer {
     let fits = |place: usize, test: fn(u8) -> bool| bytes.get(place).is_none_or(|byte| test(*byte));
     let length = record_length(bytes);
@@ -70,8 +71,8 @@ fn hello(bytes: &[u8]) -> ProbeAnswer {
     }
 }
 
-/// Records of a session whose beginning was not seen: certain when the first one ends where the next one begins, or with the
-/// packet.
+/// Records of a session whose beginning was not seen: certain when the first one ends where the next one
+/// begins, or with the packet.
 fn records(bytes: &[u8]) -> ProbeAnswer {
     let [kind, rest @ ..] = bytes else {
         return ProbeAnswer::Unsure;

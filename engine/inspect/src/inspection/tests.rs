@@ -1,4 +1,4 @@
-use alloc::{vec, vec::Vec};
+use alloc::vec::Vec;
 
 use super::*;
 
@@ -147,31 +147,22 @@ fn after_a_hole_nothing_is_appended() {
 }
 
 #[test]
-fn datagrams_keep_their_bounds() {
-    let mut probing = Probing::new(Transport::Udp);
-    probing.hold(C, b"abc", true);
-    probing.arrivals.extend([(S, 2), (C, 1)]);
-    probing.held = [b"abcd".to_vec(), b"xy".to_vec()];
-    let opening = udp().opening;
-    let evidence = evidence(&opening, [&probing.held[0], &probing.held[1]], &probing.arrivals);
-    let datagrams: Vec<_> = evidence.each_datagram().collect();
-    assert_eq!(datagrams, [(C, &b"abc"[..]), (S, b"xy"), (C, b"d")]);
-}
-
-#[test]
-fn what_is_held_is_bounded() {
-    let limits = Limits { packets: u32::MAX, bytes: u32::MAX, out_of_order_segments: 64 };
-    let mut inspection = tcp();
-    let line = vec![b'A'; 1000];
-    for packet in 0..100 {
-        let payload = Payload { direction: C, sequence: packet * 1000, bytes: &line, cut: 0 };
-        inspection.payload(payload, &limits);
-        inspection.payload(Payload { direction: S, ..payload }, &limits);
-    }
-    let Stage::Probing(probing) = &inspection.stage else {
-        panic!("nobody can be certain of this");
+fn noise_between_peers_has_its_own_word() {
+    let noise = |seed: u32| {
+        let mut state = seed;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        (0..300).map(|_| next()).collect::<Vec<u8>>()
     };
-    assert!(probing.held.iter().all(|side| side.len() <= HELD_BYTES + line.len()));
+    for (server_port, unknown) in [(51_413, app::UNKNOWN_P2P), (443, app::UNKNOWN_TCP)] {
+        let mut inspection = Inspection::new(Opening { server_port, ..tcp().opening });
+        give(&mut inspection, C, 0, &noise(1));
+        give(&mut inspection, S, 0, &noise(2));
+        give(&mut inspection, C, 300, &noise(3));
+        assert_eq!(give(&mut inspection, S, 300, &noise(4)).app, Some(unknown));
+    }
 }
 
 #[test]
