@@ -48,7 +48,10 @@ fn datagrams(evidence: &Evidence<'_>) -> ProbeAnswer {
             }
         }
     }
-    ProbeAnswer::Unsure
+    // The first two bits tell STUN from what may share its path (RFC 7983 section 7).
+    let may_follow =
+        evidence.each_datagram().all(|(_, datagram)| datagram.first().is_none_or(|first| first >> 6 == 0));
+    if at_home || may_follow { ProbeAnswer::Unsure } else { ProbeAnswer::NotMine }
 }
 
 fn decoder() -> Box<dyn Decoder> {
@@ -189,7 +192,7 @@ mod tests {
         assert_eq!(answer(Transport::Udp, 5000, way, &[OLDER]), ProbeAnswer::Unsure);
         assert_eq!(answer(Transport::Udp, 3478, way, &[CHANNEL]), ProbeAnswer::Unsure);
         assert_eq!(answer(Transport::Udp, 3478, way, &[CHANNEL, CHANNEL]), ProbeAnswer::Certain(app::STUN));
-        assert_eq!(answer(Transport::Udp, 5000, way, &[CHANNEL, CHANNEL]), ProbeAnswer::Unsure);
+        assert_eq!(answer(Transport::Udp, 5000, way, &[CHANNEL, CHANNEL]), ProbeAnswer::NotMine);
     }
 
     #[test]
