@@ -119,7 +119,7 @@ impl Inspection {
             streams: opening.first_sequence.map(Stream::new),
             stage: Stage::Probing(Probing::new(opening.transport)),
             seen: Seen::default(),
-            peers: PeerNoise::default(),
+            peers: PeerNoise::new(opening.client_port, opening.server_port),
             budget: (u32::MAX, u32::MAX),
             app: None,
         }
@@ -261,9 +261,7 @@ impl Inspection {
 
     fn unknown(&self) -> AppId {
         match self.opening.transport {
-            Transport::Tcp if self.peers.is_mutual(self.opening.client_port, self.opening.server_port) => {
-                app::UNKNOWN_P2P
-            }
+            Transport::Tcp if self.peers.is_mutual() => app::UNKNOWN_P2P,
             Transport::Tcp => app::UNKNOWN_TCP,
             Transport::Udp => app::UNKNOWN_UDP,
         }

@@ -24,20 +24,31 @@ const HEADER: usize = 16;
 const BITS_SET: core::ops::RangeInclusive<u32> = 328..=440;
 
 /// What the first bytes of each end look like.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct PeerNoise {
+    is_between_peers: bool,
     is_noise: [Option<bool>; 2],
 }
 
 impl PeerNoise {
+    /// For a session between these ports.
+    pub(crate) const fn new(client_port: u16, server_port: u16) -> Self {
+        Self {
+            is_between_peers: client_port >= LOWEST_PORT && server_port >= LOWEST_PORT,
+            is_noise: [None; 2],
+        }
+    }
+
     /// Takes bytes of one end; only the first of each end count.
     pub(crate) fn see(&mut self, direction: Direction, bytes: &[u8]) {
-        self.is_noise[direction.index()].get_or_insert_with(|| is_first_flight(bytes));
+        if self.is_between_peers {
+            self.is_noise[direction.index()].get_or_insert_with(|| is_first_flight(bytes));
+        }
     }
 
     /// Whether both ends opened with noise, between ports of peers.
-    pub(crate) fn is_mutual(&self, client_port: u16, server_port: u16) -> bool {
-        self.is_noise == [Some(true); 2] && client_port.min(server_port) >= LOWEST_PORT
+    pub(crate) fn is_mutual(&self) -> bool {
+        self.is_noise == [Some(true); 2]
     }
 }
 
@@ -79,14 +90,17 @@ mod tests {
 
     #[test]
     fn both_ends_must_open_with_noise() {
-        let mut peers = PeerNoise::default();
-        peers.see(Direction::ClientToServer, &noise(1, 300));
-        assert!(!peers.is_mutual(50_000, 51_413));
-        peers.see(Direction::ServerToClient, &noise(2, 97));
-        assert!(peers.is_mutual(50_000, 51_413));
-        assert!(!peers.is_mutual(50_000, 443));
-        peers.see(Direction::ServerToClient, b"later bytes do not count");
-        assert!(peers.is_mutual(50_000, 6881));
+        for (client_port, server_port, is_mutual) in
+            [(50_000, 51_413, true), (50_000, 6881, true), (50_000, 443, false)]
+        {
+            let mut peers = PeerNoise::new(client_port, server_port);
+            peers.see(Direction::ClientToServer, &noise(1, 300));
+            assert!(!peers.is_mutual());
+            peers.see(Direction::ServerToClient, &noise(2, 97));
+            assert_eq!(peers.is_mutual(), is_mutual);
+            peers.see(Direction::ServerToClient, b"later bytes do not count");
+            assert_eq!(peers.is_mutual(), is_mutual);
+        }
     }
 
     #[test]

@@ -143,8 +143,25 @@ impl Decoder for HeadReader {
 
 impl HeadReader {
     fn request(&mut self, bytes: &[u8], findings: &mut Vec<Finding>) -> Keep {
-        self.request.extend(bytes.iter().take(LONGEST_HEAD - self.request.len()));
-        let head = without_empty_lines(&self.request);
+        let bytes = bytes.get(..LONGEST_HEAD - self.request.len()).unwrap_or(bytes);
+        // Nearly every head is one packet: then nothing is copied.
+        if self.request.is_empty() {
+            let keep = self.head(bytes, findings);
+            if keep == Keep::Reading {
+                self.request.extend_from_slice(bytes);
+            }
+            return keep;
+        }
+        let mut request = core::mem::take(&mut self.request);
+        request.extend_from_slice(bytes);
+        let keep = self.head(&request, findings);
+        self.request = request;
+        keep
+    }
+
+    /// Looks at the head as far as it has come.
+    fn head(&mut self, request: &[u8], findings: &mut Vec<Finding>) -> Keep {
+        let head = without_empty_lines(request);
         let is_connect = head.starts_with(b"CONNECT ");
         let Head { host, is_complete } = read_head(head);
         if let (Some(name), false) = (host, self.is_named) {
@@ -155,7 +172,7 @@ impl HeadReader {
             self.waits_for_answer = true;
             return Keep::Reading;
         }
-        let enough = is_complete || (self.is_named && !is_connect) || self.request.len() >= LONGEST_HEAD;
+        let enough = is_complete || (self.is_named && !is_connect) || request.len() >= LONGEST_HEAD;
         if enough { Keep::Done } else { Keep::Reading }
     }
 
@@ -192,6 +209,9 @@ fn read_head(head: &[u8]) -> Head {
             && host.is_none()
         {
             host = host_name(value.trim_ascii());
+            if host.is_some() && !request_line.starts_with(b"CONNECT ") {
+                break;
+            }
         }
     }
     Head { host, is_complete: false }
