@@ -152,7 +152,8 @@ impl<'a> View<'a> {
         value: Value<'_>,
         known: impl Iterator<Item = &'n str> + Clone,
     ) {
-        let accepted = Accepted::for_word(value.text, known);
+        let accepted =
+            if report.wants_hints() { Accepted::for_word(value.text, known) } else { Accepted::Unknown };
         self.gap(report, value.line, Problem::UnknownName { kind, name: value.text.into(), accepted });
     }
 }

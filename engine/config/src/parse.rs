@@ -32,7 +32,9 @@ pub fn parse(text: &str, file: &str) -> Result<Config, Vec<ConfigError>> {
 
 /// Reads what it understands of a configuration written for another device. Settings that this engine does
 /// not have, and names of things it does not know, become warnings. A rule whose conditions could not all be
-/// read is disabled rather than applied to traffic that it was not meant for.
+/// read is disabled rather than applied to traffic that it was not meant for. Traffic that a disabled rule
+/// would have blocked may then be allowed by a later one: this reading is for looking at captures and logs,
+/// not for running a firewall.
 ///
 /// # Errors
 ///
@@ -53,6 +55,11 @@ pub(crate) struct Report<'a> {
 const MOST_ERRORS: usize = 50;
 
 impl Report<'_> {
+    /// Whether it is still worth looking for the word that was meant.
+    pub(crate) fn wants_hints(&self) -> bool {
+        self.errors.len() + self.warnings.len() < MOST_ERRORS
+    }
+
     /// What makes the configuration invalid however it is read.
     pub(crate) fn error(&mut self, line: u32, path: String, problem: Problem) {
         if self.errors.len() < MOST_ERRORS {

@@ -55,7 +55,7 @@ pub struct Decision {
     pub log_end: bool,
     /// Timeouts of the service by which the rule matched.
     pub timeouts: TimeoutOverride,
-    /// Whether no application, or no other one, could lead to another rule.
+    /// Whether every application would lead to this same rule; always true where `Query::app` was given.
     pub certain: bool,
 }
 

@@ -31,7 +31,7 @@ fn rule(
 ) -> SecurityRule {
     if matches!(name, "intrazone-default" | "interzone-default") {
         let what = format!("`{name}` is changed under `rulebase default-security-rules rules`");
-        entry.gap(report, entry.line(), Problem::Conflict { what });
+        report.error(entry.line(), entry.path.clone(), Problem::Conflict { what });
     }
     let zone_list = |word, report: &mut Report<'_>| zone_list(&entry.below(word), zones, report);
     let (from, to) = (zone_list("from", report), zone_list("to", report));

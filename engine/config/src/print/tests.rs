@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    parse,
+    parse, parse_lenient,
     schema::Kind,
     typed::{Interface, Route, TimeoutOverride, Zone},
 };
@@ -206,6 +206,71 @@ proptest! {
             Ok(read) => prop_assert_eq!(read, config, "{}", text),
             Err(errors) => prop_assert!(false, "{}\n{}", errors[0], text),
         }
+    }
+}
+
+/// A line for some setting with some value, right or wrong.
+fn any_line() -> impl Strategy<Value = String> {
+    const VALUES: &[&str] = &[
+        "any",
+        "a",
+        "b",
+        "yes",
+        "no",
+        "10",
+        "70000",
+        "10.0.0.1",
+        "10.0.0.0/8",
+        "::/0",
+        "10.0.0.1-10.0.0.9",
+        "ssl",
+        "80,90-99",
+        "ethernet1/1",
+        "ethernet1/2",
+        "allow",
+        "global",
+        "service-http",
+        "application-default",
+        "[ a b ]",
+        "[ ]",
+        "\"b c\"",
+        "nonsense",
+        "",
+    ];
+    const NAMES: &[&str] = &["a", "b", "any", "ethernet1/1", "intrazone-default", "\"b c\""];
+    let leaves: Vec<&str> =
+        SECTIONS.iter().flat_map(|section| section.leaves).map(|leaf| leaf.path).collect();
+    let verb = prop::sample::select(&["set ", "", "delete ", "set vsys vsys1 "][..]);
+    let choice = any::<bool>();
+    (verb, prop::sample::select(leaves), prop::sample::select(VALUES), prop::sample::select(NAMES), choice)
+        .prop_map(|(verb, path, value, name, second)| {
+            let step = |step: &str| match (step.starts_with('<'), step.split_once('|')) {
+                (true, _) => String::from(name),
+                (false, Some((one, other))) => String::from(if second { other } else { one }),
+                (false, None) => step.into(),
+            };
+            let path: Vec<String> = path.split(' ').map(step).collect();
+            format!("{verb}{} {value}", path.join(" "))
+        })
+}
+
+proptest! {
+    #[test]
+    fn whatever_a_lenient_reading_takes_reads_back(lines in prop::collection::vec(any_line(), 0..60)) {
+        let mut text = lines.join("\n");
+        while let Err(errors) = parse_lenient(&text, "random.set") {
+            let wrong: Vec<usize> = errors.iter().map(|error| error.line as usize - 1).collect();
+            let kept = text.lines().enumerate().filter(|(number, _)| !wrong.contains(number));
+            text = kept.map(|(_, line)| line).collect::<Vec<_>>().join("\n");
+        }
+        let read = parse_lenient(&text, "random.set").unwrap();
+        if read.warnings.is_empty() {
+            prop_assert_eq!(parse(&text, "random.set"), Ok(read.config.clone()));
+        } else {
+            prop_assert!(parse(&text, "random.set").is_err());
+        }
+        let printed = read.config.to_set();
+        prop_assert_eq!(parse(&printed, "printed.set"), Ok(read.config), "{}\n{}", text, printed);
     }
 }
 

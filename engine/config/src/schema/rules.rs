@@ -9,7 +9,11 @@ pub(super) const SECURITY: Section = Section {
     text: "Rules are tried in the order of their first line, which `move rulebase security rules NAME \
            top|bottom|before OTHER|after OTHER` changes; the first that matches decides. Conditions on \
            users, host \
-           profiles and URL categories are accepted only with the value `any`.",
+           profiles and URL categories are accepted only with the value `any`.\n\n\
+           As long as a session's application is not known, a rule for certain applications, or with \
+           `application-default`, matches possibly. If such a rule allows, the session is let through for now; if \
+           it blocks, it is passed over. A rule that matches whatever the application is decides at once. When the \
+           application is known or changes, the rules are tried again and the match is exact.",
     leaves: &[
         entry(
             "rulebase security rules <rule> from",
