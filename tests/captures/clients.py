@@ -239,7 +239,7 @@ def quic(address, name, requests=1, pause=0.0):
 # Terminals, files, mail
 
 
-SSH = f"-F none -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -i {WORK}/client_key -o IdentitiesOnly=yes"
+SSH = f"-F none -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -i {WORK}/client_key -o IdentitiesOnly=yes -o KexAlgorithms=curve25519-sha256"
 
 
 def ssh(address, command, timeout=60):
@@ -595,25 +595,25 @@ def special():
                (traceroute, v4(80)), (traceroute, f"-I {v4(80)}"), (half_close, v4(90)), (half_close, v6(90)),
                (kerberos, "udp"), (sip_call, v4(60), 5060, 40000), (sip_register, v6(60)), (ike, v4(50)),
                (bittorrent, v4(68)), (dht, v4(68)), (connect_only, v4(90), 9001), (server_ends, v4(90), 9002),
-               (server_ends, v4(90), 9003), (server_ends, v4(90), 9005, noise(90)), (chatter, v4(90), 9004, [700] * 6),
+               (server_ends, v4(90), 9003), (server_ends, v4(90), 9005, noise(90)), (chatter, v4(90), 9004, [450] * 6),
                (chatter, v4(90), 9012, [40]), (client_resets, v4(90), 9004), (reuse, v4(90), 41001), (stale, v4(90), 41011),
                (datagrams, v4(90), 9100, [300] * 8), (datagrams, v4(90), 9102, [30]), (left_open, v4(90), 9013),
                (snmp_walk, v4(161)), (ping, f"-c 2 -s 3000 {v4(80)}"), (http_abort, v4(80))],
         "c2": [(dig, f"@{v4(54)} www.example.org"), (llmnr,), (netbios_name,), (ftp, v4(21), False), (tftp, "boot.cfg"),
                (traceroute, f"-6 {v6(80)}"), (traceroute, f"-T -p 80 {v4(80)}"), (kerberos, "tcp"), (sip_call, v6(60), 5060, 40010),
                (ike, v6(50)), (bittorrent, v6(68)), (dht, v6(68)), (connect_only, v6(90), 9001), (server_ends, v6(90), 9002),
-               (server_ends, v6(90), 9003), (server_ends, v6(90), 9005, noise(90)), (chatter, v6(90), 9004, [700] * 6),
+               (server_ends, v6(90), 9003), (server_ends, v6(90), 9005, noise(90)), (chatter, v6(90), 9004, [450] * 6),
                (chatter, v6(90), 9012, [40]), (client_resets, v6(90), 9004), (reuse, v6(90), 41002), (stale, v6(90), 41012),
                (datagrams, v6(90), 9100, [300] * 8), (datagrams, v6(90), 9102, [30]), (left_open, v6(90), 9013),
                (black_hole, "203.0.113.130", 443, 10), (black_hole, "2001:db8:bad::1", 443, 10), (telnet, v4(23)),
-               (ping, f"-c 2 -s 3000 {v6(80)}"), (datagrams, v4(90), 9102, [3000, 3000])],
+               (ping, f"-c 2 -s 3000 {v6(80)}"), (datagrams, v4(90), 9102, [3000])],
         "c3": [(dig, f"@{v6(54)} www.example.org"), (mdns, False), (ftp, v6(21), False), (ftp, v4(21), True, True), (tftp, "firmware.bin"),
                (traceroute, f"-I -6 {v6(80)}"), (sip_call, v4(60), 5070, 40020), (rdp,), (rdp,), (smb2,), (smb2,),
                (bare_protocol, 50, 6), (bare_protocol, 47, 4), (telnet, v4(23)), (telnet, v6(23)), (kerberos, "udp"),
-               (chatter, v4(90), 9008, [500] * 6, 8.0), (chatter, v6(90), 9008, [50, 60], 7.0), (connect_only, v4(90), 9001, 12.0),
+               (chatter, v4(90), 9008, [300] * 6, 8.0), (chatter, v6(90), 9008, [50, 60], 7.0), (connect_only, v4(90), 9001, 12.0),
                (datagrams, v4(90), 9100, [200, 200, 200, 200, 200, 200], 0.2), (datagrams, v4(90), 9101, [120, 120, 120], 36.0),
                (datagrams, v6(90), 9101, [400] * 8), (datagrams, v6(90), 9102, [3000]), (banner_probe, v4(22), 22),
-               (banner_probe, v4(25), 25), (banner_probe, v4(33), 3306), (banner_probe, v6(22), 22), (smtp, v4(25), 587, 6000),
+               (banner_probe, v4(25), 25), (banner_probe, v4(33), 3306), (banner_probe, v6(22), 22), (smtp, v4(25), 587, 3000),
                (mysql, v4(33), "select count(*), max(price) from goods"), (postgres, v4(32), "select 1", "require"),
                (curl, "-4 http://www.example.org/big/64"), (black_hole, "203.0.113.131", 25, 24), (black_hole, v4(200), 80, 6),
                (ping, f"-c 4 -i 8 {v4(53)}"), (ping, f"-c 2 -W 1 203.0.113.132"), (quic, v4(80), "chat.example.org", 3, 5.0)],
@@ -625,11 +625,11 @@ def special():
                  (ssh, v6(22), "uptime; sleep 400", 200), (redis, v4(63), "-r 12 INCR visits"), (syslog, v6(14), 8),
                  (postgres, v4(32), "select g, md5(g::text) from generate_series(1, 40) g"),
                  (connect_only, v4(90), 9197), (connect_only, v4(90), 9196), (connect_only, v6(90), 9197), (ntp, v6(123), 123)],
-        "far": [(curl, "-4 http://www.example.org/big/16"), (curl, "-6 http://www.example.org/big/10"), (curl, "-4 https://www.example.org/big/8"),
-                (cross_close, v4(90)), (cross_close, v6(90)), (cross_close, v4(90)), (chatter, v4(90), 9004, [700] * 6),
-                (chatter, v6(90), 9004, [700] * 5), (half_close, v4(90)), (ftp, v4(21), True), (ftp, v4(21), False),
+        "far": [(curl, "-4 http://www.example.org/big/10"), (curl, "-6 http://www.example.org/big/10"), (curl, "-4 https://www.example.org/big/8"),
+                (cross_close, v4(90)), (cross_close, v6(90)), (cross_close, v4(90)), (chatter, v4(90), 9004, [450] * 6),
+                (chatter, v6(90), 9004, [450] * 6), (half_close, v4(90)), (ftp, v4(21), True), (ftp, v4(21), False),
                 (http_abort, v4(80)), (ping, f"-c 12 -i 0.5 {v4(80)}"), (datagrams, v4(90), 9102, [1200, 900]),
-                (connect_only, v4(90), 9001), (server_ends, v6(90), 9003), (smtp, v4(25), 587, 4000)],
+                (connect_only, v4(90), 9001), (server_ends, v6(90), 9003), (smtp, v4(25), 587, 3000)],
     }
     return plans.get(ROLE, [])
 

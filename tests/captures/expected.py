@@ -23,7 +23,8 @@ class Session:
     def __init__(self, protocol, packet, source_port, destination_port):
         self.protocol, self.source, self.destination = protocol, source_of(packet), destination_of(packet)
         self.source_port, self.destination_port = source_port, destination_port
-        self.packets, self.errors, self.fragments, self.reused = [], 0, 0, False
+        self.packets, self.errors, self.fragments = [], 0, 0
+        self.reused = self.stale = False
 
     def sent(self, packet):
         return source_of(packet) == self.source
@@ -53,15 +54,15 @@ def key_of(packet):
         return ("tcp", int(packet.tcp_stream), int(packet.tcp_source), int(packet.tcp_destination), None)
     if packet.udp_stream:
         ports = int(packet.udp_source), int(packet.udp_destination)
-        return ("udp", int(packet.udp_stream), *ports, QUIC if 443 in ports else UDP)
+        ends = frozenset(((source_of(packet), ports[0]), (destination_of(packet), ports[1])))
+        return ("udp", ends, *ports, QUIC if 443 in ports else UDP)
     if packet.protocol in BARE:
         return (BARE[packet.protocol][0], frozenset((packet.src4, packet.dst4)), 0, 0, OTHER)
     return None
 
 
 def gather(packets):
-    sessions, current, where = [], {}, {}
-    last_by_ports = {}
+    sessions, current, where, by_stream, last_by_ports = [], {}, {}, {}, {}
     for packet in packets:
         key = key_of(packet)
         if key is None:
@@ -86,16 +87,32 @@ def gather(packets):
                 last_by_ports[ports] = session
         session.packets.append(packet)
         where[packet.number] = session
+        by_stream[packet.tcp_stream, packet.udp_stream] = session
     for packet in packets:
         whole = packet.whole4 or packet.whole6
         if whole and whole in where and packet.number not in where:
             where[whole].packets.append(packet)
             where[whole].fragments += 1
         if key_of(packet) is None and (packet.tcp_stream or packet.udp_stream):
-            kind = ("tcp", int(packet.tcp_stream)) if packet.tcp_stream else ("udp", int(packet.udp_stream))
-            if kind in current:
-                current[kind].errors += 1
+            about = by_stream.get((packet.tcp_stream, packet.udp_stream))
+            if about:
+                about.errors += 1
     return sessions
+
+
+def ends_of(session):
+    return session.source, session.source_port, session.destination, session.destination_port
+
+
+def settle_stale(sessions):
+    """SYN, challenge ACK and RST still belong to the connection that the server had not forgotten: tshark begins a new stream
+    with the first SYN, the server a new connection with the second."""
+    connections = sorted((session for session in sessions if session.protocol == "tcp"), key=ends_of)
+    for older, newer in zip(connections, connections[1:]):
+        if ends_of(older) == ends_of(newer) and newer.flags()[:4] == [("c", SYN), ("s", ACK), ("c", RST), ("c", SYN)]:
+            older.packets += newer.packets[:3]
+            newer.packets = newer.packets[3:]
+            older.stale, older.reused = True, False
 
 
 def established(session):
@@ -126,8 +143,8 @@ def end_reason(session):
         return ("tcp-reuse", "closed, then opened again") if fins and not resets else ("-", "opened again")
     if not resets:
         return ("tcp-fin", "") if fins else ("aged-out", "never closed")
-    if any(flags & (SYN | ACK) == SYN for _, flags in session.flags()[resets[0]:]):
-        return "-", "challenge ACK, RST, SYN again"
+    if session.stale:
+        return "tcp-rst-from-client", "stale: opened again, challenge ACK, RST"
     sides = {session.flags()[number][0] for number in resets}
     if fins and fins[0] < resets[0]:
         return "-", "RST after FIN"
@@ -192,7 +209,9 @@ def main():
     packets = [Packet(*row.rstrip("\n").split("\t")) for row in sys.stdin]
     print("proto\tsrc\tsport\tdst\tdport\tpkts_sent\tpkts_received\tbytes_sent\tbytes_received\texpected_app"
           "\texpected_end_reason\tfirst_frame\tnote")
-    for session in gather(packets):
+    sessions = gather(packets)
+    settle_stale(sessions)
+    for session in sessions:
         print(line(session, services))
 
 

@@ -132,6 +132,11 @@ attach() { # attach SPACE HOST
     ns "$1" addr add "2001:db8:1::$2/64" dev eth0 nodad
     ns "$1" route add default via 192.0.2.1
     ns "$1" -6 route add default via 2001:db8:1::1
+    # Without this half of the capture's first lines would be neighbour discovery; `far` still does it.
+    if [ "$1" != far ]; then
+        ns "$1" neigh add 2001:db8:1::1 lladdr 02:00:00:00:00:01 dev eth0 nud permanent
+        ns gw neigh add "2001:db8:1::$2" lladdr "02:00:00:00:01:$2" dev lan0 nud permanent
+    fi
 }
 
 make_python() {
@@ -151,7 +156,7 @@ make_keys() {
     mkdir -p "$work/ftp" "$work/tftp" "$work/out"
     printf 'Line %s of notes about nothing in particular.\n' {1..25} >"$work/ftp/notes.txt"
     printf 'set option %s\n' {1..45} >"$work/tftp/boot.cfg"
-    printf '0123456789abcde%s' {1000..1300} >"$work/tftp/firmware.bin"
+    printf '0123456789abcde%s' {1000..1150} >"$work/tftp/firmware.bin"
     chmod -R a+rX "$work/tftp"
     printf '#!/bin/sh\nprintf "gate login: "; read name; printf "%%s> " "$name"\nread word; echo "all is well"; printf "> "; read word\n' \
         >"$work/login.sh"
@@ -310,7 +315,8 @@ tcpdump=$!
 sleep 1
 begin=$(date +%s)
 for role in $clients; do start "$role" "$python" "$here/clients.py" "$work" "$role"; done
-sleep 128
+sleep 128 &
+wait $!
 kill -INT "$tcpdump"
 wait "$tcpdump" || true
 cat "$work/tcpdump.log"
