@@ -80,6 +80,21 @@ fn a_gate_device_and_network() {
 }
 
 #[test]
+fn a_next_hop_leads_out_of_the_nearest_network() {
+    let text = "\
+        set network interface ethernet ethernet1/1 layer3 ip 10.0.0.1/8\n\
+        set network interface ethernet ethernet1/2 layer3 ip 10.1.0.1/16\n\
+        set network interface ethernet ethernet1/3 layer3 ip 10.1.0.2/16\n\
+        set address router ip-netmask 10.2.0.9\n\
+        set network virtual-router v routing-table ip static-route near destination 192.0.2.0/24\n\
+        set network virtual-router v routing-table ip static-route near nexthop ip-address 10.1.0.9\n\
+        set network virtual-router v routing-table ip static-route far destination 198.51.100.0/24\n\
+        set network virtual-router v routing-table ip static-route far nexthop ip-address router\n";
+    let config = parse(text, "x.set").unwrap();
+    assert_eq!(config.routes.iter().map(|route| route.interface).collect::<Vec<_>>(), [1, 0]);
+}
+
+#[test]
 fn a_gate_rules() {
     let config = parse(GATE, "gate.set").unwrap();
     let [web, odd] = config.rules.as_slice() else { panic!("two rules") };

@@ -11,9 +11,9 @@ pub(super) const SECURITY: Section = Section {
            users, host \
            profiles and URL categories are accepted only with the value `any`.\n\n\
            As long as a session's application is not known, a rule for certain applications, or with \
-           `application-default`, matches possibly. If such a rule allows, the session is let through for now; if \
-           it blocks, it is passed over. A rule that matches whatever the application is decides at once. When the \
-           application is known or changes, the rules are tried again and the match is exact.",
+           `application-default`, matches possibly. If such a rule allows, the session is let through for \
+           now; if it blocks, it is passed over. A rule that matches whatever the application is decides at \
+           once. When the application is known or changes, the rules are tried again and the match is exact.",
     leaves: &[
         entry(
             "rulebase security rules <rule> from",
