@@ -225,121 +225,127 @@ fn wrong_lines() {
     }
 }
 
-#[test]
-fn lines_that_do_not_fit_together() {
-    let zones = "set network interface ethernet ethernet1/1 layer3 ip 10.0.0.1/24\nset zone trust network \
-     layer3 \
-                 ethernet1/1\n";
-    let rule = "rulebase security rules a";
-    for (line, expected) in [
-        (
-            "set zone dmz network layer3 ethernet1/1".into(),
-            "zone dmz network layer3: `ethernet1/1` belongs to zone `trust` already",
-        ),
-        (
-            "set zone dmz network layer3 ethernet1/2".into(),
-            "zone dmz network layer3: unknown interface `ethernet1/2`; did you mean `ethernet1/1`?",
-        ),
-        (
-            "set zone dmz network zone-protection-profile p".into(),
-            "zone dmz network zone-protection-profile: unknown zone protection profile `p`",
-        ),
-        (
-            "set zone dmz network layer3\nset zone dmz network tap".into(),
-            "zone dmz network tap: a zone has interfaces of one kind: `layer3`, `tap` or `virtual-wire`",
-        ),
-        (
-            format!("set {rule} from trsut"),
-            "rulebase security rules a from: unknown zone `trsut`; did you mean `trust`?",
-        ),
-        (
-            format!("set {rule} source 10.0.0.0/33"),
-            "rulebase security rules a source: unknown address `10.0.0.0/33`",
-        ),
-        (
-            format!("set {rule} application sssl"),
-            "rulebase security rules a application: unknown application `sssl`; did you mean `ssl`?",
-        ),
-        (
-            format!("set {rule} service htpp"),
-            "rulebase security rules a service: unknown service `htpp`; accepted here: `service-http`, \
-             `service-https`, `any`, `application-default`",
-        ),
-        (
-            format!("set {rule} to [ any trust ]"),
-            "rulebase security rules a to: `any` cannot stand beside other values",
-        ),
-        (
-            format!("set {rule} service [ application-default service-http ]"),
-            "rulebase security rules a service: `application-default` cannot stand beside other values",
-        ),
-        (
-            format!("set {rule} from [ ]"),
-            "rulebase security rules a from: the list is empty: the rule is for nothing",
-        ),
-        (
-            format!("set {rule} source any negate-source yes"),
-            "rulebase security rules a source: a negated list needs addresses: without them the rule is \
-             for nothing",
-        ),
-        (
-            format!("set address-group none static [ ]\nset {rule} source none"),
-            "rulebase security rules a source: the list is empty: the rule is for nothing",
-        ),
-        (
-            "set address-group g static h\nset address-group h static g".into(),
-            "address-group h static: the group `g` holds itself",
-        ),
-        (
-            "set address a ip-netmask 10.0.0.1 ip-range 10.0.0.1-10.0.0.2".into(),
-            "address a: an address is either an `ip-netmask` or an `ip-range`",
-        ),
-        (
-            "set address a description x".into(),
-            "address a: an address needs an `ip-netmask` or an \
-         `ip-range`",
-        ),
-        (
-            "set service any protocol tcp port 1".into(),
-            "service any: `any` has a meaning of its own and \
-         cannot be a name here",
-        ),
-        (
-            "set service s protocol tcp source-port 1".into(),
-            "service s protocol tcp: a service needs a \
-         `port`",
-        ),
-        (
-            "set network virtual-router v routing-table ip static-route r destination 0.0.0.0/0".into(),
-            "network virtual-router v routing-table ip static-route r: a route needs an `interface`, or a \
-             `nexthop` \
-             in an interface's network",
-        ),
-        (
-            "set network virtual-router v routing-table ip static-route r destination ::/0 interface \
-             ethernet1/1"
-                .into(),
-            "network virtual-router v routing-table ip static-route r destination: `::/0` is not an IPv4 \
-             address",
-        ),
-        (
-            "set network virtual-router v routing-table ip static-route r destination 0.0.0.0/0 nexthop \
-             ip-address \
-             192.0.2.1"
-                .into(),
-            "network virtual-router v routing-table ip static-route r nexthop ip-address: no interface's \
-             network \
-             holds the next hop `192.0.2.1`",
-        ),
-        (
-            "set network virtual-router v\nset network virtual-router w".into(),
-            "network virtual-router w: not supported: a second virtual router, `w`",
-        ),
-    ] {
-        let text = format!("{zones}{line}");
+/// After lines that make `ethernet1/1` and put it into the zone `trust`, the last line of each text has this
+/// mistake. The message goes on from `above`.
+fn last_line_is_wrong(above: &str, cases: &[(&str, &str)]) {
+    for (text, expected) in cases {
+        let text = format!(
+            "set network interface ethernet ethernet1/1 layer3 ip 10.0.0.1/24\n\
+             set zone trust network layer3 ethernet1/1\n{text}"
+        );
         let number = text.lines().count();
-        assert_eq!(errors(&text), format!("x.set:{number}: {expected}"), "{line}");
+        assert_eq!(errors(&text), format!("x.set:{number}: {above}{expected}"), "{text}");
     }
+}
+
+#[test]
+fn zones_that_do_not_fit() {
+    last_line_is_wrong(
+        "zone dmz network ",
+        &[
+            (
+                "set zone dmz network layer3 ethernet1/1",
+                "layer3: `ethernet1/1` belongs to zone `trust` already",
+            ),
+            (
+                "set zone dmz network layer3 ethernet1/2",
+                "layer3: unknown interface `ethernet1/2`; did you mean `ethernet1/1`?",
+            ),
+            (
+                "set zone dmz network zone-protection-profile p",
+                "zone-protection-profile: unknown zone protection profile `p`",
+            ),
+            (
+                "set zone dmz network layer3\nset zone dmz network tap",
+                "tap: a zone has interfaces of one kind: `layer3`, `tap` or `virtual-wire`",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn rules_that_do_not_fit() {
+    last_line_is_wrong(
+        "rulebase security rules a ",
+        &[
+            ("rulebase security rules a from trsut", "from: unknown zone `trsut`; did you mean `trust`?"),
+            ("rulebase security rules a source 10.0.0.0/33", "source: unknown address `10.0.0.0/33`"),
+            (
+                "rulebase security rules a application sssl",
+                "application: unknown application `sssl`; did you mean `ssl`?",
+            ),
+            (
+                "rulebase security rules a service htpp",
+                "service: unknown service `htpp`; accepted here: `service-http`, `service-https`, `any`, \
+                 `application-default`",
+            ),
+            ("rulebase security rules a to [ any trust ]", "to: `any` cannot stand beside other values"),
+            (
+                "rulebase security rules a service [ application-default service-http ]",
+                "service: `application-default` cannot stand beside other values",
+            ),
+            ("rulebase security rules a from [ ]", "from: the list is empty: the rule is for nothing"),
+            (
+                "rulebase security rules a source any negate-source yes",
+                "source: a negated list needs addresses: without them the rule is for nothing",
+            ),
+            (
+                "set address-group none static [ ]\nrulebase security rules a source none",
+                "source: the list is empty: the rule is for nothing",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn objects_that_do_not_fit() {
+    last_line_is_wrong(
+        "",
+        &[
+            (
+                "set address-group g static h\nset address-group h static g",
+                "address-group h static: the group `g` holds itself",
+            ),
+            (
+                "set address a ip-netmask 10.0.0.1 ip-range 10.0.0.1-10.0.0.2",
+                "address a: an address is either an `ip-netmask` or an `ip-range`",
+            ),
+            ("set address a description x", "address a: an address needs an `ip-netmask` or an `ip-range`"),
+            (
+                "set service any protocol tcp port 1",
+                "service any: `any` has a meaning of its own and cannot be a name here",
+            ),
+            ("set service s protocol tcp source-port 1", "service s protocol tcp: a service needs a `port`"),
+        ],
+    );
+}
+
+#[test]
+fn routes_that_do_not_fit() {
+    last_line_is_wrong(
+        "network virtual-router ",
+        &[
+            (
+                "network virtual-router v routing-table ip static-route r destination 0.0.0.0/0",
+                "v routing-table ip static-route r: a route needs an `interface`, or a `nexthop` in an \
+                 interface's network",
+            ),
+            (
+                "network virtual-router v routing-table ip static-route r destination ::/0 interface x",
+                "v routing-table ip static-route r destination: `::/0` is not an IPv4 address",
+            ),
+            (
+                "network virtual-router v routing-table ip static-route r destination 0.0.0.0/0 nexthop \
+                 ip-address 192.0.2.1",
+                "v routing-table ip static-route r nexthop ip-address: no interface's network holds the \
+                 next hop `192.0.2.1`",
+            ),
+            (
+                "set network virtual-router v\nset network virtual-router w",
+                "w: not supported: a second virtual router, `w`",
+            ),
+        ],
+    );
 }
 
 #[test]
