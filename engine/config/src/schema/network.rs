@@ -58,13 +58,15 @@ pub(super) const ROUTES: Section = Section {
             "The interface that packets go out on.",
         ),
         entry(
-            "network virtual-router <virtual-router> routing-table ip static-route <route> nexthop ip-address",
+            "network virtual-router <virtual-router> routing-table ip static-route <route> \
+             nexthop ip-address",
             Kind::NextHop,
             "",
             "The next router; without `interface`, the connected prefix that holds it gives the interface.",
         ),
         entry(
-            "network virtual-router <virtual-router> routing-table ipv6 static-route <route> nexthop ipv6-address",
+            "network virtual-router <virtual-router> routing-table ipv6 static-route <route> \
+             nexthop ipv6-address",
             Kind::NextHop,
             "",
             "The next router; without `interface`, the connected prefix that holds it gives the interface.",
