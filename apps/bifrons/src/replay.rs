@@ -8,13 +8,13 @@ use std::{
     path::PathBuf,
     process::ExitCode,
     sync::Arc,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, bail};
 use bifrons_config::Config;
 use bifrons_dataplane::{Counters, Frame, Outbox, Verdict, Worker};
-use bifrons_drivers::{Batch, Capture};
+use bifrons_drivers::{Batch, Capture, CapturedPacket};
 use bifrons_logs::{Format, LogVersion, Options, RecordWriter};
 use bifrons_model::{Generation, InterfaceId, Timestamp};
 use bifrons_policy::Policy;
@@ -243,13 +243,24 @@ impl Run<'_> {
                 bytes: packet.data,
                 wire_length: packet.original_length,
                 link: packet.link.supported(),
-                interface: None,
+                interface: self.interface_of(batch, &packet),
                 arrival: packet.time,
                 verdict: Verdict::Pending,
             })
             .collect();
         let latest = frames.last().map_or(Timestamp::ZERO, |frame| frame.arrival);
         worker.process(latest, &mut frames, outbox);
+    }
+
+    /// The configured interface that `--map` names for the packet's capture interface, by its name or number.
+    fn interface_of(&self, batch: &Batch<'_>, packet: &CapturedPacket<'_>) -> Option<InterfaceId> {
+        if self.interfaces.is_empty() {
+            return None;
+        }
+        let number = packet.interface.to_string();
+        let name = batch.interface(packet.interface).and_then(|interface| interface.name.as_deref());
+        let is_meant = |key: &str| name == Some(key) || key == number;
+        self.interfaces.iter().find(|(key, _)| is_meant(key)).map(|(_, interface)| *interface)
     }
 
     /// After the last packet time runs on until every session has ended.

@@ -154,7 +154,7 @@ impl Worker {
             }
         }
         self.lanes = lanes;
-        self.handle_timeout(now, outbox);
+        self.advance(now, AGER_BUDGET, outbox);
     }
 
     /// The life of a packet.
@@ -203,6 +203,8 @@ impl Worker {
 
     /// Lets everything happen that is due by `now`.
     pub fn handle_timeout(&mut self, now: Timestamp, outbox: &mut Outbox) {
+        // The wheel may ask to be turned before the first session is due.
+        self.next_look = Timestamp::ZERO;
         self.advance(now, usize::MAX, outbox);
     }
 

@@ -10,6 +10,13 @@ mod packet;
 mod pcap;
 mod pcapng;
 
+fn interfaces_of(format: &Format) -> &[CaptureInterface] {
+    match format {
+        Format::Pcap(_, interface) => std::slice::from_ref(interface),
+        Format::Pcapng(pcapng) => pcapng.interfaces(),
+    }
+}
+
 #[cfg(test)]
 mod tests;
 
@@ -79,7 +86,8 @@ impl Capture {
     /// without waiting for more of the stream; `None` at the end and after an error.
     pub fn next_batch(&mut self, packets_max: usize) -> Result<Option<Batch<'_>>, CaptureError> {
         self.gather(packets_max.max(1))?;
-        let batch = Batch { slots: &self.slots, bytes: self.input.buffer() };
+        let interfaces = interfaces_of(&self.format);
+        let batch = Batch { slots: &self.slots, bytes: self.input.buffer(), interfaces };
         Ok(if batch.is_empty() { None } else { Some(batch) })
     }
 
@@ -90,10 +98,7 @@ impl Capture {
 
     /// The interfaces known so far; those of a pcapng file become known as it is read.
     pub fn interfaces(&self) -> &[CaptureInterface] {
-        match &self.format {
-            Format::Pcap(_, interface) => std::slice::from_ref(interface),
-            Format::Pcapng(pcapng) => pcapng.interfaces(),
-        }
+        interfaces_of(&self.format)
     }
 
     /// That no interface known so far has a link type the engine reads, so that no packet can become a

@@ -65,9 +65,15 @@ pub struct CapturedPacket<'a> {
 pub struct Batch<'a> {
     pub(super) slots: &'a [Slot],
     pub(super) bytes: &'a [u8],
+    pub(super) interfaces: &'a [CaptureInterface],
 }
 
 impl<'a> Batch<'a> {
+    /// The interface that a packet of this batch names.
+    pub fn interface(&self, number: u32) -> Option<&'a CaptureInterface> {
+        self.interfaces.get(number as usize)
+    }
+
     /// How many packets; never 0.
     pub const fn len(&self) -> usize {
         self.slots.len()
