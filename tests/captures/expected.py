@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
 """Groups the packets that expected.sh reads with tshark into sessions, and says how each should be logged.
 
-The grouping of TCP is tshark's (tcp.stream); UDP, ICMP and other protocols are cut by idle time. Everything about an end
-is read off the flags on the wire; everything about an application is known because the port says what was run there.
+The grouping of TCP is tshark's (tcp.stream); UDP, ICMP and other protocols are cut by idle time. Everything
+about an end is read off the flags on the wire; everything about an application is known because the port says
+what was run there.
 """
 
 import sys
 from collections import namedtuple
 
 FIELDS = (
-    "number time length src4 dst4 src6 dst6 protocol tcp_stream tcp_source tcp_destination tcp_flags tcp_length udp_stream"
-    " udp_source udp_destination icmp_type icmp_identifier icmp6_type icmp6_identifier whole4 whole6 repeated disordered sequence"
+    "number time length src4 dst4 src6 dst6 protocol"
+    " tcp_stream tcp_source tcp_destination tcp_flags tcp_length udp_stream udp_source udp_destination"
+    " icmp_type icmp_identifier icmp6_type icmp6_identifier whole4 whole6 repeated disordered sequence"
 )
 Packet = namedtuple("Packet", FIELDS)
 FIN, SYN, RST, ACK = 1, 2, 4, 16
@@ -42,7 +44,7 @@ def destination_of(packet):
 
 
 def key_of(packet):
-    """Protocol, a name for the conversation, the two ports, idle time-out; None for what makes no session here."""
+    """Protocol, a name for the conversation, two ports, idle time-out; None where nothing is a session."""
     if packet.icmp_type in ("3", "5", "11", "12") or (packet.icmp6_type and int(packet.icmp6_type) < 128):
         return None
     if packet.icmp_type in ("0", "8") or packet.icmp6_type in ("128", "129"):
@@ -105,11 +107,18 @@ def ends_of(session):
 
 
 def settle_stale(sessions):
-    """SYN, challenge ACK and RST still belong to the connection that the server had not forgotten: tshark begins a new stream
-    with the first SYN, the server a new connection with the second."""
+    """SYN, challenge ACK and RST still belong to the connection that the server had not forgotten.
+
+    tshark begins a new stream with the first SYN, the server a new connection with the second.
+    """
     connections = sorted((session for session in sessions if session.protocol == "tcp"), key=ends_of)
     for older, newer in zip(connections, connections[1:]):
-        if ends_of(older) == ends_of(newer) and newer.flags()[:4] == [("c", SYN), ("s", ACK), ("c", RST), ("c", SYN)]:
+        if ends_of(older) == ends_of(newer) and newer.flags()[:4] == [
+            ("c", SYN),
+            ("s", ACK),
+            ("c", RST),
+            ("c", SYN),
+        ]:
             older.packets += newer.packets[:3]
             newer.packets = newer.packets[3:]
             older.stale, older.reused = True, False
@@ -161,7 +170,9 @@ def application(session, services):
             return app, ""
     if session.protocol == "tcp" and not with_syn(session):
         return "-", ""
-    if session.protocol == "tcp" and not (established(session) and any(int(p.tcp_length or 0) for p in session.packets)):
+    if session.protocol == "tcp" and not (
+        established(session) and any(int(p.tcp_length or 0) for p in session.packets)
+    ):
         return "incomplete", ""
     known = services.get((session.protocol, session.destination_port))
     if known:
@@ -192,8 +203,18 @@ def line(session, services):
     sent = [int(packet.length) for packet in session.packets if session.sent(packet)]
     received = [int(packet.length) for packet in session.packets if not session.sent(packet)]
     columns = [
-        session.protocol, session.source, session.source_port, session.destination, session.destination_port,
-        len(sent), len(received), sum(sent), sum(received), app, end, session.packets[0].number,
+        session.protocol,
+        session.source,
+        session.source_port,
+        session.destination,
+        session.destination_port,
+        len(sent),
+        len(received),
+        sum(sent),
+        sum(received),
+        app,
+        end,
+        session.packets[0].number,
         "; ".join(note for note in notes if note) or "-",
     ]
     return "\t".join(map(str, columns))
@@ -207,8 +228,10 @@ def main():
                 protocol, port, app, _ = row.split("\t")
                 services[protocol, int(port)] = app
     packets = [Packet(*row.rstrip("\n").split("\t")) for row in sys.stdin]
-    print("proto\tsrc\tsport\tdst\tdport\tpkts_sent\tpkts_received\tbytes_sent\tbytes_received\texpected_app"
-          "\texpected_end_reason\tfirst_frame\tnote")
+    print(
+        "proto\tsrc\tsport\tdst\tdport\tpkts_sent\tpkts_received\tbytes_sent\tbytes_received\texpected_app"
+        "\texpected_end_reason\tfirst_frame\tnote"
+    )
     sessions = gather(packets)
     settle_stale(sessions)
     for session in sessions:

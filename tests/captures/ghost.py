@@ -29,7 +29,9 @@ class Ghost:
     def send(self, server, sport, dport, flags, sequence, acknowledged=0, data=b""):
         options = b"\x02\x04\x05\xb4" if flags & SYN else b""
         there = socket.inet_aton(server)
-        head = struct.pack("!HHIIBBHHH", sport, dport, sequence, acknowledged, (20 + len(options)) << 2, flags, 64240, 0, 0)
+        head = struct.pack(
+            "!HHIIBBHHH", sport, dport, sequence, acknowledged, (20 + len(options)) << 2, flags, 64240, 0, 0
+        )
         segment = head + options + data
         pseudo = socket.inet_aton(ADDRESS) + there + struct.pack("!BBH", 0, 6, len(segment))
         segment = segment[:16] + struct.pack("!H", checksum(pseudo + segment)) + segment[18:]

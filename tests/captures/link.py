@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""An imperfect Ethernet link: copies frames between two interfaces and delays, loses, repeats and reorders some.
+"""An imperfect Ethernet link: copies frames between two interfaces; delays, loses, repeats, reorders some.
 
 Usage: link.py INTERFACE INTERFACE. The dice are seeded, so that two runs treat the n-th frame alike.
 """

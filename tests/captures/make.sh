@@ -3,12 +3,12 @@
 #
 # Needs root on Debian 12 with a kernel that has network namespaces, veth and bridge, and these packages:
 #   apt-get install tcpdump tshark ethtool iproute2 openssl curl openssh-server redis-server mariadb-server \
-#     mariadb-client postgresql slapd ldap-utils krb5-kdc krb5-admin-server krb5-user dovecot-imapd dovecot-pop3d \
-#     snmpd snmp dnsmasq telnet inetutils-telnetd tftpd-hpa tftp-hpa traceroute iputils-ping bind9-dnsutils chrony \
-#     isc-dhcp-client python3-venv
-# It installs nothing but a Python environment of its own in a temporary directory (aioquic, pyftpdlib, aiosmtpd from
-# PyPI); PYTHON=/path/to/python3 names one that exists already. Services of the machine itself are not touched:
-# every server runs with its own configuration, inside namespaces that are removed at the end.
+#     mariadb-client postgresql slapd ldap-utils krb5-kdc krb5-admin-server krb5-user dovecot-imapd \
+#     dovecot-pop3d snmpd snmp dnsmasq telnet inetutils-telnetd tftpd-hpa tftp-hpa traceroute iputils-ping \
+#     bind9-dnsutils chrony isc-dhcp-client python3-venv
+# It installs nothing but a Python environment of its own in a temporary directory (aioquic, pyftpdlib,
+# aiosmtpd from PyPI); PYTHON=/path/to/python3 names one that exists already. Services of the machine itself
+# are not touched: every server runs with its own configuration, in namespaces that are removed at the end.
 #
 #   c1 .. c4 ---------------+
 #   far -- link (loses) ----+-- lan0 [gw] -- [rtr] -- srv        captured on lan0, where a firewall would sit
@@ -44,14 +44,15 @@ trap 'exit 1' INT TERM
 in_space() {
     local space=$1
     shift
-    exec ip netns exec "sample-$space" unshare --uts sh -c 'hostname "$0.example.org"; exec "$@"' "$space" "$@"
+    exec ip netns exec "sample-$space" unshare --uts \
+        sh -c 'hostname "$0.example.org"; exec "$@"' "$space" "$@"
 }
 start() {
     local space=$1 log
     shift
     log=$(basename "$1").$space.${#started[@]}.log
-    (in_space "$space" env -i PATH="$PATH" LC_ALL=C.UTF-8 TZ=UTC HOME=/nonexistent CAPTURE_START="${begin:-0}" \
-        "${extra[@]}" "$@" >"$work/$log" 2>&1) &
+    (in_space "$space" env -i PATH="$PATH" LC_ALL=C.UTF-8 TZ=UTC HOME=/nonexistent PYTHONDONTWRITEBYTECODE=1 \
+        CAPTURE_START="${begin:-0}" "${extra[@]}" "$@" >"$work/$log" 2>&1) &
     started+=($!)
     extra=()
 }
@@ -64,7 +65,8 @@ cable() { # cable SPACE INTERFACE MAC SPACE INTERFACE MAC
     ip link set sample-y netns "sample-$4" name "$5" address "$6"
     for end in "$1 $2" "$4 $5"; do
         set -- $end
-        ip netns exec "sample-$1" ethtool -K "$2" rx off tx off sg off tso off gso off gro off >/dev/null 2>&1 || true
+        ip netns exec "sample-$1" \
+            ethtool -K "$2" rx off tx off sg off tso off gso off gro off >/dev/null 2>&1 || true
         ns "$1" link set "$2" up
     done
 }
@@ -74,7 +76,8 @@ make_network() {
     for space in $spaces; do
         ip netns add "sample-$space"
         mkdir -p "/etc/netns/sample-$space"
-        printf 'nameserver 198.51.100.53\noptions timeout:2 attempts:2\n' >"/etc/netns/sample-$space/resolv.conf"
+        printf '%s\n' 'nameserver 198.51.100.53' 'options timeout:2 attempts:2' \
+            >"/etc/netns/sample-$space/resolv.conf"
         ip netns exec "sample-$space" sh -c '
             echo 0 >/proc/sys/net/ipv4/icmp_ratelimit; echo 0 >/proc/sys/net/ipv6/icmp/ratelimit
             echo 3 >/proc/sys/net/ipv4/tcp_synack_retries; echo 0 >/proc/sys/net/ipv6/conf/default/accept_ra'
@@ -149,8 +152,9 @@ make_python() {
 }
 
 make_keys() {
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj /CN=www.example.org \
-        -addext 'subjectAltName=DNS:*.example.org' -keyout "$work/key.pem" -out "$work/cert.pem" 2>/dev/null
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 \
+        -subj /CN=www.example.org -addext 'subjectAltName=DNS:*.example.org' \
+        -keyout "$work/key.pem" -out "$work/cert.pem" 2>/dev/null
     ssh-keygen -q -t ed25519 -N '' -C host@example.org -f "$work/host_key"
     ssh-keygen -q -t ed25519 -N '' -C alice@example.org -f "$work/client_key"
     mkdir -p "$work/ftp" "$work/tftp" "$work/out"
@@ -158,28 +162,32 @@ make_keys() {
     printf 'set option %s\n' {1..45} >"$work/tftp/boot.cfg"
     printf '0123456789abcde%s' {1000..1150} >"$work/tftp/firmware.bin"
     chmod -R a+rX "$work/tftp"
-    printf '#!/bin/sh\nprintf "gate login: "; read name; printf "%%s> " "$name"\nread word; echo "all is well"; printf "> "; read word\n' \
-        >"$work/login.sh"
+    cat >"$work/login.sh" <<'END'
+#!/bin/sh
+printf "gate login: "; read name; printf "%s> " "$name"
+read word; echo "all is well"; printf "> "; read word
+END
     chmod 755 "$work/login.sh"
-    printf 'send host-name "client1";\nrequest subnet-mask, routers, domain-name-servers;\n' >"$work/dhclient.conf"
+    printf '%s\n' 'send host-name "client1";' 'request subnet-mask, routers, domain-name-servers;' \
+        >"$work/dhclient.conf"
 }
 
 start_names() {
     local records=() name
-    for name in www:80 shop:80 video:80 proxy:81 ssh:22 ftp:21 mail:25 gate:23 sip:60 ldap:89 kdc:88 mysql:33 db:32 cache:63 \
-        stun:78 vpn:50 time:123 router:161 log:14 boot:69 ns:53; do
+    for name in www:80 shop:80 video:80 proxy:81 ssh:22 ftp:21 mail:25 gate:23 sip:60 ldap:89 kdc:88 \
+        mysql:33 db:32 cache:63 stun:78 vpn:50 time:123 router:161 log:14 boot:69 ns:53; do
         records+=("--host-record=${name%:*}.example.org,198.51.100.${name#*:},2001:db8:2::${name#*:}")
     done
-    start srv dnsmasq -k -C /dev/null -u root --pid-file="$work/dns.pid" --no-resolv --no-hosts --bind-interfaces \
-        --listen-address=198.51.100.53,2001:db8:2::53 --local=/#/ --local-ttl=300 "${records[@]}" \
-        --mx-host=example.org,mail.example.org,10 --txt-record=example.org,"v=spf1 mx -all"
-    start gw dnsmasq -k -C /dev/null -u root --pid-file="$work/dhcp.pid" -p 0 --interface=lan0 --bind-interfaces --no-ping \
-        --dhcp-range=192.0.2.150,192.0.2.199,1h --dhcp-leasefile="$work/leases"
-    printf 'local stratum 2\nallow\nbindaddress 198.51.100.123\nbindaddress 2001:db8:2::123\ncmdport 0\npidfile %s/chrony.pid\n' \
-        "$work" >"$work/chrony.conf"
+    start srv dnsmasq -k -C /dev/null -u root --pid-file="$work/dns.pid" --no-resolv --no-hosts \
+        --bind-interfaces --listen-address=198.51.100.53,2001:db8:2::53 --local=/#/ --local-ttl=300 \
+        "${records[@]}" --mx-host=example.org,mail.example.org,10 --txt-record=example.org,"v=spf1 mx -all"
+    start gw dnsmasq -k -C /dev/null -u root --pid-file="$work/dhcp.pid" -p 0 --interface=lan0 \
+        --bind-interfaces --no-ping --dhcp-range=192.0.2.150,192.0.2.199,1h --dhcp-leasefile="$work/leases"
+    printf '%s\n' 'local stratum 2' allow 'bindaddress 198.51.100.123' 'bindaddress 2001:db8:2::123' \
+        'cmdport 0' "pidfile $work/chrony.pid" >"$work/chrony.conf"
     start srv chronyd -x -d -u root -f "$work/chrony.conf"
-    printf 'rocommunity public\nsysDescr Example router\nsysName router.example.org\nsysContact root@example.org\nsysLocation rack 1\n' \
-        >"$work/snmpd.conf"
+    printf '%s\n' 'rocommunity public' 'sysDescr Example router' 'sysName router.example.org' \
+        'sysContact root@example.org' 'sysLocation rack 1' >"$work/snmpd.conf"
     extra=(SNMP_PERSISTENT_DIR="$work/snmp")
     start srv snmpd -f -Lf /dev/null -C -c "$work/snmpd.conf" udp:198.51.100.161:161
     start srv in.tftpd -L -4 -a 198.51.100.69:69 -u root -s "$work/tftp"
@@ -187,8 +195,9 @@ start_names() {
 
 start_logins() {
     mkdir -p /run/sshd
-    printf '%s\n' "HostKey $work/host_key" 'ListenAddress 198.51.100.22' 'ListenAddress 2001:db8:2::22' 'UsePAM no' \
-        'PermitRootLogin yes' "AuthorizedKeysFile $work/client_key.pub" 'StrictModes no' "PidFile $work/sshd.pid" \
+    printf '%s\n' "HostKey $work/host_key" 'ListenAddress 198.51.100.22' 'ListenAddress 2001:db8:2::22' \
+        'UsePAM no' 'PermitRootLogin yes' "AuthorizedKeysFile $work/client_key.pub" 'StrictModes no' \
+        "PidFile $work/sshd.pid" \
         >"$work/sshd_config"
     start srv /usr/sbin/sshd -D -e -f "$work/sshd_config"
 
@@ -223,10 +232,11 @@ END
 
     mkdir -p "$work/ldap"
     printf '%s\n' 'include /etc/ldap/schema/core.schema' 'modulepath /usr/lib/ldap' 'moduleload back_mdb' \
-        "pidfile $work/slapd.pid" 'database mdb' 'suffix dc=example,dc=org' 'rootdn cn=admin,dc=example,dc=org' \
+        "pidfile $work/slapd.pid" 'database mdb' 'suffix dc=example,dc=org' \
+        'rootdn cn=admin,dc=example,dc=org' \
         "directory $work/ldap" 'maxsize 10485760' >"$work/slapd.conf"
-    printf 'dn: dc=example,dc=org\nobjectClass: dcObject\nobjectClass: organization\no: Example\ndc: example\n\n%s\n' \
-        "$(printf 'dn: cn=alice,dc=example,dc=org\nobjectClass: person\ncn: alice\nsn: Example')" |
+    printf '%s\n' 'dn: dc=example,dc=org' 'objectClass: dcObject' 'objectClass: organization' 'o: Example' \
+        'dc: example' '' 'dn: cn=alice,dc=example,dc=org' 'objectClass: person' 'cn: alice' 'sn: Example' |
         slapadd -f "$work/slapd.conf" >"$work/slapadd.log" 2>&1
     start srv /usr/sbin/slapd -d 0 -f "$work/slapd.conf" -h 'ldap://198.51.100.89/ ldap://[2001:db8:2::89]/'
 }
@@ -261,10 +271,12 @@ END
 }
 
 start_databases() {
-    start srv redis-server --bind 198.51.100.63 2001:db8:2::63 --port 6379 --save '' --protected-mode no --dir "$work"
+    start srv redis-server --bind 198.51.100.63 2001:db8:2::63 --port 6379 --save '' \
+        --protected-mode no --dir "$work"
 
     install -d -o mysql "$work/mysql"
-    mariadb-install-db --no-defaults --user=mysql --datadir="$work/mysql" --skip-test-db >"$work/mysql.log" 2>&1
+    mariadb-install-db --no-defaults --user=mysql --datadir="$work/mysql" --skip-test-db \
+        >"$work/mysql.log" 2>&1
     cat >"$work/mysql.sql" <<'END'
 create database shop;
 create table shop.goods (name varchar(20), price int);
@@ -272,27 +284,30 @@ insert into shop.goods values ('apple', 3), ('pear', 4), ('plum', 5);
 create user reader@'%' identified by 'not-a-secret';
 grant select on shop.* to reader@'%';
 END
-    start srv mariadbd --no-defaults --user=mysql --datadir="$work/mysql" --socket="$work/mysql/socket" --skip-name-resolve \
-        --bind-address=198.51.100.33 --pid-file="$work/mysql/pid" --init-file="$work/mysql.sql"
+    start srv mariadbd --no-defaults --user=mysql --datadir="$work/mysql" --socket="$work/mysql/socket" \
+        --skip-name-resolve --bind-address=198.51.100.33 --pid-file="$work/mysql/pid" \
+        --init-file="$work/mysql.sql"
 
     local programs
     programs=$(ls -d /usr/lib/postgresql/*/bin | tail -1)
     install -d -o postgres -m 700 "$work/postgres"
     install -o postgres -m 600 "$work/key.pem" "$work/cert.pem" "$work/postgres/"
     cd /
-    local as_postgres=(setpriv --reuid=postgres --regid=postgres --clear-groups)
-    "${as_postgres[@]}" "$programs/initdb" -D "$work/postgres/data" -A trust --locale=C.UTF-8 -E UTF8 >"$work/postgres.log" 2>&1
-    echo 'host all all all scram-sha-256' >>"$work/postgres/data/pg_hba.conf"
-    "${as_postgres[@]}" "$programs/postgres" --single -D "$work/postgres/data" postgres >>"$work/postgres.log" 2>&1 <<'END'
+    local as_postgres=(setpriv --reuid=postgres --regid=postgres --clear-groups) data=$work/postgres/data
+    "${as_postgres[@]}" "$programs/initdb" -D "$data" -A trust --locale=C.UTF-8 -E UTF8 \
+        >"$work/postgres.log" 2>&1
+    echo 'host all all all scram-sha-256' >>"$data/pg_hba.conf"
+    "${as_postgres[@]}" "$programs/postgres" --single -D "$data" postgres >>"$work/postgres.log" 2>&1 <<'END'
 create role reader login password 'not-a-secret';
 create database shop;
 END
-    "${as_postgres[@]}" "$programs/postgres" --single -D "$work/postgres/data" shop >>"$work/postgres.log" 2>&1 <<'END'
+    "${as_postgres[@]}" "$programs/postgres" --single -D "$data" shop >>"$work/postgres.log" 2>&1 <<'END'
 create table goods (name text, price int);
 insert into goods values ('apple', 3), ('pear', 4), ('plum', 5);
 grant select on goods to public;
 END
-    start srv "${as_postgres[@]}" "$programs/postgres" -D "$work/postgres/data" -c listen_addresses='198.51.100.32,2001:db8:2::32' \
+    start srv "${as_postgres[@]}" "$programs/postgres" -D "$data" \
+        -c listen_addresses='198.51.100.32,2001:db8:2::32' \
         -c unix_socket_directories="$work/postgres" -c ssl=on -c ssl_cert_file="$work/postgres/cert.pem" \
         -c ssl_key_file="$work/postgres/key.pem" -c shared_buffers=16MB -c timezone=UTC
     cd "$here"
@@ -309,8 +324,8 @@ start_databases
 start srv "$python" "$here/servers.py" "$work"
 sleep 8
 
-ip netns exec sample-gw tcpdump -i lan0 -Z root -n -p -B 16384 --time-stamp-precision=nano -w "$work/capture.pcap" \
-    2>"$work/tcpdump.log" &
+ip netns exec sample-gw tcpdump -i lan0 -Z root -n -p -B 16384 --time-stamp-precision=nano \
+    -w "$work/capture.pcap" 2>"$work/tcpdump.log" &
 tcpdump=$!
 sleep 1
 begin=$(date +%s)

@@ -8,7 +8,6 @@ Ports 9001 to 9010 each show one way in which a TCP connection can go; services.
 import asyncio
 import random
 import socket
-import socketserver
 import ssl
 import struct
 import subprocess
@@ -271,8 +270,12 @@ def ftp(address):
 def telnet(connection):
     connection.setblocking(True)
     subprocess.run(
-        ["/usr/sbin/telnetd", "-h", "-E", f"{WORK}/login.sh"], stdin=connection, stdout=connection,
-        stderr=subprocess.DEVNULL, timeout=60, check=False,
+        ["/usr/sbin/telnetd", "-h", "-E", f"{WORK}/login.sh"],
+        stdin=connection,
+        stdout=connection,
+        stderr=subprocess.DEVNULL,
+        timeout=60,
+        check=False,
     )
 
 
@@ -311,7 +314,12 @@ def stun(data, peer, here):
     port = peer[1] ^ 0x2112
     mapped = struct.pack("!BBH", 0, 2 if six else 1, port) + bytes(a ^ b for a, b in zip(address, mask))
     software = b"example stun"
-    body = struct.pack("!HH", 0x0020, len(mapped)) + mapped + struct.pack("!HH", 0x8022, len(software)) + software
+    body = (
+        struct.pack("!HH", 0x0020, len(mapped))
+        + mapped
+        + struct.pack("!HH", 0x8022, len(software))
+        + software
+    )
     return [struct.pack("!HH", 0x0101, len(body)) + data[4:20] + body]
 
 
@@ -336,13 +344,16 @@ def sip(data, peer, here):
     port = media.getsockname()[1] & ~1
     media.close()
     background(rtp, here.getsockname()[0], port, peer[0], their_port)
-    kind = "IP6" if here.family == socket.AF_INET6 else "IP4"
+    mine, kind = here.getsockname()[0], "IP6" if here.family == socket.AF_INET6 else "IP4"
     body = (
-        f"v=0\r\no=bob 1 1 IN {kind} {here.getsockname()[0]}\r\ns=-\r\nc=IN {kind} {here.getsockname()[0]}\r\n"
+        f"v=0\r\no=bob 1 1 IN {kind} {mine}\r\ns=-\r\nc=IN {kind} {mine}\r\n"
         f"t=0 0\r\nm=audio {port} RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
     )
-    return [response("100 Trying"), response("180 Ringing"),
-            response("200 OK", body, "Contact: <sip:bob@sip.example.org>", "Content-Type: application/sdp")]
+    return [
+        response("100 Trying"),
+        response("180 Ringing"),
+        response("200 OK", body, "Contact: <sip:bob@sip.example.org>", "Content-Type: application/sdp"),
+    ]
 
 
 def rtp(address, port, peer, peer_port, packets=25):
@@ -350,7 +361,9 @@ def rtp(address, port, peer, peer_port, packets=25):
     media.bind((address, port))
     time.sleep(0.2)
     for number in range(packets):
-        header = struct.pack("!BBHII", 0x80, 0x80 if number == 0 else 0, 700 + number, 160 * number, 0x5EED0002)
+        header = struct.pack(
+            "!BBHII", 0x80, 0x80 if number == 0 else 0, 700 + number, 160 * number, 0x5EED0002
+        )
         media.sendto(header + b"\xd5" * 160, (peer, peer_port))
         time.sleep(0.02)
     time.sleep(2)
@@ -362,7 +375,7 @@ def ike(data, peer, here):
     marker = b"" if here.getsockname()[1] == 500 else b"\0\0\0\0"
     if marker and data[:4] != marker:
         return [bytes([0xC0, 1, 2, 3]) + data[4:8] + noise(88, data[7])]
-    packet = data[len(marker):]
+    packet = data[len(marker) :]
     initiator, exchange, identifier = packet[:8], packet[18], packet[20:24]
     responder = b"\x5a" + noise(7, 3)
     if exchange == 34:
@@ -372,7 +385,15 @@ def ike(data, peer, here):
         body = struct.pack("!BBH", 36, 0, 4 + 112) + noise(112, 13)
         first = 46
     size = struct.pack("!I", 28 + len(body))
-    return [marker + initiator + responder + struct.pack("!BBBB", first, 0x20, exchange, 0x20) + identifier + size + body]
+    return [
+        marker
+        + initiator
+        + responder
+        + struct.pack("!BBBB", first, 0x20, exchange, 0x20)
+        + identifier
+        + size
+        + body
+    ]
 
 
 def ike_payloads(key, nonce):
@@ -383,9 +404,12 @@ def ike_payloads(key, nonce):
     )
     proposal = struct.pack("!BBHBBBB", 0, 0, 8 + len(transforms), 1, 1, 0, 3) + transforms
     return (
-        struct.pack("!BBH", 34, 0, 4 + len(proposal)) + proposal
-        + struct.pack("!BBHHH", 40, 0, 8 + len(key), 14, 0) + key
-        + struct.pack("!BBH", 0, 0, 4 + len(nonce)) + nonce
+        struct.pack("!BBH", 34, 0, 4 + len(proposal))
+        + proposal
+        + struct.pack("!BBHHH", 40, 0, 8 + len(key), 14, 0)
+        + key
+        + struct.pack("!BBH", 0, 0, 4 + len(nonce))
+        + nonce
     )
 
 
@@ -419,8 +443,11 @@ def rdp(connection):
 
 def smb2(connection):
     connection.recv(65536)
-    body = struct.pack("<HHHH", 65, 1, 0x0302, 0) + b"example-smb-guid" + struct.pack(
-        "<IIIIQQHHI", 7, 65536, 65536, 65536, 133000000000000000, 0, 128, 0, 0)
+    body = (
+        struct.pack("<HHHH", 65, 1, 0x0302, 0)
+        + b"example-smb-guid"
+        + struct.pack("<IIIIQQHHI", 7, 65536, 65536, 65536, 133000000000000000, 0, 128, 0, 0)
+    )
     header = b"\xfeSMB" + struct.pack("<HHIHHIIQIIQ", 64, 1, 0, 0, 1, 1, 0, 0, 0xFEFF, 0, 0) + bytes(16)
     connection.sendall(struct.pack("!I", len(header) + len(body)) + header + body)
     until_closed(connection)
@@ -437,9 +464,19 @@ def raw_listener(address, protocol):
 
 def main():
     ways = {
-        9001: until_closed, 9002: close_at_once, 9003: reset, 9004: echo, 9005: read_then_reset,
-        9006: answer_after_half_close, 9007: close_at_given_time, 9008: echo, 9009: server_closes_first, 9010: hold,
-        9011: until_closed, 9012: echo, 9013: hold,
+        9001: until_closed,
+        9002: close_at_once,
+        9003: reset,
+        9004: echo,
+        9005: read_then_reset,
+        9006: answer_after_half_close,
+        9007: close_at_given_time,
+        9008: echo,
+        9009: server_closes_first,
+        9010: hold,
+        9011: until_closed,
+        9012: echo,
+        9013: hold,
     }
     for make in v4, v6:
         for port, way in ways.items():
@@ -469,7 +506,9 @@ def main():
     background(raw_listener, v4(50), 47)
     for address in v4(25), v6(25):
         for port in 25, 587:
-            Controller(Sink(), hostname=address, port=port, server_hostname="mail.example.org", ident="example ESMTP").start()
+            Controller(
+                Sink(), hostname=address, port=port, server_hostname="mail.example.org", ident="example ESMTP"
+            ).start()
     asyncio.run(quic())
 
 
