@@ -314,7 +314,7 @@ mod tests {
         };
         assert!(first(Format::Csv, true).starts_with("future_use_1,receive_time,serial,type,"));
         assert!(first(Format::Csv, false).starts_with("1,2023/11/14 "));
-        assert!(first(Format::Json, true).starts_with("{\"serial\""));
+        assert!(first(Format::Json, true).starts_with("{\"type\""));
         assert!(first(Format::Table, true).starts_with("start "));
         assert_eq!(first(Format::Table, false), "2023-11-14 UTC");
     }

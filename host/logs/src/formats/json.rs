@@ -18,10 +18,15 @@ impl JsonFormat {
     /// All fields; with `canonical` those that may differ between two runs are left out.
     pub fn new(canonical: bool) -> Self {
         let mut plan = Plan::new(push_escaped);
-        let mut separator = "{";
-        for field in COLUMNS.iter().chain(OWN_FIELDS) {
-            if !(canonical && field.is_run_specific()) && add(&mut plan, separator, field) {
-                separator = ",";
+        let fields = || COLUMNS.iter().chain(OWN_FIELDS).filter(|field| !(canonical && field.is_run_specific()));
+        // The brace goes with a field that every record has; those before it may be absent.
+        let first = fields().position(is_in_every_record);
+        for field in fields().skip(first.unwrap_or(0)).take(1) {
+            add(&mut plan, "{", field);
+        }
+        for (place, field) in fields().enumerate() {
+            if Some(place) != first {
+                add(&mut plan, ",", field);
             }
         }
         plan.text("}\n");
@@ -39,8 +44,15 @@ impl JsonFormat {
     }
 }
 
-/// Adds the field's key and value to the plan; false for a field that JSON does not have.
-fn add(plan: &mut Plan, separator: &str, field: &Field) -> bool {
+fn is_in_every_record(field: &Field) -> bool {
+    match field.json {
+        Json::Text | Json::Number | Json::Seconds(_) => true,
+        Json::Absent | Json::TextWhen(_) | Json::NumberWhen(_) => false,
+    }
+}
+
+/// Adds the field's key and value to the plan, if JSON has the field.
+fn add(plan: &mut Plan, separator: &str, field: &Field) {
     let key = format!("{separator}\"{}\":", field.name);
     let text = |plan: &mut Plan| {
         plan.text(&key);
@@ -53,7 +65,7 @@ fn add(plan: &mut Plan, separator: &str, field: &Field) -> bool {
         content(plan, field.content);
     };
     match field.json {
-        Json::Absent => return false,
+        Json::Absent => {}
         Json::Text => text(plan),
         Json::TextWhen(guard) => plan.when(guard, text),
         Json::Number => number(plan),
@@ -63,7 +75,6 @@ fn add(plan: &mut Plan, separator: &str, field: &Field) -> bool {
             plan.plain(seconds);
         }
     }
-    true
 }
 
 fn content(plan: &mut Plan, content: Content) {
@@ -100,7 +111,7 @@ mod tests {
     #[test]
     fn an_ended_session() {
         let expected = concat!(
-            r#"{"serial":"0042","type":"TRAFFIC","subtype":"end","time_generated":1700000036.270000000,"#,
+            r#"{"type":"TRAFFIC","serial":"0042","subtype":"end","time_generated":1700000036.270000000,"#,
             r#""src":"192.168.1.10","dst":"203.0.113.80","rule":"outbound","app":"ssl","from":"trust","#,
             r#""to":"untrust","inbound_if":"ethernet1/1","outbound_if":"ethernet1/2","sessionid":7,"#,
             r#""sport":51000,"dport":443,"flags":"0x0","proto":"tcp","action":"allow","bytes":9877777,"#,
@@ -141,6 +152,15 @@ mod tests {
         assert_eq!(translated["natsport"], 1_024);
         assert_eq!(translated["natdport"], 443);
         assert_eq!(translated["flags"], "0x400000");
+    }
+
+    #[test]
+    fn a_device_without_serial_writes_json_too() {
+        let names = Names { serial: String::new(), ..samples::names() };
+        let mut out = Vec::new();
+        JsonFormat::new(false).write(&samples::ended(), &names, "x", &mut out);
+        let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!((value["type"].as_str(), value.get("serial")), (Some("TRAFFIC"), None));
     }
 
     #[test]
