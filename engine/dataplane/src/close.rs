@@ -95,13 +95,15 @@ impl Worker {
 
     /// The application, or the word for why there is none ("Manage custom or unknown applications").
     fn app_to_log(&self, session: &Session) -> AppId {
-        if session.app != app::UNDECIDED {
-            return session.app;
+        let known = session.app;
+        if known != app::UNDECIDED && known != app::UNKNOWN_TCP {
+            return known;
         }
         match session.protocol() {
             protocol::TCP if session.handshake.outcome() == HandshakeOutcome::Midstream => app::NON_SYN_TCP,
             protocol::TCP if !session.tcp.is_handshake_complete() => app::INCOMPLETE,
             protocol::TCP if !session.flags.has(SessionFlags::PAYLOAD) => app::INCOMPLETE,
+            _ if known == app::UNKNOWN_TCP => known,
             _ => app::INSUFFICIENT_DATA,
         }
     }

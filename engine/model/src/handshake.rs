@@ -106,6 +106,8 @@ pub enum HandshakeOutcome {
     ChallengeAck,
     /// The server's SYN-ACK was never acknowledged.
     HalfOpen,
+    /// The client went on without a SYN-ACK that was seen: the answers take another path.
+    Asymmetric,
     /// The session was picked up after its handshake, or its SYN was not seen.
     Midstream,
 }
@@ -122,6 +124,7 @@ impl HandshakeOutcome {
             Self::Abandoned => "abandoned",
             Self::ChallengeAck => "challenge-ack",
             Self::HalfOpen => "half-open",
+            Self::Asymmetric => "asymmetric",
             Self::Midstream => "midstream",
         }
     }
@@ -199,7 +202,7 @@ impl Handshake {
         } else if self.has(Step::Rst) || self.has(Step::Fin) {
             HandshakeOutcome::Abandoned
         } else if self.has(Step::Ack) || self.has(Step::Data) {
-            HandshakeOutcome::Midstream
+            HandshakeOutcome::Asymmetric
         } else {
             HandshakeOutcome::NoAnswer
         }
@@ -258,7 +261,7 @@ mod tests {
             (&[Syn, Rst], HandshakeOutcome::Abandoned),
             (&[Syn, ServerAck, Rst], HandshakeOutcome::ChallengeAck),
             (&[Syn, ServerSyn, SynAck], HandshakeOutcome::Simultaneous),
-            (&[Syn, Ack], HandshakeOutcome::Midstream),
+            (&[Syn, Ack], HandshakeOutcome::Asymmetric),
             (&[SynAck, Ack], HandshakeOutcome::Midstream),
             (&[Data], HandshakeOutcome::Midstream),
         ] {

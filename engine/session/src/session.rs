@@ -55,8 +55,13 @@ impl Causes {
         self.0 & 1 << stage as u16 != 0
     }
 
-    /// The cause that is logged: the one whose end reason has the highest priority.
+    /// The cause that is logged: the one whose end reason has the highest priority. A connection on the same ports
+    /// comes only after a FIN, a reset or nothing, so behind these by the published list it would never be logged;
+    /// where it ended the session it outranks them (knowledge base, "tcp-reuse").
     pub fn decisive(self) -> Tracker {
+        if self.has(Tracker::TcpReuse) && !self.has(Tracker::MitigationTdb) && !self.has(Tracker::AppidPolicyLookupDeny) {
+            return Tracker::TcpReuse;
+        }
         Tracker::ALL
             .into_iter()
             .filter(|stage| *stage != Tracker::None && self.has(*stage))
@@ -240,6 +245,8 @@ mod tests {
         assert_eq!(causes.decisive(), Tracker::TcpRstClient);
         causes.withdraw(Tracker::TcpRstClient);
         assert_eq!(causes.decisive(), Tracker::TcpRstServer);
+        causes.add(Tracker::TcpReuse);
+        assert_eq!(causes.decisive(), Tracker::TcpReuse);
         causes.add(Tracker::AppidPolicyLookupDeny);
         assert_eq!(causes.decisive().end_reason(), EndReason::PolicyDeny);
     }

@@ -447,7 +447,7 @@ pub(crate) const OWN_FIELDS: &[Field] = &[
         word!(|row| row.record.handshake.outcome().name()),
         Json::TextWhen(HAS_HANDSHAKE),
         "What these steps amount to: `complete`, `simultaneous-open`, `no-answer`, `refused`, \
-         `abandoned`, `challenge-ack`, `half-open` or `midstream`.",
+         `abandoned`, `challenge-ack`, `half-open`, `asymmetric` or `midstream`.",
     ),
     named(
         "server_name",
