@@ -22,13 +22,13 @@ fn main() {
         serial: "001234567890".into(),
     };
     let csv = CsvFormat::new(LogVersion::V10_1, false);
-    let csv_11 = CsvFormat::new(LogVersion::V11_2, false);
+    let csv_11 = CsvFormat::new(LogVersion::V11_1, false);
     let json = JsonFormat::new(false);
     let mut table = TableFormat::new(160, false);
     for version in ["IPv4", "IPv6"] {
         let records = records(version == "IPv6");
         measure(&format!("csv 10.1 {version}"), &records, |record, out| csv.write(record, &names, out));
-        measure(&format!("csv 11.2 {version}"), &records, |record, out| csv_11.write(record, &names, out));
+        measure(&format!("csv 11.1 {version}"), &records, |record, out| csv_11.write(record, &names, out));
         measure(&format!("json {version}"), &records, |record, out| {
             json.write(record, &names, "captures/one.pcap", out);
         });

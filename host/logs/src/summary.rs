@@ -196,6 +196,9 @@ const fn explanation(outcome: HandshakeOutcome) -> Option<&'static str> {
         HandshakeOutcome::HalfOpen => {
             "The client never acknowledged the SYN-ACK: it did not arrive, or this is a scan or a SYN flood."
         }
+        HandshakeOutcome::Asymmetric => {
+            "The client went on, but no SYN-ACK was seen: the server's packets take another way."
+        }
         HandshakeOutcome::Midstream => {
             "The opening was not seen: the session is older than the capture, or its ways through the \
              network differ."

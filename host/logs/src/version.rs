@@ -4,24 +4,21 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogVersion {
     /// 10.1 and 10.2: 115 columns.
-    #[default]
     V10_1,
-    /// 11.0 and 11.1: 117 columns.
+    /// 11.1: 128 columns, all that its documentation names.
+    #[default]
     V11_1,
-    /// 11.2: 128 columns.
-    V11_2,
 }
 
 impl LogVersion {
     /// Every release, oldest first.
-    pub const ALL: [Self; 3] = [Self::V10_1, Self::V11_1, Self::V11_2];
+    pub const ALL: [Self; 2] = [Self::V10_1, Self::V11_1];
 
     /// The release as people write it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::V10_1 => "10.1",
             Self::V11_1 => "11.1",
-            Self::V11_2 => "11.2",
         }
     }
 
@@ -34,8 +31,7 @@ impl LogVersion {
     pub const fn columns(self) -> usize {
         match self {
             Self::V10_1 => 115,
-            Self::V11_1 => 117,
-            Self::V11_2 => 128,
+            Self::V11_1 => 128,
         }
     }
 
@@ -44,13 +40,12 @@ impl LogVersion {
         match self {
             Self::V10_1 => "2561",
             Self::V11_1 => "2817",
-            Self::V11_2 => "2818",
         }
     }
 
     /// The oldest release that has the column at `position`, counted from 1.
     pub(crate) fn since(position: usize) -> Self {
-        Self::ALL.into_iter().find(|version| position <= version.columns()).unwrap_or(Self::V11_2)
+        Self::ALL.into_iter().find(|version| position <= version.columns()).unwrap_or(Self::V11_1)
     }
 }
 
@@ -62,7 +57,7 @@ mod tests {
     fn releases() {
         assert_eq!(LogVersion::since(115), LogVersion::V10_1);
         assert_eq!(LogVersion::since(116), LogVersion::V11_1);
-        assert_eq!(LogVersion::since(118), LogVersion::V11_2);
+        assert_eq!(LogVersion::since(128), LogVersion::V11_1);
         for version in LogVersion::ALL {
             assert_eq!(LogVersion::from_name(version.name()), Some(version));
         }
