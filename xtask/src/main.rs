@@ -10,10 +10,14 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 mod bare;
+mod bench;
 mod manual;
 mod metadata;
 mod rings;
 mod tidy;
+
+#[global_allocator]
+static ALLOCATOR: bifrons_alloc::HugePages = bifrons_alloc::HugePages;
 
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
@@ -22,6 +26,7 @@ usage: cargo xtask COMMAND
   rings                which crate may use which
   bare                 the engine builds for a target without an operating system
   manual               write the generated pages of docs/manual
+  bench [NAME…]        speed and memory, one line a figure: name value unit
 ";
 
 fn main() -> ExitCode {
@@ -33,6 +38,8 @@ fn main() -> ExitCode {
         ["tidy", "--statistics"] => tidy::run(&root, true),
         ["rings"] => rings::run(&root),
         ["bare"] => bare::run(&root),
+        ["bench", names @ ..] => return report(bench::run(&root, names)),
+        ["bench-once", name] => return report(bench::run_once(&root, name)),
         ["manual"] => manual::write(&root).map(|()| Vec::new()),
         _ => {
             eprint!("{USAGE}");
@@ -40,6 +47,17 @@ fn main() -> ExitCode {
         }
     };
     conclude(words.first().copied().unwrap_or_default(), outcome)
+}
+
+/// The exit status of a command that prints for itself.
+fn report(outcome: Result<()>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Print what a check found and turn it into the exit status.

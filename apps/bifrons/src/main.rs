@@ -7,7 +7,11 @@ mod stats;
 
 use std::process::ExitCode;
 
+use bifrons_alloc::HugePages;
 use clap::{Parser, Subcommand};
+
+#[global_allocator]
+static ALLOCATOR: HugePages = HugePages;
 
 /// An application-aware, stateful firewall with the behaviour that PAN-OS administrators know.
 #[derive(Parser)]

@@ -356,7 +356,8 @@ mod tests {
     #[test]
     fn a_full_disk_is_told_with_name_and_amount() {
         let output = Narrow { room: 1_000, interrupted: false, kind: io::ErrorKind::StorageFull };
-        let options = Options { output_name: "log.csv".into(), header: false, ..Options::default() };
+        let version = crate::version::LogVersion::V10_1;
+        let options = Options { output_name: "log.csv".into(), header: false, version, ..Options::default() };
         let mut writer = RecordWriter::new(output, Format::Csv, options);
         for _ in 0..5 {
             writer.write(&samples::ended(), &samples::names(), "").unwrap();

@@ -106,10 +106,9 @@ mod tests {
 
     #[test]
     fn later_releases_only_add_columns() {
-        for (version, added) in [
-            (LogVersion::V10_1, ""),
-            (LogVersion::V11_1, ",NonProxyTraffic,,no,0,0,0,0,0,0,0,0,0,0"),
-        ] {
+        for (version, added) in
+            [(LogVersion::V10_1, ""), (LogVersion::V11_1, ",NonProxyTraffic,,no,0,0,0,0,0,0,0,0,0,0")]
+        {
             let oldest = line(LogVersion::V10_1, &samples::ended());
             let expected =
                 oldest.trim_end().replace(",2561,", &format!(",{},", version.code())) + added + "\n";

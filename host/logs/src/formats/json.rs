@@ -18,7 +18,8 @@ impl JsonFormat {
     /// All fields; with `canonical` those that may differ between two runs are left out.
     pub fn new(canonical: bool) -> Self {
         let mut plan = Plan::new(push_escaped);
-        let fields = || COLUMNS.iter().chain(OWN_FIELDS).filter(|field| !(canonical && field.is_run_specific()));
+        let fields =
+            || COLUMNS.iter().chain(OWN_FIELDS).filter(|field| !(canonical && field.is_run_specific()));
         // The brace goes with a field that every record has; those before it may be absent.
         let first = fields().position(is_in_every_record);
         for field in fields().skip(first.unwrap_or(0)).take(1) {

@@ -1,0 +1,170 @@
+//! Synthetic frames: a session's number gives its addresses, ports and sequence numbers.
+
+use std::sync::Arc;
+
+use bifrons_dataplane::Worker;
+use bifrons_model::{Generation, InterfaceId, Timestamp};
+use bifrons_policy::Policy;
+use bifrons_session::HashSeed;
+use bifrons_wire::{LinkType, TcpFlags, internet_checksum};
+
+use bifrons_dataplane::{Frame, Verdict};
+
+/// Ethernet, IPv4, TCP without options and the longest payload used.
+pub const FRAME_MAX: usize = 14 + 20 + 20 + 40;
+
+const CLIENT_ISN: u32 = 1_000;
+const SERVER_ISN: u32 = 9_000;
+
+/// What the server says first: enough to be sure of the application.
+pub const BANNER: &[u8] = b"SSH-2.0-OpenSSH_9.2\r\n";
+
+/// A frame with its time, in a buffer of its own.
+#[derive(Clone)]
+pub struct Made {
+    pub bytes: [u8; FRAME_MAX],
+    pub length: usize,
+    pub arrival: Timestamp,
+    pub is_from_client: bool,
+}
+
+impl Made {
+    pub const fn empty() -> Self {
+        Self { bytes: [0; FRAME_MAX], length: 0, arrival: Timestamp::ZERO, is_from_client: true }
+    }
+
+    /// The frame as the worker takes it.
+    pub fn frame(&self) -> Frame<'_> {
+        Frame {
+            bytes: &self.bytes[..self.length],
+            wire_length: self.length as u32,
+            link: Some(LinkType::Ethernet),
+            interface: Some(InterfaceId(if self.is_from_client { 0 } else { 1 })),
+            arrival: self.arrival,
+            verdict: Verdict::Pending,
+        }
+    }
+}
+
+/// The frames of a session's life.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    Syn,
+    SynAck,
+    Ack,
+    Banner,
+    /// Data that was sent before, so that it fits whenever it comes.
+    ClientData,
+    ServerData,
+    ClientFin,
+    ServerFin,
+    LastAck,
+    Query,
+    Answer,
+}
+
+impl Step {
+    /// A whole TCP session from its opening to its close.
+    pub const TCP_LIFE: [Self; 7] =
+        [Self::Syn, Self::SynAck, Self::Ack, Self::Banner, Self::ClientFin, Self::ServerFin, Self::LastAck];
+    /// What makes an established, identified session.
+    pub const OPENING: [Self; 4] = [Self::Syn, Self::SynAck, Self::Ack, Self::Banner];
+}
+
+/// Writes the frame of `step` of session `number`.
+pub fn write(made: &mut Made, number: u32, step: Step, arrival: Timestamp) {
+    made.arrival = arrival;
+    let after_banner = SERVER_ISN + 1 + BANNER.len() as u32;
+    let (syn, ack, fin) = (TcpFlags::SYN, TcpFlags::ACK, TcpFlags::FIN);
+    let (is_from_client, flags, sequence, acknowledgement, payload): (bool, TcpFlags, u32, u32, &[u8]) = match step {
+        Step::Syn => (true, syn, CLIENT_ISN, 0, &[]),
+        Step::SynAck => (false, syn.with(ack), SERVER_ISN, CLIENT_ISN + 1, &[]),
+        Step::Ack => (true, ack, CLIENT_ISN + 1, SERVER_ISN + 1, &[]),
+        Step::Banner => (false, ack, SERVER_ISN + 1, CLIENT_ISN + 1, BANNER),
+        Step::ClientData => (true, ack, CLIENT_ISN + 1, after_banner, &[]),
+        Step::ServerData => (false, ack, SERVER_ISN + 1, CLIENT_ISN + 1, BANNER),
+        Step::ClientFin => (true, fin.with(ack), CLIENT_ISN + 1, after_banner, &[]),
+        Step::ServerFin => (false, fin.with(ack), after_banner, CLIENT_ISN + 2, &[]),
+        Step::LastAck => (true, ack, CLIENT_ISN + 2, after_banner + 1, &[]),
+        Step::Query => return write_udp(made, number, true),
+        Step::Answer => return write_udp(made, number, false),
+    };
+    made.is_from_client = is_from_client;
+    let mut header = [0_u8; 20];
+    let (source_port, destination_port) = ports(number, is_from_client, 22);
+    header[..2].copy_from_slice(&source_port.to_be_bytes());
+    header[2..4].copy_from_slice(&destination_port.to_be_bytes());
+    header[4..8].copy_from_slice(&sequence.to_be_bytes());
+    header[8..12].copy_from_slice(&acknowledgement.to_be_bytes());
+    header[12] = 5 << 4;
+    header[13] = flags.0;
+    header[14..16].copy_from_slice(&60_000_u16.to_be_bytes());
+    finish(made, number, 6, &header, payload, 16);
+}
+
+/// A DNS query for `a.example`, or the answer that says there is none.
+fn write_udp(made: &mut Made, number: u32, is_from_client: bool) {
+    made.is_from_client = is_from_client;
+    let mut message = *b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01a\x07example\x00\x00\x01\x00\x01";
+    if !is_from_client {
+        message[2] = 0x81;
+        message[3] = 0x83;
+    }
+    let mut header = [0_u8; 8];
+    let (source_port, destination_port) = ports(number, is_from_client, 53);
+    header[..2].copy_from_slice(&source_port.to_be_bytes());
+    header[2..4].copy_from_slice(&destination_port.to_be_bytes());
+    header[4..6].copy_from_slice(&((8 + message.len()) as u16).to_be_bytes());
+    finish(made, number, 17, &header, &message, 6);
+}
+
+fn ports(number: u32, is_from_client: bool, service: u16) -> (u16, u16) {
+    let client = 1024 + (number % 60_000) as u16;
+    if is_from_client { (client, service) } else { (service, client) }
+}
+
+/// Ethernet, IPv4 and the checksums around a transport header and its payload.
+fn finish(made: &mut Made, number: u32, protocol: u8, header: &[u8], payload: &[u8], checksum_at: usize) {
+    let client = (0x0a00_0000_u32 + number / 60_000).to_be_bytes();
+    let server = 0xc000_0201_u32.to_be_bytes();
+    let (source, destination) = if made.is_from_client { (client, server) } else { (server, client) };
+    let segment_length = header.len() + payload.len();
+    made.length = 34 + segment_length;
+    let bytes = &mut made.bytes;
+    bytes[..14].copy_from_slice(&[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0]);
+    let total = (20 + segment_length) as u16;
+    let mut ip = [0x45, 0, 0, 0, 0, 1, 0x40, 0, 64, protocol, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    ip[2..4].copy_from_slice(&total.to_be_bytes());
+    ip[12..16].copy_from_slice(&source);
+    ip[16..20].copy_from_slice(&destination);
+    let sum = internet_checksum(&[&ip]);
+    ip[10..12].copy_from_slice(&sum.to_be_bytes());
+    bytes[14..34].copy_from_slice(&ip);
+    bytes[34..34 + header.len()].copy_from_slice(header);
+    bytes[34 + header.len()..34 + segment_length].copy_from_slice(payload);
+    let [high, low] = (segment_length as u16).to_be_bytes();
+    let pseudo = [&source[..], &destination[..], &[0, protocol, high, low]].concat();
+    let sum = internet_checksum(&[&pseudo, &bytes[34..34 + segment_length]]);
+    bytes[34 + checksum_at..36 + checksum_at].copy_from_slice(&sum.to_be_bytes());
+}
+
+/// A worker with two interfaces, two zones and one rule, everything else at the defaults.
+pub fn worker(sessions: u32) -> anyhow::Result<Worker> {
+    let text = format!(
+        "set deviceconfig setting session capacity {sessions}
+         set deviceconfig setting session accelerated-aging-enable no
+         set network interface ethernet ethernet1/1 layer3 ip 10.255.255.254/8
+         set network interface ethernet ethernet1/2 layer3 ip 192.0.2.254/24
+         set zone trust network layer3 ethernet1/1
+         set zone untrust network layer3 ethernet1/2
+         set rulebase security rules out from trust to untrust source any destination any
+         set rulebase security rules out application any service any action allow log-end yes"
+    );
+    let config = bifrons_config::parse(&text, "bench")
+        .map_err(|errors| anyhow::anyhow!("the bench's configuration: {}", errors[0]))?;
+    let policy = Policy::compile(&config, Generation(1));
+    Ok(Worker::new(Arc::new(policy), HashSeed::new(0x5eed_5eed_5eed)))
+}
+
+/// The time at which benches begin.
+pub const START: Timestamp = Timestamp::from_secs(1_700_000_000);

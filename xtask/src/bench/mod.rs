@@ -1,0 +1,107 @@
+//! `cargo xtask bench [NAME…]`: how fast the engine is and how much memory it takes, one line a figure:
+//! `name value unit`.
+//!
+//! Values are medians of five runs on one core of a generic x86-64 build; the spread goes to standard error. Frames are
+//! synthetic and lie in the second-level cache when the worker gets them, as they do behind a network card that
+//! writes into the cache; making them is not timed. The worker runs the default (strict) configuration with one rule:
+//! checksums are verified, TCP is tracked with windows, volumes are counted.
+#![allow(clippy::disallowed_types, reason = "a bench reads the clock")]
+
+mod frames;
+mod memory;
+mod new_sessions;
+mod established;
+mod replay;
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+
+/// How often each figure is measured.
+const RUNS: usize = 5;
+
+/// One figure.
+struct Bench {
+    name: &'static str,
+    unit: &'static str,
+    run: fn(&Path) -> Result<f64>,
+    /// Filled memory and large files are measured once: they do not vary.
+    runs: usize,
+}
+
+const BENCHES: &[Bench] = &[
+    timed("established_10k_b32_ns_per_packet", "ns", |_| established::measure(10_000, 32)),
+    timed("established_10k_b1_ns_per_packet", "ns", |_| established::measure(10_000, 1)),
+    timed("established_1m_b32_ns_per_packet", "ns", |_| established::measure(1_000_000, 32)),
+    timed("established_1m_b1_ns_per_packet", "ns", |_| established::measure(1_000_000, 1)),
+    timed("established_10m_b32_ns_per_packet", "ns", |_| established::measure(10_000_000, 32)),
+    timed("established_10m_b1_ns_per_packet", "ns", |_| established::measure(10_000_000, 1)),
+    timed("new_sessions_per_second", "1/s", |_| new_sessions::measure(new_sessions::Kind::Tcp)),
+    timed("new_udp_sessions_per_second", "1/s", |_| new_sessions::measure(new_sessions::Kind::Udp)),
+    once("bytes_per_session_1m", "B", |_| memory::measure(1_000_000)),
+    once("bytes_per_session_10m", "B", |_| memory::measure(10_000_000)),
+    timed("replay_packets_per_second", "1/s", |root| Ok(replay::measure(root)?.packets_per_second)),
+    timed("replay_megabytes_per_second", "MB/s", |root| Ok(replay::measure(root)?.megabytes_per_second)),
+    once("replay_resident_megabytes", "MB", |root| Ok(replay::measure(root)?.resident_megabytes)),
+];
+
+const fn timed(name: &'static str, unit: &'static str, run: fn(&Path) -> Result<f64>) -> Bench {
+    Bench { name, unit, run, runs: RUNS }
+}
+
+const fn once(name: &'static str, unit: &'static str, run: fn(&Path) -> Result<f64>) -> Bench {
+    Bench { name, unit, run, runs: 1 }
+}
+
+/// Runs the figures called `names`, or all.
+pub fn run(root: &Path, names: &[&str]) -> Result<()> {
+    if let Some(unknown) = names.iter().find(|name| BENCHES.iter().all(|bench| bench.name != **name)) {
+        let known: Vec<&str> = BENCHES.iter().map(|bench| bench.name).collect();
+        bail!("no figure is called {unknown}; there are:\n  {}", known.join("\n  "));
+    }
+    for bench in BENCHES.iter().filter(|bench| names.is_empty() || names.contains(&bench.name)) {
+        let mut values = Vec::new();
+        for _ in 0..bench.runs {
+            values.push(measure_apart(root, bench)?);
+        }
+        values.sort_by(f64::total_cmp);
+        let median = values[values.len() / 2];
+        println!("{} {} {}", bench.name, decimal(median), bench.unit);
+        if let [first, .., last] = values.as_slice() {
+            eprintln!("  {}: {} to {}", bench.name, decimal(*first), decimal(*last));
+        }
+    }
+    Ok(())
+}
+
+/// Each run has a process of its own: memory starts empty, and no run profits from the one before.
+fn measure_apart(root: &Path, bench: &Bench) -> Result<f64> {
+    const ALONE: &str = "BIFRONS_BENCH_ALONE";
+    if std::env::var_os(ALONE).is_some() {
+        return (bench.run)(root);
+    }
+    let output = std::process::Command::new(std::env::current_exe()?)
+        .args(["bench-once", bench.name])
+        .env(ALONE, "1")
+        .stderr(std::process::Stdio::inherit())
+        .output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    match text.trim().parse() {
+        Ok(value) if output.status.success() => Ok(value),
+        _ => bail!("{}: the run failed: {text}", bench.name),
+    }
+}
+
+/// One run of one figure, for `measure_apart`.
+pub fn run_once(root: &Path, name: &str) -> Result<()> {
+    let Some(bench) = BENCHES.iter().find(|bench| bench.name == name) else {
+        bail!("no figure is called {name}");
+    };
+    println!("{}", (bench.run)(root)?);
+    Ok(())
+}
+
+/// A plain decimal: no exponent, one digit where it says something.
+fn decimal(value: f64) -> String {
+    if value >= 1000.0 { format!("{value:.0}") } else { format!("{value:.1}") }
+}
