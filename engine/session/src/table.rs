@@ -374,3 +374,6 @@ impl SessionTable {
         self.forget(slot);
     }
 }
+
+#[cfg(test)]
+mod tests;
