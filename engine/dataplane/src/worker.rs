@@ -1,7 +1,6 @@
 //! The worker: its state, its clock and the life of a packet.
 
 use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
-use core::time::Duration;
 
 use bifrons_config::typed::TimeoutOverride;
 use bifrons_inspect::{Inspection, Limits};
@@ -316,11 +315,6 @@ impl Worker {
         self.knobs.get(zone.index()).or(self.knobs.first()).copied().unwrap_or_else(|| {
             tcp::Knobs::new(self.policy.session(), self.policy.tcp(), None, None)
         })
-    }
-
-    /// The whole seconds of a timeout as a span.
-    pub(crate) const fn span(seconds: u32) -> Duration {
-        Duration::from_secs(seconds as u64)
     }
 
     /// Where a packet of `direction` leaves.

@@ -46,6 +46,12 @@ impl Timestamp {
         (self.0 % NANOS_PER_SECOND) as u32
     }
 
+    /// This many whole seconds later.
+    #[inline]
+    pub const fn after_secs(self, seconds: u32) -> Self {
+        Self(self.0.saturating_add(seconds as u64 * NANOS_PER_SECOND))
+    }
+
     /// How long ago `earlier` was; zero when it lies in the future.
     #[inline]
     pub const fn since(self, earlier: Self) -> Duration {

@@ -46,11 +46,12 @@ impl Pressure {
     /// pressure began: nothing ends in the past.
     #[inline]
     pub fn deadline(&self, session: &Session) -> Timestamp {
+        let full = session.last_packet.after_secs(session.timeout);
+        if self.is_on() { self.shortened(session, full) } else { full }
+    }
+
+    fn shortened(&self, session: &Session, full: Timestamp) -> Timestamp {
         let timeout = Duration::from_secs(u64::from(session.timeout));
-        let full = session.last_packet + timeout;
-        if !self.is_on() {
-            return full;
-        }
         let accelerated = self
             .accelerated
             .map(|(since, factor)| (session.last_packet + timeout / factor.max(1)).max(since).min(full));

@@ -17,7 +17,7 @@ const FIRST_ENTRY_WORD: usize = 2;
 const PASSED_WORD: usize = 6;
 
 /// Share of the entries that are used when the table is at capacity: two entries a session.
-const LOAD_PERCENT_MAX: usize = 70;
+const LOAD_PERCENT_MAX: usize = 55;
 
 pub(crate) struct Index {
     words: Vec<u64>,

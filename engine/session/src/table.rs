@@ -9,7 +9,6 @@ use crate::{
     HashSeed, Pressure,
     index::{Entry, Index},
     key::FlowKey,
-    prefetch,
     session::{NONE, Session, State},
     wheel::Wheel,
 };
@@ -53,6 +52,13 @@ pub struct Hit {
 /// packet of the batch may have ended or made a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Candidate(Option<Hit>);
+
+impl Candidate {
+    /// Whether the index knows nothing of the key: unless an earlier packet of the batch makes it, the packet opens a session.
+    pub const fn is_none(&self) -> bool {
+        self.0.is_none()
+    }
+}
 
 /// Sessions that the sweep looks at in one call.
 const SWEEP_STEP: usize = 32;
@@ -137,6 +143,11 @@ impl SessionTable {
     #[inline]
     pub fn prefetch_bucket(&self, hash: u64) {
         self.index.prefetch(hash);
+    }
+
+    /// Fetches where a session made for `packet_key`, whose answers come from `zone`, will put its other entry.
+    pub fn prefetch_reply(&self, packet_key: &FlowKey, zone: ZoneId) {
+        self.index.prefetch(self.seed.hash(&packet_key.reversed(zone)));
     }
 
     /// The session that the index suggests; its record is fetched but not read.
@@ -287,7 +298,8 @@ impl SessionTable {
     /// Whether the session's time is up. Time is compared in the wheel's ticks, so a packet and the wheel agree.
     #[inline]
     pub fn is_expired(&self, slot: u32, now: Timestamp) -> bool {
-        tick_at_or_after(self.deadline(slot)) <= tick_at_or_before(now)
+        let deadline = self.deadline(slot);
+        deadline <= now && tick_at_or_after(deadline) <= tick_at_or_before(now)
     }
 
     /// Tells the wheel that the session's deadline may lie earlier than it did. Later ones need no word: the wheel finds
@@ -353,7 +365,7 @@ impl SessionTable {
                 break true;
             };
             looked_at += due.len();
-            due.iter().for_each(|slot| prefetch(&self.sessions[*slot as usize].keys));
+            due.iter().for_each(|slot| self.sessions[*slot as usize].prefetch());
             let first = out.len();
             for slot in due.drain(..) {
                 let deadline = tick_at_or_after(self.deadline(slot));
@@ -364,9 +376,17 @@ impl SessionTable {
                 }
             }
             out[first..].sort_unstable_by_key(|slot| (self.deadline(*slot), self.get(*slot).id));
+            out[first..].iter().for_each(|slot| self.prefetch_entries(*slot));
         };
         self.due = due;
         is_complete
+    }
+
+    /// Fetches the two index entries of a session that is about to go.
+    fn prefetch_entries(&self, slot: u32) {
+        for key in self.keys(slot) {
+            self.index.prefetch(self.seed.hash(&key));
+        }
     }
 
     /// Frees a session that `expired` handed out.

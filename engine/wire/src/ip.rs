@@ -28,7 +28,7 @@ const IPV6_HEADER: usize = 40;
 const EXTENSIONS_MAX: usize = 10;
 
 /// RFC 791, section 3.1. `wire_end` is where the frame ended on the wire.
-#[inline]
+#[inline(always)]
 pub(crate) fn v4(frame: &[u8], at: usize, wire_end: usize, reading: Reading) -> Result<IpHeader, DropReason> {
     let header: &[u8; IPV4_HEADER] =
         frame.get(at..).and_then(|rest| rest.first_chunk()).ok_or(DropReason::TruncatedHeader)?;

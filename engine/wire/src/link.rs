@@ -66,7 +66,7 @@ const PPP_MPLS: u16 = 0x0281;
 const NESTING_MAX: usize = 16;
 
 /// Finds the IP header of a frame.
-#[inline]
+#[inline(always)]
 pub(crate) fn network(link: LinkType, frame: &[u8]) -> Result<Network, DropReason> {
     match link {
         LinkType::Ethernet => {

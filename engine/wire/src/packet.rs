@@ -245,7 +245,7 @@ const TCP_HEADER_CUT: usize = 14;
 /// # Errors
 /// The reason for which the packet cannot be forwarded: the frame ends inside a header, is not IP, or its lengths
 /// contradict each other.
-#[inline]
+#[inline(always)]
 pub fn parse(frame: &[u8], info: FrameInfo, reading: Reading) -> Result<Packet, DropReason> {
     let wire_end = (info.wire_length as usize).max(frame.len());
     let (header, network) = match link::network(info.link, frame)? {
@@ -278,6 +278,7 @@ pub fn parse_ip_payload(
     Ok(packet)
 }
 
+#[inline(always)]
 fn blank(header: &IpHeader, network: usize, wire_length: u32) -> Packet {
     Packet {
         addresses: header.addresses,
@@ -298,7 +299,7 @@ fn blank(header: &IpHeader, network: usize, wire_length: u32) -> Packet {
 }
 
 /// Fills in ports, flags and payload from the transport header; `end` is where the captured part of the packet ends.
-#[inline]
+#[inline(always)]
 fn transport(
     frame: &[u8],
     end: usize,
@@ -335,7 +336,7 @@ fn transport(
 }
 
 /// RFC 9293, section 3.1; returns the header's length.
-#[inline]
+#[inline(always)]
 fn tcp(bytes: &[u8], claimed: usize, is_cut: bool, packet: &mut Packet) -> Result<usize, DropReason> {
     let window = match bytes.first_chunk::<TCP_HEADER>() {
         Some(header) => u16::from_be_bytes([header[14], header[15]]),

@@ -112,7 +112,7 @@ impl Worker {
         let session = self.table.get_mut(slot);
         session.timer = timer;
         session.service = service;
-        self.look_at(self.now + Self::span(timeout));
+        self.look_at(self.now.after_secs(timeout));
         self.counters.sessions_created += 1;
         self.follow_pressure();
         Ok(slot)
@@ -164,7 +164,7 @@ impl Worker {
         let is_logged = decision.log_end || decision.log_start;
         session.flags.set(SessionFlags::LOG_END, is_logged);
         self.table.rearm(slot);
-        self.look_at(now + Self::span(timeout));
+        self.look_at(now.after_secs(timeout));
         if is_logged {
             self.write_record(slot, subtype, now, outbox);
         }

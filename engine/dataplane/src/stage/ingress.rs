@@ -27,6 +27,7 @@ impl Worker {
         }
     }
 
+    #[inline(always)]
     fn read(&self, frame: &Frame<'_>) -> Result<(Packet, InterfaceId, ZoneId), DropReason> {
         let link = frame.link.ok_or(DropReason::UnsupportedLinkType)?;
         let packet = parse(frame.bytes, FrameInfo { link, wire_length: frame.wire_length }, self.reading)?;

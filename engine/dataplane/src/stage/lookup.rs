@@ -7,11 +7,18 @@ use bifrons_wire::Packet;
 use crate::{Outbox, Verdict, Worker, worker::Lane};
 
 impl Worker {
-    /// The early half: fetches the record that the index suggests.
+    /// The early half: fetches the record that the index suggests, or what a new session will need.
     #[inline]
     pub(crate) fn suggest(&self, lane: &mut Lane) {
-        if lane.packet.is_ok() {
-            lane.candidate = Some(self.table.candidate(lane.hash));
+        if let Ok(packet) = &lane.packet {
+            let candidate = self.table.candidate(lane.hash);
+            if candidate.is_none()
+                && let Some(interface) = self.policy.egress(packet.addresses.destination())
+                && let Some(zone) = self.policy.zone_of(interface)
+            {
+                self.table.prefetch_reply(&lane.key, zone);
+            }
+            lane.candidate = Some(candidate);
         }
     }
 

@@ -170,7 +170,7 @@ impl Worker {
         session.timeout = timeout;
         session.last_packet = now;
         self.table.rearm(slot);
-        self.look_at(now + Self::span(timeout));
+        self.look_at(now.after_secs(timeout));
     }
 
     #[inline]
