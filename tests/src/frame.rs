@@ -1,0 +1,377 @@
+//! Frames from a description, with the faults that it asks for.
+
+use std::net::IpAddr;
+
+/// One packet as a scenario describes it.
+#[derive(Clone, Debug)]
+pub struct Packet {
+    /// Tags and labels before the IP header, the outermost first.
+    pub tags: Vec<Tag>,
+    /// The sender.
+    pub source: IpAddr,
+    /// The receiver.
+    pub destination: IpAddr,
+    /// What it carries.
+    pub body: Body,
+    /// The transport's payload.
+    pub payload: Vec<u8>,
+    /// The part of the IP payload that this frame carries; `None` for all.
+    pub fragment: Option<Fragment>,
+    /// What is wrong with it.
+    pub faults: Faults,
+}
+
+/// A tag or label before the IP header.
+#[derive(Clone, Copy, Debug)]
+pub enum Tag {
+    /// IEEE 802.1Q.
+    Vlan(u16),
+    /// IEEE 802.1ad, the outer tag.
+    Service(u16),
+    /// A label stack entry (RFC 3032).
+    Mpls(u32),
+    /// A PPPoE session (RFC 2516).
+    Pppoe(u16),
+}
+
+/// The transport.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// RFC 9293.
+    Tcp(Tcp),
+    /// RFC 768: source and destination port.
+    Udp(u16, u16),
+    /// RFC 792 and RFC 4443: type, code and the four bytes behind the checksum.
+    Icmp(u8, u8, [u8; 4]),
+    /// RFC 9260: ports; the payload is chunks.
+    Sctp(u16, u16),
+    /// Anything else: the protocol's number.
+    Other(u8),
+}
+
+/// A TCP header.
+#[derive(Clone, Debug, Default)]
+pub struct Tcp {
+    /// The source port.
+    pub source: u16,
+    /// The destination port.
+    pub destination: u16,
+    /// The sequence number.
+    pub sequence: u32,
+    /// The acknowledgement number.
+    pub acknowledgement: u32,
+    /// The window.
+    pub window: u16,
+    /// The flags.
+    pub flags: u8,
+    /// The urgent pointer.
+    pub urgent: u16,
+    /// Options, padded to four bytes when the frame is made.
+    pub options: Vec<u8>,
+}
+
+/// Which part of the IP payload a fragment carries.
+#[derive(Clone, Copy, Debug)]
+pub struct Fragment {
+    /// The identification.
+    pub identification: u32,
+    /// Where the part begins, a multiple of eight.
+    pub offset: usize,
+    /// How long it is, at most to the end.
+    pub size: usize,
+}
+
+/// What a frame has otherwise than it should.
+#[derive(Clone, Debug, Default)]
+pub struct Faults {
+    /// The transport's checksum is wrong.
+    pub checksum: bool,
+    /// The UDP checksum is zero: none was made.
+    pub no_checksum: bool,
+    /// The IPv4 header checksum is wrong.
+    pub ip_checksum: bool,
+    /// The IP header claims this length (IPv6: payload length).
+    pub ip_length: Option<u16>,
+    /// The IPv4 header claims to be this long, in words of four bytes.
+    pub ip_header: Option<u8>,
+    /// The IP header claims this version.
+    pub ip_version: Option<u8>,
+    /// The UDP header claims this length.
+    pub udp_length: Option<u16>,
+    /// The TCP header claims to be this long, in words of four bytes.
+    pub tcp_header: Option<u8>,
+    /// The capture kept only this many bytes.
+    pub cut: Option<usize>,
+    /// The frame ends after this many bytes.
+    pub short: Option<usize>,
+    /// Bytes behind the IP packet.
+    pub padding: usize,
+    /// An IPv6 hop-by-hop header of eight bytes comes first.
+    pub hop_by_hop: bool,
+}
+
+/// A frame: the bytes at hand and its length on the wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bytes {
+    /// The bytes at hand.
+    pub bytes: Vec<u8>,
+    /// The length on the wire.
+    pub wire_length: usize,
+}
+
+impl Packet {
+    /// The frame.
+    pub fn frame(&self) -> Bytes {
+        let ip = self.ip();
+        let mut bytes = self.link(ip.len());
+        bytes.extend(ip);
+        bytes.extend(std::iter::repeat_n(0, self.faults.padding));
+        if let Some(length) = self.faults.short {
+            bytes.truncate(length);
+        }
+        let wire_length = bytes.len();
+        if let Some(length) = self.faults.cut {
+            bytes.truncate(length);
+        }
+        Bytes { bytes, wire_length }
+    }
+
+    /// The IP packet.
+    pub fn ip(&self) -> Vec<u8> {
+        let whole = self.transport();
+        let (data, fragment) = match self.fragment {
+            None => (whole, None),
+            Some(fragment) => {
+                let end = (fragment.offset + fragment.size).min(whole.len());
+                let more = end < whole.len();
+                (whole[fragment.offset.min(end)..end].to_vec(), Some((fragment, more)))
+            }
+        };
+        match (self.source, self.destination) {
+            (IpAddr::V4(source), IpAddr::V4(destination)) => {
+                self.v4(source.octets(), destination.octets(), &data, fragment)
+            }
+            (source, destination) => self.v6(octets(source), octets(destination), &data, fragment),
+        }
+    }
+
+    /// The protocol's number.
+    pub fn protocol(&self) -> u8 {
+        match self.body {
+            Body::Tcp(_) => 6,
+            Body::Udp(..) => 17,
+            Body::Icmp(..) if self.source.is_ipv4() => 1,
+            Body::Icmp(..) => 58,
+            Body::Sctp(..) => 132,
+            Body::Other(number) => number,
+        }
+    }
+
+    fn link(&self, ip_length: usize) -> Vec<u8> {
+        let mut bytes = vec![2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1];
+        let ip_type: u16 = if self.source.is_ipv4() { 0x0800 } else { 0x86dd };
+        for (place, tag) in self.tags.iter().enumerate() {
+            match tag {
+                Tag::Vlan(id) => bytes.extend([0x81, 0, (id >> 8) as u8, *id as u8]),
+                Tag::Service(id) => bytes.extend([0x88, 0xa8, (id >> 8) as u8, *id as u8]),
+                Tag::Mpls(label) => {
+                    let is_first =
+                        !matches!(place.checked_sub(1).and_then(|at| self.tags.get(at)), Some(Tag::Mpls(_)));
+                    let is_last = !matches!(self.tags.get(place + 1), Some(Tag::Mpls(_)));
+                    if is_first {
+                        bytes.extend([0x88, 0x47]);
+                    }
+                    bytes.extend((label << 12 | u32::from(is_last) << 8 | 64).to_be_bytes());
+                }
+                Tag::Pppoe(session) => {
+                    let length = ip_length as u16 + 2;
+                    bytes.extend([0x88, 0x64, 0x11, 0, (session >> 8) as u8, *session as u8]);
+                    bytes.extend(length.to_be_bytes());
+                    bytes.extend(if ip_type == 0x0800 { [0, 0x21] } else { [0, 0x57] });
+                }
+            }
+        }
+        match self.tags.last() {
+            None | Some(Tag::Vlan(_) | Tag::Service(_)) => bytes.extend(ip_type.to_be_bytes()),
+            Some(Tag::Mpls(_) | Tag::Pppoe(_)) => {}
+        }
+        bytes
+    }
+
+    fn v4(
+        &self,
+        source: [u8; 4],
+        destination: [u8; 4],
+        data: &[u8],
+        fragment: Option<(Fragment, bool)>,
+    ) -> Vec<u8> {
+        let faults = &self.faults;
+        let length = faults.ip_length.unwrap_or((20 + data.len()) as u16);
+        let words = faults.ip_header.unwrap_or(5);
+        let version = faults.ip_version.unwrap_or(4);
+        let mut header = vec![version << 4 | words, 0];
+        header.extend(length.to_be_bytes());
+        let (identification, place) = match fragment {
+            None => (1, 0x4000),
+            Some((part, more)) => {
+                (part.identification as u16, (part.offset / 8) as u16 | u16::from(more) << 13)
+            }
+        };
+        header.extend(identification.to_be_bytes());
+        header.extend(place.to_be_bytes());
+        header.extend([64, self.protocol(), 0, 0]);
+        header.extend(source);
+        header.extend(destination);
+        let sum = checksum(&[&header]) ^ if faults.ip_checksum { 0x0101 } else { 0 };
+        header[10..12].copy_from_slice(&sum.to_be_bytes());
+        header.extend(data);
+        header
+    }
+
+    fn v6(
+        &self,
+        source: [u8; 16],
+        destination: [u8; 16],
+        data: &[u8],
+        fragment: Option<(Fragment, bool)>,
+    ) -> Vec<u8> {
+        let mut next = self.protocol();
+        let mut chain = Vec::new();
+        if let Some((part, more)) = fragment {
+            chain = vec![next, 0];
+            chain.extend((part.offset as u16 | u16::from(more)).to_be_bytes());
+            chain.extend(part.identification.to_be_bytes());
+            next = 44;
+        }
+        if self.faults.hop_by_hop {
+            // Padded by one PadN option of four bytes.
+            chain.splice(0..0, [next, 0, 1, 4, 0, 0, 0, 0]);
+            next = 0;
+        }
+        let length = self.faults.ip_length.unwrap_or((chain.len() + data.len()) as u16);
+        let mut header = vec![self.faults.ip_version.unwrap_or(6) << 4, 0, 0, 0];
+        header.extend(length.to_be_bytes());
+        header.extend([next, 64]);
+        header.extend(source);
+        header.extend(destination);
+        header.extend(chain);
+        header.extend(data);
+        header
+    }
+
+    fn transport(&self) -> Vec<u8> {
+        let (mut bytes, checksum_at) = match &self.body {
+            Body::Tcp(tcp) => (self.tcp(tcp), Some(16)),
+            Body::Udp(source, destination) => {
+                let length = self.faults.udp_length.unwrap_or((8 + self.payload.len()) as u16);
+                let mut header = Vec::from(source.to_be_bytes());
+                header.extend(destination.to_be_bytes());
+                header.extend(length.to_be_bytes());
+                header.extend([0, 0]);
+                (header, (!self.faults.no_checksum).then_some(6))
+            }
+            Body::Icmp(kind, code, rest) => {
+                let mut header = vec![*kind, *code, 0, 0];
+                header.extend(rest);
+                (header, Some(2))
+            }
+            Body::Sctp(source, destination) => {
+                let mut header = Vec::from(source.to_be_bytes());
+                header.extend(destination.to_be_bytes());
+                header.extend([0, 0, 0, 1, 0, 0, 0, 0]);
+                (header, None)
+            }
+            Body::Other(_) => (Vec::new(), None),
+        };
+        bytes.extend(&self.payload);
+        if let Some(at) = checksum_at {
+            let mut sum = self.transport_checksum(&bytes);
+            if sum == 0 && matches!(self.body, Body::Udp(..)) {
+                sum = 0xffff;
+            }
+            sum ^= if self.faults.checksum { 0x0101 } else { 0 };
+            bytes[at..at + 2].copy_from_slice(&sum.to_be_bytes());
+        }
+        if matches!(self.body, Body::Sctp(..)) {
+            let sum = crc32c(&bytes);
+            bytes[8..12].copy_from_slice(&sum.to_le_bytes());
+        }
+        bytes
+    }
+
+    fn tcp(&self, tcp: &Tcp) -> Vec<u8> {
+        let mut options = tcp.options.clone();
+        options.resize(options.len().next_multiple_of(4), 0);
+        let words = self.faults.tcp_header.unwrap_or((5 + options.len() / 4) as u8);
+        let mut header = Vec::from(tcp.source.to_be_bytes());
+        header.extend(tcp.destination.to_be_bytes());
+        header.extend(tcp.sequence.to_be_bytes());
+        header.extend(tcp.acknowledgement.to_be_bytes());
+        header.extend([words << 4, tcp.flags]);
+        header.extend(tcp.window.to_be_bytes());
+        header.extend([0, 0]);
+        header.extend(tcp.urgent.to_be_bytes());
+        header.extend(options);
+        header
+    }
+
+    fn transport_checksum(&self, bytes: &[u8]) -> u16 {
+        let length = bytes.len() as u32;
+        let protocol = u32::from(self.protocol());
+        match (self.source, self.destination) {
+            (IpAddr::V4(_), IpAddr::V4(_)) if matches!(self.body, Body::Icmp(..)) => checksum(&[bytes]),
+            (IpAddr::V4(source), IpAddr::V4(destination)) => {
+                let rest = (protocol << 16 | length & 0xffff).to_be_bytes();
+                checksum(&[&source.octets(), &destination.octets(), &rest, bytes])
+            }
+            (source, destination) => {
+                let (length, protocol) = (length.to_be_bytes(), protocol.to_be_bytes());
+                checksum(&[&octets(source), &octets(destination), &length, &protocol, bytes])
+            }
+        }
+    }
+}
+
+fn octets(address: IpAddr) -> [u8; 16] {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
+        IpAddr::V6(address) => address.octets(),
+    }
+}
+
+/// RFC 1071; every part but the last has an even length.
+fn checksum(parts: &[&[u8]]) -> u16 {
+    let mut sum: u32 = 0;
+    for pair in parts.iter().flat_map(|part| part.chunks(2)) {
+        sum += u32::from(pair[0]) << 8 | pair.get(1).copied().map_or(0, u32::from);
+    }
+    while sum > 0xffff {
+        sum = (sum >> 16) + (sum & 0xffff);
+    }
+    !(sum as u16)
+}
+
+/// RFC 9260, appendix A.
+fn crc32c(bytes: &[u8]) -> u32 {
+    let mut crc = u32::MAX;
+    for byte in bytes {
+        crc ^= u32::from(*byte);
+        for _ in 0..8 {
+            crc = crc >> 1 ^ if crc & 1 == 1 { 0x82f6_3b78 } else { 0 };
+        }
+    }
+    !crc
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The check value that RFC 3720, appendix B.4, gives for 32 zero bytes.
+    #[test]
+    fn checksums_of_known_bytes() {
+        assert_eq!(crc32c(&[0; 32]).to_le_bytes(), [0xaa, 0x36, 0x91, 0x8a]);
+        // The example of RFC 1071, section 3.
+        assert_eq!(checksum(&[&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7]]), !0xddf2);
+    }
+}

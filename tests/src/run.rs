@@ -1,0 +1,368 @@
+//! A scenario's packets through a worker, and what came of them against what was expected.
+
+use std::{fmt::Write as _, sync::Arc};
+
+use bifrons_config::Config;
+use bifrons_dataplane::{Counters, Frame, Outbox, Verdict, Worker};
+use bifrons_model::{DropReason, Generation, InterfaceId, Names, RuleId, Timestamp, TrafficRecord, ZoneId};
+use bifrons_policy::Policy;
+use bifrons_session::HashSeed;
+use bifrons_wire::LinkType;
+
+use crate::scenario::{Clear, Counter, Event, Fate, Scenario, Sent, Step, ZERO, show_record, show_time};
+
+/// How many frames a worker takes at a time; the results must be the same.
+const BATCHES: [usize; 4] = [1, 7, 32, 256];
+
+/// Secrets of the hash; the results must be the same.
+const SEEDS: [u128; 2] = [1, 0x9f3a_77c1_0b5e_42d8_6a91_e3f0_1c2d_845b];
+
+/// Times that `handle_timeout` may be called at the end of a scenario.
+const TURNS_MAX: usize = 1_000_000;
+
+/// What a scenario led to.
+#[derive(Debug, PartialEq, Eq)]
+struct Course {
+    /// Each frame's verdict, and the bytes that left instead of its own.
+    verdicts: Vec<(Verdict, Option<Vec<u8>>)>,
+    records: Vec<TrafficRecord>,
+    counters: Counters,
+    /// What must never be, in words.
+    broken: Vec<String>,
+}
+
+/// Runs a scenario with every batch size and seed.
+///
+/// # Errors
+/// Everything that is otherwise than the scenario says, a line each.
+pub fn check(scenario: &Scenario) -> Result<(), Vec<String>> {
+    let Prepared { names, course } = first_course(scenario)?;
+    let mut differences = course.broken.clone();
+    compare_frames(scenario, &course, &names, &mut differences);
+    compare_records(scenario, &course, &names, &mut differences);
+    compare_counters(scenario, &course, &mut differences);
+    for batch in BATCHES {
+        for seed in SEEDS {
+            let other = run(scenario, batch, seed)?.course;
+            if other != course {
+                differences
+                    .push(format!("with {batch} frames at a time and seed {seed:#x} the results differ: "));
+                differences.push(first_difference(&course, &other, &names));
+            }
+        }
+    }
+    if differences.is_empty() { Ok(()) } else { Err(differences) }
+}
+
+/// What happens in a scenario, packet by packet and record by record.
+///
+/// # Errors
+/// When the configuration cannot be read.
+pub fn describe(scenario: &Scenario) -> Result<String, Vec<String>> {
+    let Prepared { names, course } = first_course(scenario)?;
+    let mut text = String::new();
+    let verdicts = &mut course.verdicts.iter();
+    for step in &scenario.steps {
+        let what = match &step.event {
+            Event::Frame(_) => match verdicts.next() {
+                Some((verdict, rewritten)) => show_verdict(*verdict, rewritten.is_some(), &names),
+                None => "not sent".into(),
+            },
+            Event::Clear(_) => "clear".into(),
+            Event::Commit(_) => "commit".into(),
+        };
+        let _ = writeln!(text, "  line {:3}  {:>10}  {what}", step.line, show_time(ZERO, step.at));
+    }
+    for record in &course.records {
+        let _ = writeln!(text, "  {}", show_record(record, &names));
+    }
+    for (reason, count) in noticed(&course.counters) {
+        let _ = writeln!(text, "  noticed {} {count}", reason.name());
+    }
+    Ok(text)
+}
+
+struct Prepared {
+    names: Names,
+    course: Course,
+}
+
+fn first_course(scenario: &Scenario) -> Result<Prepared, Vec<String>> {
+    run(scenario, BATCHES[0], SEEDS[0])
+}
+
+fn run(scenario: &Scenario, batch: usize, seed: u128) -> Result<Prepared, Vec<String>> {
+    let policy = compile(&scenario.config, Generation(1))?;
+    let mut runner = Runner {
+        worker: Worker::new(policy, HashSeed::new(seed)),
+        outbox: Outbox::default(),
+        generation: 1,
+        course: Course {
+            verdicts: Vec::new(),
+            records: Vec::new(),
+            counters: Counters::default(),
+            broken: Vec::new(),
+        },
+    };
+    let mut rest = scenario.steps.as_slice();
+    while let [step, after @ ..] = rest {
+        rest = match &step.event {
+            Event::Frame(_) => {
+                let frames =
+                    rest.iter().take(batch).take_while(|step| matches!(step.event, Event::Frame(_))).count();
+                let (now, later) = rest.split_at(frames);
+                runner.frames(now);
+                later
+            }
+            Event::Clear(clear) => {
+                runner.clear(step, clear);
+                after
+            }
+            Event::Commit(config) => {
+                runner.commit(step.at, config)?;
+                after
+            }
+        };
+    }
+    runner.finish();
+    Ok(Prepared { names: runner.worker.policy().names().clone(), course: runner.course })
+}
+
+struct Runner {
+    worker: Worker,
+    outbox: Outbox,
+    generation: u32,
+    course: Course,
+}
+
+impl Runner {
+    fn frames(&mut self, steps: &[Step]) {
+        let policy = self.worker.policy().clone();
+        let mut frames: Vec<Frame<'_>> = steps
+            .iter()
+            .filter_map(|step| match &step.event {
+                Event::Frame(sent) => Some(Frame {
+                    bytes: &sent.frame.bytes,
+                    wire_length: sent.frame.wire_length as u32,
+                    link: Some(LinkType::Ethernet),
+                    interface: interface_of(&policy, sent),
+                    arrival: step.at,
+                    verdict: Verdict::Pending,
+                }),
+                Event::Clear(_) | Event::Commit(_) => None,
+            })
+            .collect();
+        let now = steps.last().map_or(ZERO, |step| step.at);
+        self.worker.process(now, &mut frames, &mut self.outbox);
+        let first = self.course.verdicts.len();
+        self.course.verdicts.extend(frames.iter().map(|frame| (frame.verdict, None)));
+        for changed in self.outbox.rewritten.drain(..) {
+            match self.course.verdicts.get_mut(first + changed.frame) {
+                Some((_, rewritten)) => *rewritten = Some(changed.bytes),
+                None => self.course.broken.push(format!(
+                    "a rewritten frame {} of {}",
+                    changed.frame,
+                    frames.len()
+                )),
+            }
+        }
+        self.collect();
+    }
+
+    fn clear(&mut self, step: &Step, clear: &Clear) {
+        self.worker.handle_timeout(step.at, &mut self.outbox);
+        let names = self.worker.policy().names();
+        let place = |list: &[String], name: &str| list.iter().position(|known| known == name);
+        let mut filter = clear.filter.clone();
+        if let Some(name) = &clear.rule {
+            filter.rule = place(&names.rules, name).map(|at| RuleId(at as u32));
+        }
+        if let Some(name) = &clear.zone_from {
+            filter.zone_from = place(&names.zones, name).map(|at| ZoneId(at as u16));
+        }
+        if let Some(name) = &clear.zone_to {
+            filter.zone_to = place(&names.zones, name).map(|at| ZoneId(at as u16));
+        }
+        let count = self.worker.clear(&filter, &mut self.outbox);
+        if let Some(expected) = clear.count.filter(|expected| *expected != count) {
+            let text = format!("line {}: expected {expected} sessions cleared, found {count}", step.line);
+            self.course.broken.push(text);
+        }
+        self.collect();
+    }
+
+    fn commit(&mut self, at: Timestamp, config: &str) -> Result<(), Vec<String>> {
+        self.worker.handle_timeout(at, &mut self.outbox);
+        self.collect();
+        self.generation += 1;
+        let policy = compile(config, Generation(self.generation))?;
+        self.worker.handle_commit(policy);
+        Ok(())
+    }
+
+    /// Lets time pass until no session is left.
+    fn finish(&mut self) {
+        for _ in 0..TURNS_MAX {
+            let Some(due) = self.worker.poll_timeout() else { break };
+            self.worker.handle_timeout(due.max(self.worker.now()), &mut self.outbox);
+            self.collect();
+        }
+        let counters = self.worker.counters();
+        if !self.worker.sessions().is_empty() {
+            self.course.broken.push(format!("{} sessions never end", self.worker.sessions().len()));
+        }
+        if counters.sessions_created != counters.sessions_ended {
+            let (created, ended) = (counters.sessions_created, counters.sessions_ended);
+            self.course.broken.push(format!("{created} sessions were made, {ended} ended"));
+        }
+        if !counters.is_conserved() {
+            self.course.broken.push(format!("frames are lost or counted twice: {counters:?}"));
+        }
+        self.course.counters = counters.clone();
+    }
+
+    fn collect(&mut self) {
+        self.course.records.append(&mut self.outbox.records);
+        self.outbox.clear();
+    }
+}
+
+fn compile(text: &str, generation: Generation) -> Result<Arc<Policy>, Vec<String>> {
+    let config: Config = bifrons_config::parse(text, "configuration")
+        .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    Ok(Arc::new(Policy::compile(&config, generation)))
+}
+
+fn interface_of(policy: &Policy, sent: &Sent) -> Option<InterfaceId> {
+    match (&sent.interface, sent.source) {
+        (Some(name), _) => {
+            let place = policy.names().interfaces.iter().position(|known| known == name);
+            Some(InterfaceId(place.unwrap_or(usize::from(u16::MAX)) as u16))
+        }
+        (None, Some(source)) => policy.ingress_of(source),
+        (None, None) => Some(InterfaceId(0)),
+    }
+}
+
+fn compare_frames(scenario: &Scenario, course: &Course, names: &Names, differences: &mut Vec<String>) {
+    let sent = scenario.steps.iter().filter_map(|step| match &step.event {
+        Event::Frame(sent) => Some((step.line, sent)),
+        Event::Clear(_) | Event::Commit(_) => None,
+    });
+    for ((line, sent), (verdict, rewritten)) in sent.zip(&course.verdicts) {
+        let expected = show_fate(&sent.expected);
+        let is_same = match (&sent.expected, verdict) {
+            (Fate::Pass { interface, .. }, Verdict::Transmit(by)) => {
+                interface.as_ref().is_none_or(|name| name == names.interface(*by))
+            }
+            (Fate::Drop(reason), Verdict::Drop(found)) => reason == found,
+            (Fate::Held, Verdict::Held) => true,
+            (Fate::Pass { .. } | Fate::Drop(_) | Fate::Held, _) => false,
+        };
+        if !is_same {
+            let found = show_verdict(*verdict, rewritten.is_some(), names);
+            differences.push(format!("line {line}: expected {expected}, found {found}"));
+        }
+        let wanted = match &sent.expected {
+            Fate::Pass { rewritten, .. } => rewritten.as_ref(),
+            Fate::Drop(_) | Fate::Held => None,
+        };
+        if wanted != rewritten.as_ref() {
+            let show = |bytes: Option<&Vec<u8>>| bytes.map_or("unchanged".into(), |bytes| show_bytes(bytes));
+            differences.push(format!("line {line}: expected frame {}", show(wanted)));
+            differences.push(format!("         found frame    {}", show(rewritten.as_ref())));
+        }
+    }
+}
+
+fn compare_records(scenario: &Scenario, course: &Course, names: &Names, differences: &mut Vec<String>) {
+    for (place, expected) in scenario.records.iter().enumerate() {
+        let Some(found) = course.records.get(place) else {
+            differences.push(format!("line {}: the record is missing", expected.line));
+            continue;
+        };
+        let fields = expected.differences(found, names);
+        if !fields.is_empty() {
+            differences.push(format!("line {}: {}", expected.line, fields.join("; ")));
+            differences.push(format!("   found: {}", show_record(found, names)));
+        }
+    }
+    for extra in course.records.iter().skip(scenario.records.len()) {
+        differences.push(format!("unexpected record: {}", show_record(extra, names)));
+    }
+}
+
+fn compare_counters(scenario: &Scenario, course: &Course, differences: &mut Vec<String>) {
+    let counters = &course.counters;
+    for (line, counter, expected) in &scenario.counters {
+        let found = match counter {
+            Counter::Noticed(reason) => counters.noticed_for(*reason),
+            Counter::Dropped(reason) => counters.dropped_for(*reason),
+            Counter::Transmitted => counters.transmitted,
+            Counter::SessionsCreated => counters.sessions_created,
+            Counter::SessionsRefused => counters.sessions_refused,
+            Counter::Bypassed => counters.bypassed,
+            Counter::Reassembled => counters.reassembled,
+            Counter::IcmpErrorsMatched => counters.icmp_errors_matched,
+        };
+        if found != *expected {
+            differences.push(format!("line {line}: expected {expected}, found {found}"));
+        }
+    }
+    for (reason, count) in noticed(counters) {
+        let is_listed = scenario.counters.iter().any(|(_, counter, _)| *counter == Counter::Noticed(reason));
+        if !is_listed {
+            differences.push(format!("counters: unexpected `noticed {} {count}`", reason.name()));
+        }
+    }
+}
+
+fn noticed(counters: &Counters) -> impl Iterator<Item = (DropReason, u64)> {
+    DropReason::ALL
+        .iter()
+        .map(|reason| (*reason, counters.noticed_for(*reason)))
+        .filter(|(_, count)| *count > 0)
+}
+
+fn first_difference(one: &Course, other: &Course, names: &Names) -> String {
+    if let Some(place) = (0..one.verdicts.len()).find(|at| one.verdicts.get(*at) != other.verdicts.get(*at)) {
+        return format!("   packet {}: {:?}", place + 1, other.verdicts.get(place));
+    }
+    let count = one.records.len().max(other.records.len());
+    if let Some(place) = (0..count).find(|at| one.records.get(*at) != other.records.get(*at)) {
+        let show = |course: &Course| {
+            course.records.get(place).map_or("no record".into(), |record| show_record(record, names))
+        };
+        return format!("   record {}: {}\n   instead of: {}", place + 1, show(other), show(one));
+    }
+    if one.counters != other.counters {
+        return format!("   {:?}\n   instead of {:?}", other.counters, one.counters);
+    }
+    format!("   {:?}", other.broken)
+}
+
+fn show_fate(fate: &Fate) -> String {
+    match fate {
+        Fate::Pass { interface: Some(name), .. } => format!("pass to {name}"),
+        Fate::Pass { interface: None, .. } => "pass".into(),
+        Fate::Drop(reason) => format!("drop {}", reason.name()),
+        Fate::Held => "held".into(),
+    }
+}
+
+fn show_verdict(verdict: Verdict, is_rewritten: bool, names: &Names) -> String {
+    let rewritten = if is_rewritten { ", rewritten" } else { "" };
+    match verdict {
+        Verdict::Pending => "no verdict".into(),
+        Verdict::Transmit(interface) => format!("pass to {}{rewritten}", names.interface(interface)),
+        Verdict::Drop(reason) => format!("drop {}", reason.name()),
+        Verdict::Held => "held".into(),
+    }
+}
+
+fn show_bytes(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

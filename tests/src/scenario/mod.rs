@@ -1,0 +1,363 @@
+//! Scenario files: text to steps, expected records and expected counters.
+
+mod packet;
+mod record;
+mod words;
+
+use std::net::IpAddr;
+
+use bifrons_config::typed::Prefix;
+use bifrons_dataplane::ClearFilter;
+use bifrons_model::{AppId, DropReason, SessionId, Timestamp};
+use bifrons_session::State;
+
+use crate::frame::Bytes;
+use packet::Conversations;
+pub use record::{ExpectedRecord, Field, show_record};
+use words::Words;
+pub use words::{Mistake, show_time};
+
+/// The configuration that every scenario begins with, unless its section says `config alone`.
+pub const DEFAULT_CONFIG: &str = include_str!("../../scenarios/default.set");
+
+/// The moment that scenarios count from.
+pub const ZERO: Timestamp = Timestamp::from_secs(1_700_000_000);
+
+/// One scenario.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// The file's name without its ending.
+    pub name: String,
+    /// Its first comment line.
+    pub purpose: String,
+    /// The whole configuration.
+    pub config: String,
+    /// What happens, in order.
+    pub steps: Vec<Step>,
+    /// The records that come of it, in order.
+    pub records: Vec<ExpectedRecord>,
+    /// The counters that are compared.
+    pub counters: Vec<(usize, Counter, u64)>,
+}
+
+/// Something that happens.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The line that says so.
+    pub line: usize,
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub event: Event,
+}
+
+/// What happens.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A frame comes in.
+    Frame(Sent),
+    /// The operator clears sessions; the number that must be met.
+    Clear(Box<Clear>),
+    /// Another configuration is committed: the whole of it.
+    Commit(String),
+}
+
+/// A frame and what must become of it.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// The frame.
+    pub frame: Bytes,
+    /// The interface that it comes in on; `None` for the one that leads back to its sender.
+    pub interface: Option<String>,
+    /// Its sender, where that is known.
+    pub source: Option<IpAddr>,
+    /// What must become of it.
+    pub expected: Fate,
+}
+
+/// What must become of a frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It leaves, by this interface if one is named, changed to these bytes if there are any.
+    Pass {
+        /// The interface.
+        interface: Option<String>,
+        /// What it is changed to.
+        rewritten: Option<Vec<u8>>,
+    },
+    /// It is dropped.
+    Drop(DropReason),
+    /// It waits for the rest of its packet.
+    Held,
+}
+
+/// A clear command; names are resolved when it is given.
+#[derive(Clone, Debug, Default)]
+pub struct Clear {
+    /// Everything that needs no name.
+    pub filter: ClearFilter,
+    /// The rule's name.
+    pub rule: Option<String>,
+    /// The name of the zone it came from.
+    pub zone_from: Option<String>,
+    /// The name of the zone it goes to.
+    pub zone_to: Option<String>,
+    /// How many sessions it must end.
+    pub count: Option<usize>,
+}
+
+/// A counter of the worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counter {
+    /// Frames that a stricter configuration would have dropped.
+    Noticed(DropReason),
+    /// Frames that were dropped.
+    Dropped(DropReason),
+    /// Frames that left.
+    Transmitted,
+    /// Sessions made.
+    SessionsCreated,
+    /// Sessions that a full table refused.
+    SessionsRefused,
+    /// Frames that passed without a session.
+    Bypassed,
+    /// Packets put together from fragments.
+    Reassembled,
+    /// ICMP errors that were matched with a session.
+    IcmpErrorsMatched,
+}
+
+impl Scenario {
+    /// Reads a file's text.
+    ///
+    /// # Errors
+    /// The first line that cannot be read, and what was expected there.
+    pub fn parse(name: &str, text: &str) -> Result<Self, Mistake> {
+        let lines = joined(text);
+        let purpose = text.lines().find_map(|line| line.strip_prefix('#')).unwrap_or_default().trim().into();
+        let config = DEFAULT_CONFIG.into();
+        let mut reader = Reader {
+            scenario: Self {
+                name: name.into(),
+                purpose,
+                config,
+                steps: Vec::new(),
+                records: Vec::new(),
+                counters: Vec::new(),
+            },
+            section: Section::None,
+            conversations: Conversations::default(),
+        };
+        for (number, line) in &lines {
+            reader.line(*number, line)?;
+        }
+        if reader.scenario.steps.is_empty() {
+            return Err(Mistake { line: lines.len().max(1), text: "expected a section `packets`".into() });
+        }
+        Ok(reader.scenario)
+    }
+}
+
+enum Section {
+    None,
+    Config,
+    Payload(String),
+    Packets,
+    Records,
+    Counters,
+}
+
+struct Reader {
+    scenario: Scenario,
+    section: Section,
+    conversations: Conversations,
+}
+
+impl Reader {
+    fn line(&mut self, number: usize, line: &str) -> Result<(), Mistake> {
+        let mut words = Words::split(number, line)?;
+        if words.is_empty() {
+            return Ok(());
+        }
+        if !line.starts_with(char::is_whitespace) {
+            return self.begin_section(&mut words);
+        }
+        match &self.section {
+            Section::None => {
+                Err(words.mistake("a section (`config`, `payload NAME`, `packets`, `records`, `counters`)"))
+            }
+            Section::Config => {
+                add_line(&mut self.scenario.config, line);
+                Ok(())
+            }
+            Section::Payload(name) => {
+                let name = name.clone();
+                self.conversations.add_payload(&name, &mut words)
+            }
+            Section::Packets => self.step(line, &mut words),
+            Section::Records => {
+                let record = ExpectedRecord::parse(&mut words)?;
+                if self.scenario.records.last().is_some_and(|last| last.at > record.at) {
+                    return Err(Mistake {
+                        line: number,
+                        text: "expected records in the order of their times".into(),
+                    });
+                }
+                self.scenario.records.push(record);
+                Ok(())
+            }
+            Section::Counters => {
+                let counter = counter(&mut words)?;
+                let value = words.value("a number")?;
+                self.scenario.counters.push((number, counter, value));
+                words.end("the end of the line")
+            }
+        }
+    }
+
+    fn begin_section(&mut self, words: &mut Words) -> Result<(), Mistake> {
+        const SECTIONS: &str =
+            "`config`, `payload NAME`, `packets`, `records` or `counters` in the first column";
+        self.section = match words.word(SECTIONS)?.as_str() {
+            "config" => {
+                if words.take("alone") {
+                    self.scenario.config.clear();
+                }
+                Section::Config
+            }
+            "payload" => Section::Payload(words.word("the payload's name")?),
+            "packets" => Section::Packets,
+            "records" => Section::Records,
+            "counters" => Section::Counters,
+            other => {
+                let text = format!("expected {SECTIONS}, found `{other}`");
+                return Err(Mistake { line: words.line(), text });
+            }
+        };
+        words.end("the end of the line")
+    }
+
+    fn step(&mut self, line: &str, words: &mut Words) -> Result<(), Mistake> {
+        if matches!(words.peek(), Some("set" | "delete" | "move")) {
+            return match self.scenario.steps.last_mut() {
+                Some(Step { event: Event::Commit(config), .. }) => {
+                    add_line(config, line);
+                    Ok(())
+                }
+                _ => Err(words.mistake("a time in seconds; `set` lines follow a `commit`")),
+            };
+        }
+        let at = Timestamp::from_nanos(ZERO.as_nanos() + words.time("a time in seconds, such as `0.010`")?);
+        if self.scenario.steps.last().is_some_and(|last| last.at > at) {
+            return Err(Mistake {
+                line: words.line(),
+                text: "expected a time not before the line above".into(),
+            });
+        }
+        let number = words.line();
+        if words.take("commit") {
+            words.end("the end of the line, then lines with `set` or `delete`")?;
+            let config = self.scenario.steps.iter().rev().find_map(|step| match &step.event {
+                Event::Commit(config) => Some(config.clone()),
+                Event::Frame(_) | Event::Clear(_) => None,
+            });
+            let config = config.unwrap_or_else(|| self.scenario.config.clone());
+            self.scenario.steps.push(Step { line: number, at, event: Event::Commit(config) });
+        } else if words.take("clear") {
+            let clear = Box::new(clear(words)?);
+            self.scenario.steps.push(Step { line: number, at, event: Event::Clear(clear) });
+        } else {
+            for sent in self.conversations.packets(words)? {
+                self.scenario.steps.push(Step { line: number, at, event: Event::Frame(sent) });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Lines with their numbers; one that ends with a backslash goes on with the next.
+fn joined(text: &str) -> Vec<(usize, String)> {
+    let mut lines: Vec<(usize, String)> = Vec::new();
+    let mut goes_on = false;
+    for (number, line) in (1..).zip(text.lines()) {
+        let (part, more) = line.strip_suffix('\\').map_or((line, false), |part| (part, true));
+        match lines.last_mut() {
+            Some((_, last)) if goes_on => last.push_str(part),
+            _ => lines.push((number, part.into())),
+        }
+        goes_on = more;
+    }
+    lines
+}
+
+fn add_line(config: &mut String, line: &str) {
+    config.push_str(line.trim());
+    config.push('\n');
+}
+
+fn counter(words: &mut Words) -> Result<Counter, Mistake> {
+    const REASON: &str = "a drop reason, such as `tcp-out-of-window`";
+    const COUNTERS: &str = "`noticed REASON`, `dropped REASON`, `transmitted`, `sessions-created`, `sessions-refused`, \
+                            `bypassed`, `reassembled` or `icmp-errors-matched`";
+    Ok(match words.word(COUNTERS)?.as_str() {
+        "noticed" => Counter::Noticed(words.known(REASON, DropReason::from_name)?),
+        "dropped" => Counter::Dropped(words.known(REASON, DropReason::from_name)?),
+        "transmitted" => Counter::Transmitted,
+        "sessions-created" => Counter::SessionsCreated,
+        "sessions-refused" => Counter::SessionsRefused,
+        "bypassed" => Counter::Bypassed,
+        "reassembled" => Counter::Reassembled,
+        "icmp-errors-matched" => Counter::IcmpErrorsMatched,
+        other => {
+            return Err(Mistake {
+                line: words.line(),
+                text: format!("expected {COUNTERS}, found `{other}`"),
+            });
+        }
+    })
+}
+
+fn clear(words: &mut Words) -> Result<Clear, Mistake> {
+    let mut clear = Clear::default();
+    let filter = &mut clear.filter;
+    while let Some(word) = words.peek().map(String::from) {
+        words.take(&word);
+        match word.as_str() {
+            "id" => filter.id = Some(SessionId(words.value("a session's number")?)),
+            "source" => filter.source = Some(words.known("a network, such as `10.0.0.0/8`", prefix)?),
+            "destination" => {
+                filter.destination = Some(words.known("a network, such as `10.0.0.0/8`", prefix)?)
+            }
+            "source-port" => filter.source_port = Some(words.value("a port")?),
+            "destination-port" => filter.destination_port = Some(words.value("a port")?),
+            "protocol" => filter.protocol = Some(words.value("a protocol's number")?),
+            "application" => filter.application = Some(application(words)?),
+            "state" => {
+                filter.state = Some(words.known("`active` or `discard`", |word| match word {
+                    "active" => Some(State::Active),
+                    "discard" => Some(State::Discard),
+                    _ => None,
+                })?);
+            }
+            "rule" => clear.rule = Some(words.word("a rule's name")?),
+            "from" => clear.zone_from = Some(words.word("a zone's name")?),
+            "to" => clear.zone_to = Some(words.word("a zone's name")?),
+            "count" => clear.count = Some(words.value("how many sessions end")?),
+            other => {
+                let text =
+                    format!("expected a filter of `clear session all filter` or `count N`, found `{other}`");
+                return Err(Mistake { line: words.line(), text });
+            }
+        }
+    }
+    Ok(clear)
+}
+
+fn prefix(word: &str) -> Option<Prefix> {
+    let (address, length) = word.split_once('/')?;
+    Some(Prefix { address: address.parse().ok()?, length: length.parse().ok()? })
+}
+
+fn application(words: &mut Words) -> Result<AppId, Mistake> {
+    words.known("an application's name", bifrons_catalog::by_name)
+}
