@@ -4,9 +4,9 @@ use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 
 use bifrons_config::typed::TimeoutOverride;
 use bifrons_inspect::{Inspection, Limits};
-use bifrons_model::{Direction, DropReason, InterfaceId, Timestamp, ZoneId};
+use bifrons_model::{DropReason, Generation, InterfaceId, Timestamp, ZoneId};
 use bifrons_policy::Policy;
-use bifrons_session::{Candidate, FlowKey, HashSeed, Hit, Reassembler, SessionTable, tcp};
+use bifrons_session::{Candidate, HashSeed, Hit, Reassembler, SessionTable, tcp};
 use bifrons_wire::{Packet, Reading};
 use slab::Slab;
 
@@ -27,6 +27,7 @@ pub enum Speed {
 /// One core's work. Sessions, fragments and identification state are its own.
 pub struct Worker {
     pub(crate) policy: Arc<Policy>,
+    pub(crate) generation: Generation,
     pub(crate) knobs: Vec<tcp::Knobs>,
     pub(crate) limits: Limits,
     pub(crate) reading: Reading,
@@ -59,7 +60,6 @@ pub(crate) struct Lane {
     pub packet: Result<Packet, DropReason>,
     pub interface: InterfaceId,
     pub zone: ZoneId,
-    pub key: FlowKey,
     pub hash: u64,
     pub candidate: Option<Candidate>,
 }
@@ -99,6 +99,7 @@ impl Worker {
     pub fn new(policy: Arc<Policy>, seed: HashSeed) -> Self {
         let capacity = policy.session().capacity;
         let mut worker = Self {
+            generation: policy.generation(),
             knobs: Vec::new(),
             limits: Limits { packets: 0, bytes: 0, out_of_order_segments: 0 },
             reading: Reading::Strict,
@@ -182,7 +183,7 @@ impl Worker {
         {
             return verdict;
         }
-        let hit = match self.lookup(lane, outbox) {
+        let hit = match self.lookup(lane, packet, outbox) {
             Some(hit) => hit,
             None => match self.admit(bytes, lane, packet, outbox) {
                 Ok(hit) => hit,
@@ -234,6 +235,7 @@ impl Worker {
 
     fn take_settings(&mut self) {
         let policy = &self.policy;
+        self.generation = policy.generation();
         let zones = policy.names().zones.len().max(1);
         self.knobs = (0..zones)
             .map(|zone| {
@@ -320,9 +322,6 @@ impl Worker {
     /// Where a packet of `direction` leaves.
     pub(crate) fn interface_towards(&self, hit: Hit) -> InterfaceId {
         let session = self.table.get(hit.slot);
-        match hit.direction {
-            Direction::ClientToServer => session.interface_out,
-            Direction::ServerToClient => session.interface_in,
-        }
+        [session.interface_out, session.interface_in][hit.direction.index()]
     }
 }

@@ -8,33 +8,30 @@ use crate::packet::{Addresses, Packet, protocol};
 /// even length.
 #[inline]
 pub fn internet_checksum(parts: &[&[u8]]) -> u16 {
-    let sum = parts.iter().fold(0, |sum, part| sum + partial(part));
+    let sum = parts.iter().fold(0, |sum, part| sum + u64::from(fold(swapped_sum(part)).swap_bytes()));
     !fold(sum)
 }
 
-/// The sum of a part's words, not folded. Eight bytes are added at a time, in the byte order of the machine: the sum of
-/// swapped words is the swapped sum (RFC 1071, section 2B).
+/// The sum of a part's words with their bytes swapped, not folded. Eight bytes are added at a time; the sum of swapped words
+/// is the swapped sum (RFC 1071, section 2B).
 #[inline]
-fn partial(part: &[u8]) -> u64 {
+fn swapped_sum(part: &[u8]) -> u64 {
     let (chunks, rest) = part.as_chunks::<8>();
-    let mut sum = 0_u64;
-    for chunk in chunks {
-        let word = u64::from_ne_bytes(*chunk);
-        sum += (word & 0xffff_ffff) + (word >> 32);
+    let mut sum = chunks.iter().fold(0, |sum, chunk| sum + halves(u64::from_le_bytes(*chunk)));
+    if !rest.is_empty() {
+        let last = match part.last_chunk::<8>() {
+            // The end once more, without the bytes that were added already.
+            Some(end) => u64::from_le_bytes(*end) >> (64 - 8 * rest.len()),
+            None => rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+        };
+        sum += halves(last);
     }
-    let mut rest = rest;
-    if let Some((word, after)) = rest.split_first_chunk::<4>() {
-        sum += u64::from(u32::from_ne_bytes(*word));
-        rest = after;
-    }
-    if let Some((word, after)) = rest.split_first_chunk::<2>() {
-        sum += u64::from(u16::from_ne_bytes(*word));
-        rest = after;
-    }
-    if let [last] = rest {
-        sum += u64::from(u16::from_ne_bytes([*last, 0]));
-    }
-    u64::from(u16::from_be(fold(sum)))
+    sum
+}
+
+#[inline]
+const fn halves(word: u64) -> u64 {
+    (word & 0xffff_ffff) + (word >> 32)
 }
 
 #[inline]
@@ -52,12 +49,12 @@ const fn fold(sum: u64) -> u16 {
 /// The reason for which a wrong one drops the packet.
 #[inline]
 pub fn verify(packet: &Packet, frame: &[u8]) -> Result<(), DropReason> {
-    let network = packet.network as usize;
+    let network = usize::from(packet.network);
     let is_v4 = matches!(packet.addresses, Addresses::V4 { .. });
     if is_v4 {
         let header_end = network + usize::from(frame.get(network).map_or(0, |first| first & 0x0f)) * 4;
         let header = frame.get(network..header_end).ok_or(DropReason::TruncatedHeader)?;
-        if internet_checksum(&[header]) != 0 {
+        if fold(swapped_sum(header)) != RIGHT {
             return Err(DropReason::BadIpChecksum);
         }
     }
@@ -76,21 +73,26 @@ pub fn verify(packet: &Packet, frame: &[u8]) -> Result<(), DropReason> {
         return Ok(());
     }
     let pseudo = if has_pseudo_header { pseudo_header(packet, segment.len()) } else { 0 };
-    if fold(pseudo + partial(segment)) == 0xffff { Ok(()) } else { Err(reason) }
+    if fold(pseudo + swapped_sum(segment)) == RIGHT { Ok(()) } else { Err(reason) }
 }
 
-/// The sum of the pseudo-header's words: RFC 9293, section 3.1 for IPv4; RFC 8200, section 8.1 for IPv6.
+/// What a part sums up to that holds its own right checksum; the same with its bytes swapped.
+const RIGHT: u16 = 0xffff;
+
+/// The sum of the pseudo-header's words, bytes swapped: RFC 9293, section 3.1 for IPv4; RFC 8200, section 8.1 for IPv6.
 #[inline]
 fn pseudo_header(packet: &Packet, length: usize) -> u64 {
-    let halves = |word: u32| u64::from(word >> 16) + u64::from(word & 0xffff);
     let addresses = match packet.addresses {
-        Addresses::V4 { source, destination } => halves(source) + halves(destination),
-        Addresses::V6 { source, destination } => [source, destination]
-            .into_iter()
-            .flat_map(|address| [0, 32, 64, 96].map(|shift| halves((address >> shift) as u32)))
-            .sum(),
+        Addresses::V4 { source, destination } => {
+            u64::from(source.swap_bytes()) + u64::from(destination.swap_bytes())
+        }
+        Addresses::V6 { source, destination } => {
+            let halves_of = |address: u128| halves((address as u64).swap_bytes()) + halves(((address >> 64) as u64).swap_bytes());
+            halves_of(source) + halves_of(destination)
+        }
     };
-    addresses + u64::from(packet.protocol) + halves(length as u32)
+    let length = length as u32;
+    addresses + u64::from(u16::from(packet.protocol).swap_bytes()) + u64::from(length.swap_bytes())
 }
 
 #[cfg(test)]

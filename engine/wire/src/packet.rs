@@ -182,11 +182,11 @@ pub struct Packet {
     /// The destination port; the identifier of an ICMP echo; 0 where there is none.
     pub destination_port: u16,
     /// Where the IP header begins.
-    pub network: u32,
+    pub network: u16,
     /// Where the transport header begins.
-    pub transport: u32,
+    pub transport: u16,
     /// Where the payload begins.
-    pub payload: u32,
+    pub payload: u16,
     /// The payload's length as the headers claim it.
     pub payload_length: u32,
     /// How many of these bytes are at hand; fewer when the capture cut the frame.
@@ -205,19 +205,19 @@ impl Packet {
     /// The payload bytes at hand, given the frame that was parsed.
     #[inline]
     pub fn payload_of<'a>(&self, frame: &'a [u8]) -> &'a [u8] {
-        let start = self.payload as usize;
+        let start = usize::from(self.payload);
         frame.get(start..start + self.payload_captured as usize).unwrap_or(&[])
     }
 
     /// The TCP option area, given the frame that was parsed.
     pub fn tcp_options_of<'a>(&self, frame: &'a [u8]) -> &'a [u8] {
-        let start = self.transport as usize + TCP_HEADER;
+        let start = usize::from(self.transport) + TCP_HEADER;
         frame.get(start..start + usize::from(self.tcp.options_length)).unwrap_or(&[])
     }
 
     /// The bytes of the IP packet behind its header that are at hand: what a fragment carries.
     pub fn transport_of<'a>(&self, frame: &'a [u8]) -> &'a [u8] {
-        frame.get(self.transport as usize..(self.payload + self.payload_captured) as usize).unwrap_or(&[])
+        frame.get(usize::from(self.transport)..(u32::from(self.payload) + self.payload_captured) as usize).unwrap_or(&[])
     }
 
     /// Whether the capture kept less than the whole packet.
@@ -230,7 +230,7 @@ impl Packet {
         if !self.icmp.is_error {
             return None;
         }
-        icmp::embedded(frame, self.transport as usize, self.icmp.kind, self.protocol)
+        icmp::embedded(frame, usize::from(self.transport), self.icmp.kind, self.protocol)
     }
 }
 
@@ -286,9 +286,9 @@ fn blank(header: &IpHeader, network: usize, wire_length: u32) -> Packet {
         hop_limit: header.hop_limit,
         source_port: 0,
         destination_port: 0,
-        network: network as u32,
-        transport: header.transport as u32,
-        payload: header.transport as u32,
+        network: network as u16,
+        transport: header.transport as u16,
+        payload: header.transport as u16,
         payload_length: header.transport_length as u32,
         payload_captured: 0,
         wire_length,
@@ -307,7 +307,7 @@ fn transport(
     reading: Reading,
     packet: &mut Packet,
 ) -> Result<(), DropReason> {
-    let at = packet.transport as usize;
+    let at = usize::from(packet.transport);
     let bytes = frame.get(at..end).ok_or(DropReason::TruncatedHeader)?;
     let is_cut = bytes.len() < claimed;
     let header_length = match packet.protocol {
@@ -329,7 +329,7 @@ fn transport(
         }
         _ => 0,
     };
-    packet.payload = (at + header_length) as u32;
+    packet.payload = (at + header_length) as u16;
     packet.payload_length = packet.payload_length.min(claimed as u32).saturating_sub(header_length as u32);
     packet.payload_captured = packet.payload_length.min(bytes.len().saturating_sub(header_length) as u32);
     Ok(())

@@ -126,7 +126,7 @@ fn renumber(bytes: &mut [u8], copy: u32) {
     let Ok(packet) = parse(bytes, info, Reading::Lenient) else {
         return;
     };
-    let at = packet.network as usize;
+    let at = usize::from(packet.network);
     let (places, length) = match packet.addresses {
         Addresses::V4 { .. } => ([at + 12, at + 16], 4),
         Addresses::V6 { .. } => ([at + 8, at + 24], 16),

@@ -85,14 +85,14 @@ impl Worker {
         };
         Some(match direction {
             Direction::ClientToServer => Way {
-                c2s: lane.key,
+                c2s: FlowKey::of(packet, lane.zone),
                 interface_in: lane.interface,
                 interface_out: other,
                 zone_to: other_zone,
                 direction,
             },
             Direction::ServerToClient => Way {
-                c2s: lane.key.reversed(other_zone),
+                c2s: FlowKey::of(packet, lane.zone).reversed(other_zone),
                 interface_in: other,
                 interface_out: lane.interface,
                 zone_to: lane.zone,

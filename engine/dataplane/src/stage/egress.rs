@@ -35,7 +35,7 @@ impl Worker {
 /// The frame without urgent flag and pointer, or with its multipath options (RFC 8684) blanked; `None` when nothing
 /// changes. The checksum follows by the difference (RFC 1624).
 fn rewrite(frame: &[u8], packet: &Packet, clear_urgent: bool, strip_multipath: bool) -> Option<Vec<u8>> {
-    let start = packet.transport as usize;
+    let start = usize::from(packet.transport);
     let options = TCP_HEADER + usize::from(packet.tcp.options_length);
     let before = frame.get(start..start + options)?;
     let mut header = before.to_vec();

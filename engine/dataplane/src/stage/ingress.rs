@@ -10,19 +10,15 @@ impl Worker {
     /// Reads a frame and fetches where its session will be looked for.
     #[inline]
     pub(crate) fn ingress(&self, frame: &Frame<'_>) -> Lane {
-        let read = self.read(frame);
-        match read {
+        match self.read(frame) {
             Ok((packet, interface, zone)) => {
-                let key = FlowKey::of(&packet, zone);
-                let hash = self.table.hash(&key);
+                let hash = self.table.hash(&FlowKey::of(&packet, zone));
                 self.table.prefetch_bucket(hash);
-                Lane { packet: Ok(packet), interface, zone, key, hash, candidate: None }
+                Lane { packet: Ok(packet), interface, zone, hash, candidate: None }
             }
             Err(reason) => {
-                let nowhere = Addresses::V4 { source: 0, destination: 0 };
-                let key = FlowKey::new(nowhere, 0, 0, 0, ZoneId(0));
                 let (interface, zone) = (InterfaceId(0), ZoneId(0));
-                Lane { packet: Err(reason), interface, zone, key, hash: 0, candidate: None }
+                Lane { packet: Err(reason), interface, zone, hash: 0, candidate: None }
             }
         }
     }

@@ -21,7 +21,13 @@ impl Worker {
         let session = self.table.get(hit.slot);
         if packet.payload_captured == 0 || session.flags.has(SessionFlags::INSPECTED) {
             self.counters.fast += 1;
-            return if packet.payload_length > 0 { self.note_payload(hit.slot, outbox) } else { Ok(()) };
+            // Nearly every session has had payload: what is asked first is what seldom changes.
+            if (!session.flags.has(SessionFlags::PAYLOAD) || session.flags.has(SessionFlags::LOG_START))
+                && packet.payload_length > 0
+            {
+                self.note_payload(hit.slot, outbox);
+            }
+            return Ok(());
         }
         self.counters.inspected += 1;
         let handle = match session.inspection {
@@ -83,7 +89,8 @@ impl Worker {
         if progress.out_of_order_exceeded {
             self.exceed_out_of_order(slot)?;
         }
-        self.note_payload(slot, outbox)
+        self.note_payload(slot, outbox);
+        Ok(())
     }
 
     /// The application is known, or is another than it was: the rules are asked again.
@@ -155,7 +162,7 @@ impl Worker {
     }
 
     /// Payload has passed; the first of it is a start to be logged.
-    fn note_payload(&mut self, slot: u32, outbox: &mut Outbox) -> Result<(), DropReason> {
+    fn note_payload(&mut self, slot: u32, outbox: &mut Outbox) {
         let now = self.now;
         let session = self.table.get_mut(slot);
         session.flags.set(SessionFlags::PAYLOAD, true);
@@ -163,6 +170,5 @@ impl Worker {
             session.flags.set(SessionFlags::STARTED, true);
             self.write_record(slot, Subtype::Start, now, outbox);
         }
-        Ok(())
     }
 }

@@ -16,7 +16,7 @@ impl Worker {
                 && let Some(interface) = self.policy.egress(packet.addresses.destination())
                 && let Some(zone) = self.policy.zone_of(interface)
             {
-                self.table.prefetch_reply(&lane.key, zone);
+                self.table.prefetch_reply(&FlowKey::of(packet, lane.zone), zone);
             }
             lane.candidate = Some(candidate);
         }
@@ -24,10 +24,11 @@ impl Worker {
 
     /// The late half, in frame order: the session, unless its time is up; then it ends now and the packet is a miss.
     #[inline]
-    pub(crate) fn lookup(&mut self, lane: &Lane, outbox: &mut Outbox) -> Option<Hit> {
+    pub(crate) fn lookup(&mut self, lane: &Lane, packet: &Packet, outbox: &mut Outbox) -> Option<Hit> {
+        let key = FlowKey::of(packet, lane.zone);
         let hit = match lane.candidate {
-            Some(candidate) => self.table.confirm(candidate, &lane.key, lane.hash)?,
-            None => self.table.find(&lane.key, lane.hash)?,
+            Some(candidate) => self.table.confirm(candidate, &key, lane.hash)?,
+            None => self.table.find(&key, lane.hash)?,
         };
         if self.table.is_expired(hit.slot, self.now) {
             self.close_aged(hit.slot, outbox);

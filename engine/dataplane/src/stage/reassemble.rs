@@ -37,7 +37,7 @@ impl Worker {
                 let key = FlowKey::of(&packet, lane.zone);
                 let hash = self.table.hash(&key);
                 let (interface, zone): (InterfaceId, _) = (lane.interface, lane.zone);
-                let whole = Lane { packet: Ok(packet), interface, zone, key, hash, candidate: None };
+                let whole = Lane { packet: Ok(packet), interface, zone, hash, candidate: None };
                 self.pass(&assembled.data, &whole, &packet, assembled.frames, outbox)
             }
             Err(reason) => Verdict::Drop(reason),
@@ -52,7 +52,7 @@ impl Worker {
     fn read_assembled(&self, assembled: &Assembled) -> Result<Packet, DropReason> {
         let mut packet =
             parse_ip_payload(&assembled.first, &assembled.data, assembled.wire_length, self.reading)?;
-        let behind_header = assembled.captured.saturating_sub(packet.payload as usize) as u32;
+        let behind_header = assembled.captured.saturating_sub(usize::from(packet.payload)) as u32;
         packet.payload_captured = packet.payload_captured.min(behind_header);
         Ok(packet)
     }

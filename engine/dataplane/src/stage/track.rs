@@ -27,7 +27,7 @@ impl Worker {
         frames: u32,
         outbox: &mut Outbox,
     ) -> Result<Hit, Verdict> {
-        if self.table.get(hit.slot).generation != self.policy.generation() {
+        if self.table.get(hit.slot).generation != self.generation {
             self.judge_again(hit.slot, packet, outbox);
         }
         if self.table.get(hit.slot).state == State::Discard {

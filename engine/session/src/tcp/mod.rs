@@ -418,30 +418,25 @@ impl Tracking {
     /// Windows and acknowledgement numbers.
     #[inline]
     fn acknowledge(&mut self, segment: &Segment, knobs: &Knobs) -> Outcome {
+        // By value and by index: packets of both directions alternate at random, a branch would be mispredicted.
         let sender = segment.direction.index();
-        let (side, peer) = if sender == CLIENT {
-            let [client, server] = &mut self.sides;
-            (client, server)
-        } else {
-            let [client, server] = &mut self.sides;
-            (server, client)
-        };
-        let fit = if side.is_seen() { side.fit(peer, segment) } else { Fit::Inside };
+        let mut side = self.sides[sender];
+        let peer = &self.sides[sender ^ 1];
+        let is_seen = side.is_seen();
+        let fit = if is_seen { side.fit(peer, segment) } else { Fit::Inside };
         let outcome = match fit {
             Fit::Inside => Outcome::Pass,
             Fit::OutOfWindow => refuse(knobs, DropReason::TcpOutOfWindow),
             Fit::OutOfSync => refuse(knobs, DropReason::TcpOutOfSync),
         };
-        if !matches!(outcome, Outcome::Drop(_)) {
-            if side.is_seen() {
-                side.update(segment);
-            } else {
-                side.begin(segment, false);
-            }
-            if fit == Fit::OutOfSync {
-                // The peer has sent what was not seen here.
-                peer.catch_up(segment.tcp.acknowledgement);
-            }
+        if matches!(outcome, Outcome::Drop(_)) {
+            return outcome;
+        }
+        if is_seen { side.update(segment) } else { side.begin(segment, false) }
+        self.sides[sender] = side;
+        if fit == Fit::OutOfSync {
+            // The peer has sent what was not seen here.
+            self.sides[sender ^ 1].catch_up(segment.tcp.acknowledgement);
         }
         outcome
     }
