@@ -73,15 +73,9 @@ fn a_flood_of_syns_at_capacity() {
             records.append(&mut bench.output.records);
         }
         let alive: Vec<Packet> = (0..ESTABLISHED)
-            .map(|client| {
-                segment(
-                    client,
-                    client % 2 == 1,
-                    if client % 2 == 1 { 901 } else { 101 },
-                    if client % 2 == 1 { 101 } else { 901 },
-                    ACK,
-                    now,
-                )
+            .map(|client| match client % 2 {
+                0 => segment(client, false, 101, 901, ACK, now),
+                _ => segment(client, true, 901, 101, ACK, now),
             })
             .collect();
         bench.process(&alive);

@@ -158,3 +158,26 @@ fn play(policies: &[Arc<Policy>], events: &[Event], batch: usize, seed: u128) ->
     bench.run_on();
     bench.output
 }
+
+/// Frames that waited for the rest of their packet are dropped when its time is over, and counted once.
+#[test]
+#[ignore = "fragments that time out stay counted as held"]
+fn fragments_that_time_out_are_accounted_for() {
+    let policy = policy("", 1);
+    let mut bench = Bench::new(&policy, 1);
+    let way = packets::Way {
+        source: (std::net::Ipv4Addr::new(10, 0, 0, 2).into(), 5_000),
+        destination: (std::net::Ipv4Addr::new(192, 0, 2, 7).into(), 53),
+    };
+    let mut parts = packets::fragments(way, 1, &[7; 1_000], 512);
+    parts.pop();
+    let packets: Vec<Packet> = parts
+        .into_iter()
+        .map(|bytes| Packet { wire_length: bytes.len() as u32, bytes, arrival: START })
+        .collect();
+    bench.process(&packets);
+    assert_eq!(bench.worker.counters().held, packets.len() as u64);
+    bench.run_on();
+    let counters = &bench.output.counters;
+    assert_eq!(counters.dropped_for(bifrons_model::DropReason::FragmentTimeout), packets.len() as u64);
+}
