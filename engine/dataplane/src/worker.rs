@@ -64,6 +64,18 @@ pub(crate) struct Lane {
     pub candidate: Option<Candidate>,
 }
 
+impl Lane {
+    const fn empty() -> Self {
+        Self {
+            packet: Err(DropReason::TruncatedHeader),
+            interface: InterfaceId(0),
+            zone: ZoneId(0),
+            hash: 0,
+            candidate: None,
+        }
+    }
+}
+
 /// Keeps the log of refused sessions from becoming a flood of its own.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Refusals {
@@ -114,7 +126,7 @@ impl Worker {
             sequence_number: 0,
             refusals: Refusals::default(),
             next_look: Timestamp::ZERO,
-            lanes: Vec::with_capacity(BATCH),
+            lanes: (0..BATCH).map(|_| Lane::empty()).collect(),
             expired: Vec::new(),
             policy,
         };
@@ -133,14 +145,13 @@ impl Worker {
     pub fn process(&mut self, now: Timestamp, frames: &mut [Frame<'_>], outbox: &mut Outbox) {
         let mut lanes = core::mem::take(&mut self.lanes);
         for (place, chunk) in frames.chunks_mut(BATCH).enumerate() {
-            lanes.clear();
-            for (at, frame) in chunk.iter().enumerate() {
+            for (at, (frame, lane)) in chunk.iter().zip(&mut lanes).enumerate() {
                 if let Some(byte) = chunk.get(at + FRAMES_AHEAD).and_then(|ahead| ahead.bytes.first()) {
                     bifrons_session::prefetch(byte);
                 }
-                lanes.push(self.ingress(frame));
+                self.ingress(frame, lane);
             }
-            for lane in &mut lanes {
+            for lane in lanes.iter_mut().take(chunk.len()) {
                 self.suggest(lane);
             }
             for (at, (frame, lane)) in chunk.iter_mut().zip(&lanes).enumerate() {

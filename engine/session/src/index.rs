@@ -136,12 +136,7 @@ impl Index {
     #[inline]
     fn matching(&self, bucket: usize, wanted: u16) -> u32 {
         let at = self.word(bucket);
-        let mut matches = 0;
-        for place in 0..ENTRIES {
-            let tag = (self.words[at + place / 4] >> (place % 4 * 16)) as u16;
-            matches |= u32::from(tag == wanted) << place;
-        }
-        matches
+        lanes_equal(self.words[at], wanted) | lanes_equal(self.words[at + 1], wanted) << 4
     }
 
     #[inline]
@@ -154,6 +149,19 @@ impl Index {
         put(&mut self.words[at + place / 4], place % 4 * 16, 0xffff, u64::from(tag));
         put(&mut self.words[at + FIRST_ENTRY_WORD + place / 2], place % 2 * 32, 0xffff_ffff, u64::from(entry));
     }
+}
+
+/// A bit for each of the four 16-bit lanes of `word` that is `wanted`; the first lane is the lowest bit.
+#[inline]
+const fn lanes_equal(word: u64, wanted: u16) -> u32 {
+    const LOW_BITS: u64 = 0x7fff_7fff_7fff_7fff;
+    /// Brings the bits 0, 16, 32 and 48 together at bit 48.
+    const GATHER: u64 = 1 << 48 | 1 << 33 | 1 << 18 | 1 << 3;
+    let difference = word ^ wanted as u64 * 0x0001_0001_0001_0001;
+    // The top bit of a lane stays clear only where the whole lane is zero.
+    let unequal = (difference & LOW_BITS) + LOW_BITS | difference;
+    let equal = (!unequal & !LOW_BITS) >> 15;
+    (equal.wrapping_mul(GATHER) >> 48) as u32 & 0xf
 }
 
 /// Writes `value` into the bits of `word` that `mask`, shifted, names.
@@ -202,6 +210,15 @@ mod tests {
     use proptest::prelude::*;
 
     const C2S: Direction = Direction::ClientToServer;
+
+    #[test]
+    fn lanes_are_compared_whole() {
+        let word = 0x0001_8000_0001_ffff;
+        for (wanted, bits) in [(1, 0b1010), (0x8000, 0b0100), (0xffff, 0b0001), (0, 0), (2, 0)] {
+            assert_eq!(lanes_equal(word, wanted), bits, "{wanted:x}");
+        }
+        assert_eq!(lanes_equal(0, 0), 0b1111);
+    }
 
     #[test]
     fn full_buckets_spill_and_come_back() {

@@ -12,21 +12,21 @@ pub fn internet_checksum(parts: &[&[u8]]) -> u16 {
     !fold(sum)
 }
 
-/// The sum of a part's words with their bytes swapped, not folded. Eight bytes are added at a time; the sum of swapped words
-/// is the swapped sum (RFC 1071, section 2B).
+/// The sum of a part's words with their bytes swapped, not folded. Eight bytes are added at a time, with the carry above; the
+/// sum of swapped words is the swapped sum (RFC 1071, section 2B).
 #[inline]
 fn swapped_sum(part: &[u8]) -> u64 {
     let (chunks, rest) = part.as_chunks::<8>();
-    let mut sum = chunks.iter().fold(0, |sum, chunk| sum + halves(u64::from_le_bytes(*chunk)));
+    let mut sum = chunks.iter().fold(0_u128, |sum, chunk| sum + u128::from(u64::from_le_bytes(*chunk)));
     if !rest.is_empty() {
         let last = match part.last_chunk::<8>() {
             // The end once more, without the bytes that were added already.
             Some(end) => u64::from_le_bytes(*end) >> (64 - 8 * rest.len()),
             None => rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
         };
-        sum += halves(last);
+        sum += u128::from(last);
     }
-    sum
+    halves(sum as u64) + (sum >> 64) as u64
 }
 
 #[inline]
@@ -52,9 +52,17 @@ pub fn verify(packet: &Packet, frame: &[u8]) -> Result<(), DropReason> {
     let network = usize::from(packet.network);
     let is_v4 = matches!(packet.addresses, Addresses::V4 { .. });
     if is_v4 {
-        let header_end = network + usize::from(frame.get(network).map_or(0, |first| first & 0x0f)) * 4;
-        let header = frame.get(network..header_end).ok_or(DropReason::TruncatedHeader)?;
-        if fold(swapped_sum(header)) != RIGHT {
+        const WITHOUT_OPTIONS: u8 = 0x45;
+        let rest = frame.get(network..).unwrap_or(&[]);
+        let sum = match rest.first_chunk::<20>() {
+            Some(header) if header[0] == WITHOUT_OPTIONS => swapped_sum(header),
+            Some(header) => {
+                let length = usize::from(header[0] & 0x0f) * 4;
+                swapped_sum(rest.get(..length).ok_or(DropReason::TruncatedHeader)?)
+            }
+            None => return Err(DropReason::TruncatedHeader),
+        };
+        if fold(sum) != RIGHT {
             return Err(DropReason::BadIpChecksum);
         }
     }

@@ -7,31 +7,40 @@ use bifrons_wire::{Addresses, FrameInfo, Packet, parse, verify};
 use crate::{Frame, Worker, worker::Lane};
 
 impl Worker {
-    /// Reads a frame and fetches where its session will be looked for.
+    /// Reads a frame into its lane and fetches where its session will be looked for.
     #[inline]
-    pub(crate) fn ingress(&self, frame: &Frame<'_>) -> Lane {
-        match self.read(frame) {
-            Ok((packet, interface, zone)) => {
-                let hash = self.table.hash(&FlowKey::of(&packet, zone));
-                self.table.prefetch_bucket(hash);
-                Lane { packet: Ok(packet), interface, zone, hash, candidate: None }
+    pub(crate) fn ingress(&self, frame: &Frame<'_>, lane: &mut Lane) {
+        lane.packet = self.read(frame);
+        lane.candidate = None;
+        let Ok(packet) = &lane.packet else {
+            return;
+        };
+        match self.origin(frame, packet) {
+            Ok((interface, zone)) => {
+                lane.interface = interface;
+                lane.zone = zone;
+                lane.hash = self.table.hash(&FlowKey::of(packet, zone));
+                self.table.prefetch_bucket(lane.hash);
             }
-            Err(reason) => {
-                let (interface, zone) = (InterfaceId(0), ZoneId(0));
-                Lane { packet: Err(reason), interface, zone, hash: 0, candidate: None }
-            }
+            Err(reason) => lane.packet = Err(reason),
         }
     }
 
     #[inline(always)]
-    fn read(&self, frame: &Frame<'_>) -> Result<(Packet, InterfaceId, ZoneId), DropReason> {
+    fn read(&self, frame: &Frame<'_>) -> Result<Packet, DropReason> {
         let link = frame.link.ok_or(DropReason::UnsupportedLinkType)?;
         let packet = parse(frame.bytes, FrameInfo { link, wire_length: frame.wire_length }, self.reading)?;
-        let session = self.policy.session();
-        if session.strict_checksum {
+        if self.policy.session().strict_checksum {
             verify(&packet, frame.bytes)?;
         }
-        if !session.ipv6_firewalling && matches!(packet.addresses, Addresses::V6 { .. }) {
+        Ok(packet)
+    }
+
+    /// The interface and zone that a packet comes from.
+    #[inline]
+    fn origin(&self, frame: &Frame<'_>, packet: &Packet) -> Result<(InterfaceId, ZoneId), DropReason> {
+        let is_v6 = matches!(packet.addresses, Addresses::V6 { .. });
+        if is_v6 && !self.policy.session().ipv6_firewalling {
             return Err(DropReason::Ipv6Disabled);
         }
         let interface = match frame.interface {
@@ -39,6 +48,6 @@ impl Worker {
             None => self.policy.ingress_of(packet.addresses.source()).ok_or(DropReason::NoRoute)?,
         };
         let zone = self.policy.zone_of(interface).ok_or(DropReason::NoZone)?;
-        Ok((packet, interface, zone))
+        Ok((interface, zone))
     }
 }
