@@ -25,11 +25,26 @@ const TURNS_MAX: usize = 1_000_000;
 struct Course {
     /// Each frame's verdict, and the bytes that left instead of its own.
     verdicts: Vec<(Verdict, Option<Vec<u8>>)>,
-    records: Vec<TrafficRecord>,
+    records: Vec<Written>,
     counters: Counters,
     /// What must never be, in words.
     broken: Vec<String>,
 }
+
+/// A record together with the words of the configuration under which it was written.
+#[derive(Clone, Debug)]
+struct Written {
+    record: TrafficRecord,
+    names: Arc<Names>,
+}
+
+impl PartialEq for Written {
+    fn eq(&self, other: &Self) -> bool {
+        self.record == other.record
+    }
+}
+
+impl Eq for Written {}
 
 /// Runs a scenario with every batch size and seed.
 ///
@@ -39,7 +54,7 @@ pub fn check(scenario: &Scenario) -> Result<(), Vec<String>> {
     let Prepared { names, course } = first_course(scenario)?;
     let mut differences = course.broken.clone();
     compare_frames(scenario, &course, &names, &mut differences);
-    compare_records(scenario, &course, &names, &mut differences);
+    compare_records(scenario, &course, &mut differences);
     compare_counters(scenario, &course, &mut differences);
     for batch in BATCHES {
         for seed in SEEDS {
@@ -47,7 +62,7 @@ pub fn check(scenario: &Scenario) -> Result<(), Vec<String>> {
             if other != course {
                 differences
                     .push(format!("with {batch} frames at a time and seed {seed:#x} the results differ: "));
-                differences.push(first_difference(&course, &other, &names));
+                differences.push(first_difference(&course, &other));
             }
         }
     }
@@ -73,8 +88,8 @@ pub fn describe(scenario: &Scenario) -> Result<String, Vec<String>> {
         };
         let _ = writeln!(text, "  line {:3}  {:>10}  {what}", step.line, show_time(ZERO, step.at));
     }
-    for record in &course.records {
-        let _ = writeln!(text, "  {}", show_record(record, &names));
+    for Written { record, names } in &course.records {
+        let _ = writeln!(text, "  {}", show_record(record, names));
     }
     for (reason, count) in noticed(&course.counters) {
         let _ = writeln!(text, "  noticed {} {count}", reason.name());
@@ -93,10 +108,12 @@ fn first_course(scenario: &Scenario) -> Result<Prepared, Vec<String>> {
 
 fn run(scenario: &Scenario, batch: usize, seed: u128) -> Result<Prepared, Vec<String>> {
     let policy = compile(&scenario.config, Generation(1))?;
+    let names = Arc::new(policy.names().clone());
     let mut runner = Runner {
         worker: Worker::new(policy, HashSeed::new(seed)),
         outbox: Outbox::default(),
         generation: 1,
+        names,
         course: Course {
             verdicts: Vec::new(),
             records: Vec::new(),
@@ -132,6 +149,7 @@ struct Runner {
     worker: Worker,
     outbox: Outbox,
     generation: u32,
+    names: Arc<Names>,
     course: Course,
 }
 
@@ -196,6 +214,7 @@ impl Runner {
         self.collect();
         self.generation += 1;
         let policy = compile(config, Generation(self.generation))?;
+        self.names = Arc::new(policy.names().clone());
         self.worker.handle_commit(policy);
         Ok(())
     }
@@ -222,7 +241,9 @@ impl Runner {
     }
 
     fn collect(&mut self) {
-        self.course.records.append(&mut self.outbox.records);
+        let names = &self.names;
+        let records = self.outbox.records.drain(..);
+        self.course.records.extend(records.map(|record| Written { record, names: names.clone() }));
         self.outbox.clear();
     }
 }
@@ -275,9 +296,9 @@ fn compare_frames(scenario: &Scenario, course: &Course, names: &Names, differenc
     }
 }
 
-fn compare_records(scenario: &Scenario, course: &Course, names: &Names, differences: &mut Vec<String>) {
+fn compare_records(scenario: &Scenario, course: &Course, differences: &mut Vec<String>) {
     for (place, expected) in scenario.records.iter().enumerate() {
-        let Some(found) = course.records.get(place) else {
+        let Some(Written { record: found, names }) = course.records.get(place) else {
             differences.push(format!("line {}: the record is missing", expected.line));
             continue;
         };
@@ -287,7 +308,7 @@ fn compare_records(scenario: &Scenario, course: &Course, names: &Names, differen
             differences.push(format!("   found: {}", show_record(found, names)));
         }
     }
-    for extra in course.records.iter().skip(scenario.records.len()) {
+    for Written { record: extra, names } in course.records.iter().skip(scenario.records.len()) {
         differences.push(format!("unexpected record: {}", show_record(extra, names)));
     }
 }
@@ -324,14 +345,15 @@ fn noticed(counters: &Counters) -> impl Iterator<Item = (DropReason, u64)> {
         .filter(|(_, count)| *count > 0)
 }
 
-fn first_difference(one: &Course, other: &Course, names: &Names) -> String {
+fn first_difference(one: &Course, other: &Course) -> String {
     if let Some(place) = (0..one.verdicts.len()).find(|at| one.verdicts.get(*at) != other.verdicts.get(*at)) {
         return format!("   packet {}: {:?}", place + 1, other.verdicts.get(place));
     }
     let count = one.records.len().max(other.records.len());
     if let Some(place) = (0..count).find(|at| one.records.get(*at) != other.records.get(*at)) {
         let show = |course: &Course| {
-            course.records.get(place).map_or("no record".into(), |record| show_record(record, names))
+            let written = course.records.get(place);
+            written.map_or("no record".into(), |Written { record, names }| show_record(record, names))
         };
         return format!("   record {}: {}\n   instead of: {}", place + 1, show(other), show(one));
     }

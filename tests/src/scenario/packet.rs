@@ -45,6 +45,8 @@ pub(super) struct Conversations {
 struct Flow {
     initial: u32,
     next: u32,
+    /// The window that it announced last.
+    window: u16,
 }
 
 /// A sequence or acknowledgement number as a line gives it.
@@ -127,7 +129,12 @@ impl Conversations {
         let (source, destination) = ends(words, has_ports)?;
         let (from, to) = (source.port(), destination.port());
         let body = match protocol {
-            "tcp" => Body::Tcp(Tcp { source: from, destination: to, window: u16::MAX, ..Tcp::default() }),
+            "tcp" => Body::Tcp(Tcp {
+                source: from,
+                destination: to,
+                window: self.flow(source, destination).window,
+                ..Tcp::default()
+            }),
             "udp" => Body::Udp(from, to),
             "sctp" => Body::Sctp(from, to),
             "icmp" | "icmp6" => {
@@ -229,7 +236,7 @@ impl Conversations {
     fn flow(&self, from: SocketAddr, to: SocketAddr) -> Flow {
         self.flows.get(&(from, to)).copied().unwrap_or_else(|| {
             let initial = FIRST_SEQUENCES[usize::from(self.flows.contains_key(&(to, from)))];
-            Flow { initial, next: initial.wrapping_add(1) }
+            Flow { initial, next: initial.wrapping_add(1), window: u16::MAX }
         })
     }
 
@@ -252,13 +259,14 @@ impl Conversations {
         let controls = u32::from(tcp.flags & SYN != 0) + u32::from(tcp.flags & FIN != 0);
         let end = tcp.sequence.wrapping_add(packet.payload.len() as u32).wrapping_add(controls);
         let known = self.flows.get(&(from, to)).copied();
+        let window = tcp.window;
         let flow = match known {
             Some(flow) if tcp.flags & SYN == 0 => {
                 let is_later = (end.wrapping_sub(flow.next) as i32) > 0;
-                Flow { next: if is_later { end } else { flow.next }, ..flow }
+                Flow { next: if is_later { end } else { flow.next }, window, ..flow }
             }
-            _ if tcp.flags & SYN != 0 => Flow { initial: tcp.sequence, next: end },
-            _ => Flow { initial: tcp.sequence.wrapping_sub(1), next: end },
+            _ if tcp.flags & SYN != 0 => Flow { initial: tcp.sequence, next: end, window },
+            _ => Flow { initial: tcp.sequence.wrapping_sub(1), next: end, window },
         };
         self.flows.insert((from, to), flow);
     }
