@@ -165,7 +165,10 @@ impl Worker {
             }
         }
         self.lanes = lanes;
-        self.advance(now, AGER_BUDGET, outbox);
+        // The last frame has moved the clock already; once more would make small batches age faster.
+        if now > self.now {
+            self.advance(now, AGER_BUDGET, outbox);
+        }
     }
 
     /// The life of a packet.
@@ -275,6 +278,7 @@ impl Worker {
         }
         let late = self.fragments.handle_timeout(self.now);
         self.counters.drop(DropReason::FragmentTimeout, u64::from(late));
+        self.counters.held = self.fragments.held();
         let is_complete = self.age(budget, outbox);
         self.table.sweep();
         self.next_look = if is_complete && !self.table.pressure().is_on() {
@@ -289,8 +293,14 @@ impl Worker {
         let mut expired = core::mem::take(&mut self.expired);
         let is_complete = self.table.expired(self.now, budget, &mut expired);
         for slot in expired.drain(..) {
-            self.close_aged(slot, outbox);
-            self.table.finish(slot);
+            // The end of one session may take the pressure from the next.
+            if self.table.is_expired(slot, self.now) {
+                self.close_aged(slot, outbox);
+                self.table.finish(slot);
+                self.follow_pressure();
+            } else {
+                self.table.put_back(slot);
+            }
         }
         self.expired = expired;
         is_complete
@@ -304,6 +314,9 @@ impl Worker {
     /// Follows the table's use with the pressure on timeouts.
     pub(crate) fn follow_pressure(&mut self) {
         let settings = self.policy.session();
+        if !settings.accelerated_aging_enable {
+            return;
+        }
         let before = self.table.pressure();
         let after = before.next(self.now, self.table.len(), settings);
         if after != before {

@@ -209,6 +209,10 @@ impl SessionTable {
         if self.in_use >= self.capacity {
             return Err(TableFull);
         }
+        if self.in_use == 0 {
+            // Nothing waits, so nothing has turned the wheel.
+            self.wheel.settle(tick_at_or_before(start));
+        }
         self.last_id = self.last_id.checked_add(1).unwrap_or(1);
         let mut session = Session::new(SessionId(self.last_id), start);
         session.timeout = timeout;
@@ -380,6 +384,12 @@ impl SessionTable {
         };
         self.due = due;
         is_complete
+    }
+
+    /// Lets a session that `expired` handed out live on, because its deadline has moved since.
+    pub fn put_back(&mut self, slot: u32) {
+        let tick = tick_at_or_after(self.deadline(slot));
+        self.wheel.insert(slot, tick);
     }
 
     /// Fetches the two index entries of a session that is about to go.

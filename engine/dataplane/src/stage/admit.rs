@@ -33,7 +33,17 @@ impl Worker {
         {
             return Err(Verdict::Drop(reason));
         }
-        let way = self.way_of(lane, packet).ok_or(Verdict::Drop(DropReason::NoRoute))?;
+        self.open_session(lane, packet, outbox)
+    }
+
+    /// Makes a session, whatever TCP says of the packet.
+    pub(crate) fn open_session(
+        &mut self,
+        lane: &Lane,
+        packet: &Packet,
+        outbox: &mut Outbox,
+    ) -> Result<Hit, Verdict> {
+        let way = self.way_of(lane, packet).map_err(Verdict::Drop)?;
         let s2c = way.c2s.reversed(way.zone_to);
         let app = app_of_protocol(packet);
         let decision = self.policy.lookup(&Query {
@@ -75,15 +85,15 @@ impl Worker {
         }
     }
 
-    fn way_of(&self, lane: &Lane, packet: &Packet) -> Option<Way> {
-        let other = self.policy.egress(packet.addresses.destination())?;
-        let other_zone = self.policy.zone_of(other)?;
+    fn way_of(&self, lane: &Lane, packet: &Packet) -> Result<Way, DropReason> {
+        let other = self.policy.egress(packet.addresses.destination()).ok_or(DropReason::NoRoute)?;
+        let other_zone = self.policy.zone_of(other).ok_or(DropReason::NoZone)?;
         let direction = if packet.protocol == protocol::TCP {
             tcp::Tracking::direction_of_first(&packet.tcp)
         } else {
             Direction::ClientToServer
         };
-        Some(match direction {
+        Ok(match direction {
             Direction::ClientToServer => Way {
                 c2s: FlowKey::of(packet, lane.zone),
                 interface_in: lane.interface,

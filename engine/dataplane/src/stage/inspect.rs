@@ -70,6 +70,9 @@ impl Worker {
         packet: &Packet,
         outbox: &mut Outbox,
     ) -> Result<(), DropReason> {
+        if progress.out_of_order_exceeded {
+            self.exceed_out_of_order(slot)?;
+        }
         if let Some(name) = progress.server_name {
             let handle = self.notes.insert(Notes { server_name: name }) as u32;
             let session = self.table.get_mut(slot);
@@ -85,9 +88,6 @@ impl Worker {
         }
         if let Some(app) = progress.app {
             self.identify(slot, app, packet, outbox)?;
-        }
-        if progress.out_of_order_exceeded {
-            self.exceed_out_of_order(slot)?;
         }
         self.note_payload(slot, outbox);
         Ok(())
@@ -155,6 +155,7 @@ impl Worker {
         }
         self.free_inspection(slot);
         let session = self.table.get_mut(slot);
+        session.flags.set(SessionFlags::PAYLOAD, true);
         session.causes.add(Tracker::ResourceLimit);
         session.state = bifrons_session::State::Discard;
         self.run_timer(slot, Timer::DiscardTcp);

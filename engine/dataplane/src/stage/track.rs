@@ -27,12 +27,12 @@ impl Worker {
         frames: u32,
         outbox: &mut Outbox,
     ) -> Result<Hit, Verdict> {
-        if self.table.get(hit.slot).generation != self.generation {
-            self.judge_again(hit.slot, packet, outbox);
-        }
         if self.table.get(hit.slot).state == State::Discard {
-            self.count(hit, packet, frames);
+            // Neither counted nor refreshed: its record is written, and its time runs from the denial.
             return Err(Verdict::Drop(DropReason::SessionDiscard));
+        }
+        if self.table.get(hit.slot).generation != self.generation {
+            self.judge_again(hit.slot, packet, outbox)?;
         }
         let mut hit = hit;
         match packet.protocol {
@@ -123,7 +123,7 @@ impl Worker {
             old.volume[0].bytes = old.volume[0].bytes.saturating_sub(u64::from(opening.wire_length));
         }
         self.close_now(hit.slot, Tracker::TcpReuse, outbox);
-        let hit = self.admit(&[], lane, packet, outbox)?;
+        let hit = self.open_session(lane, packet, outbox)?;
         let knobs = self.knobs_of(lane.zone);
         let session = self.table.get_mut(hit.slot);
         let (causes, handshake) = (&mut session.causes, &mut session.handshake);
@@ -184,14 +184,11 @@ impl Worker {
     }
 
     /// A commit came since the session was judged.
-    fn judge_again(&mut self, slot: u32, packet: &Packet, outbox: &mut Outbox) {
+    fn judge_again(&mut self, slot: u32, packet: &Packet, outbox: &mut Outbox) -> Result<(), Verdict> {
         let generation = self.policy.generation();
         let keys = self.table.keys(slot)[Direction::ClientToServer.index()];
         let session = self.table.get_mut(slot);
         session.generation = generation;
-        if session.state == State::Discard {
-            return;
-        }
         let (zone_to, app) = (session.zone_to, session.app);
         let decision = self.policy.lookup(&Query {
             zone_from: keys.zone(),
@@ -205,9 +202,10 @@ impl Worker {
         });
         if decision.action.passes() {
             self.table.get_mut(slot).rule = decision.rule;
-        } else {
-            self.deny(slot, packet, &decision, Subtype::Deny, outbox);
+            return Ok(());
         }
+        self.deny(slot, packet, &decision, Subtype::Deny, outbox);
+        Err(Verdict::Drop(DropReason::PolicyDeny))
     }
 
     /// RFC 7323 gives a zero timestamp no meaning of its own; some stacks take it for none.

@@ -79,14 +79,12 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
     #[test]
-    #[ignore = "fragments that time out stay counted as held"]
     fn strict(acts in acts(500)) {
         let outcome = compare(&policies(1_000, ""), &Network::new().play(&acts));
         prop_assert_eq!(outcome, Ok(()));
     }
 
     #[test]
-    #[ignore = "fragments that time out stay counted as held"]
     fn lax(acts in acts(500)) {
         let outcome = compare(&policies(1_000, LAX), &Network::new().play(&acts));
         prop_assert_eq!(outcome, Ok(()));
@@ -94,14 +92,12 @@ proptest! {
 
     /// The table is full most of the time, and timeouts shrink.
     #[test]
-    #[ignore = "the ager runs once more at the end of a call, so that small batches age faster"]
     fn full(acts in acts(500)) {
         let outcome = compare(&policies(9, ""), &Network::new().play(&acts));
         prop_assert_eq!(outcome, Ok(()));
     }
 
     #[test]
-    #[ignore = "the ager runs once more at the end of a call, so that small batches age faster"]
     fn full_and_lax(acts in acts(500)) {
         let outcome = compare(&policies(9, LAX), &Network::new().play(&acts));
         prop_assert_eq!(outcome, Ok(()));
@@ -119,7 +115,6 @@ fn datagram(client: u32, port: u16, after: Duration) -> Event {
 
 /// More sessions end at once than a frame has time to close, while others are refused or denied.
 #[test]
-#[ignore = "the ager runs once more at the end of a call, so that small batches age faster"]
 fn many_sessions_end_at_once() {
     let rules = "
         set deviceconfig setting session capacity 2000
@@ -137,7 +132,6 @@ fn many_sessions_end_at_once() {
 
 /// The same while timeouts shrink: what is closed sooner or later moves the use of the table across the threshold.
 #[test]
-#[ignore = "the ager runs once more at the end of a call, so that small batches age faster"]
 fn many_sessions_end_at_once_under_pressure() {
     let rules = "
         set deviceconfig setting session capacity 2000
@@ -158,7 +152,6 @@ fn many_sessions_end_at_once_under_pressure() {
 /// A capture may begin at time zero and go on half a century later: sessions end when their time is up all the same,
 /// before what comes later is logged.
 #[test]
-#[ignore = "the wheel of an empty table stays behind and catches up in steps of 49 days"]
 fn time_may_leap() {
     let rules = "
         set rulebase security rules rest from any to any source any destination any application any

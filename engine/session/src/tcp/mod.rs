@@ -297,8 +297,12 @@ impl Tracking {
                 }
                 Outcome::Pass
             }
-            Connection::Opening | Connection::Answered if !is_from_client => {
+            Connection::Opening | Connection::Answered if !is_from_client && !self.sides[SERVER].is_seen() => {
                 self.sides[SERVER].begin(segment, true);
+                Outcome::Pass
+            }
+            Connection::Answered if is_from_client && self.precedes_its_answer(segment) => {
+                self.sides[CLIENT].begin(segment, true);
                 Outcome::Pass
             }
             Connection::Opening | Connection::Answered | Connection::Established
@@ -311,8 +315,9 @@ impl Tracking {
                 self.facts |= MAY_REOPEN;
                 Outcome::MayReopen
             }
-            // The server's own SYN in mid-connection: its peer answers with a challenge ACK (RFC 5961, section 4).
+            // Another SYN of the server: its peer answers with a challenge ACK (RFC 5961, section 4).
             Connection::Established => Outcome::Pass,
+            Connection::Opening | Connection::Answered if !is_from_client => Outcome::Pass,
             Connection::Opening
             | Connection::Answered
             | Connection::HalfClosed
@@ -320,6 +325,11 @@ impl Tracking {
             | Connection::Reset
             | Connection::ResetUnverified => Outcome::NewConnection,
         }
+    }
+
+    /// A tap may deliver the SYN-ACK first: the SYN is the one that it acknowledges.
+    const fn precedes_its_answer(&self, segment: &Segment) -> bool {
+        self.sides[CLIENT].first_sequence().is_none() && segment.tcp.sequence == self.client_isn
     }
 
     fn track_syn_ack(&mut self, segment: &Segment, knobs: &Knobs, causes: &mut Causes) -> Outcome {
@@ -449,7 +459,10 @@ impl Tracking {
             let answers = segment.has(TcpFlags::ACK) && self.sides[CLIENT].has_sent(segment.tcp.acknowledgement);
             if answers { ResetFit::Exact } else { ResetFit::Outside }
         } else {
-            self.sides[sender].reset_fit(&self.sides[1 - sender], segment.tcp.sequence)
+            let fit = self.sides[sender].reset_fit(&self.sides[1 - sender], segment.tcp.sequence);
+            // Where the answers take another path nothing can be verified.
+            let is_blind = !is_opening && !self.sides[1 - sender].is_seen();
+            if is_blind && fit == ResetFit::Exact { ResetFit::InWindow } else { fit }
         };
         match fit {
             ResetFit::Exact => {}
@@ -499,6 +512,9 @@ impl Tracking {
         let side = &mut self.sides[segment.direction.index()];
         if side.take_reset() {
             causes.withdraw(reset_by(segment.direction));
+            if self.sides.iter().any(Side::has_reset) {
+                return;
+            }
             let has_fin = self.sides.iter().any(Side::has_fin);
             self.connection = if has_fin { Connection::HalfClosed } else { Connection::Established };
         }

@@ -80,6 +80,10 @@ impl Side {
         if self.facts & SYN != 0 { Some(self.first) } else { None }
     }
 
+    pub const fn has_reset(&self) -> bool {
+        self.facts & RST != 0
+    }
+
     pub const fn mark_fin(&mut self) {
         self.facts |= FIN;
     }

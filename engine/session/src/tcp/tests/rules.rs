@@ -258,7 +258,6 @@ fn a_disproved_reset_leaves_the_half_closed_connection_half_closed() {
 
 /// Two resets in different names: disproving one leaves the other.
 #[test]
-#[ignore = "disproving one side's reset forgets that of the other"]
 fn each_side_s_reset_is_disproved_by_itself() {
     let mut scene = Scene::in_state(Connection::ResetUnverified);
     let mut reset = scene.next_of(ClientToServer, RST, 0);
@@ -286,7 +285,6 @@ fn both_fins_behind_a_disproved_reset_close_the_connection() {
 
 /// Whoever guesses ports can send a SYN in the server's name; the server's own segments must still pass.
 #[test]
-#[ignore = "a second SYN of the server overwrites what is known of it"]
 fn a_forged_syn_of_the_server_does_not_move_its_numbers() {
     let mut scene = Scene::answered();
     let forged = segment(ServerToClient, SYN, SERVER_ISN + 1_000_000, 0, 0);
@@ -394,7 +392,6 @@ fn a_syn_on_a_live_connection_waits_for_the_server_s_opinion() {
 
 /// A tap may deliver the SYN-ACK before the SYN that it answers.
 #[test]
-#[ignore = "a SYN behind its own SYN-ACK is taken for another connection"]
 fn the_syn_behind_its_own_answer_is_no_other_connection() {
     let knobs = Knobs { accept_non_syn: true, ..BYPASS };
     let mut scene = Scene::default();
