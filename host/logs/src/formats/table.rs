@@ -1,7 +1,7 @@
 //! A table for people: one line a record, as wide as the terminal and no wider.
 //!
 //! Widths are fixed when the table is made, so lines can be printed as they come. At 80 columns there is room
-//! for the start, both addresses, application, bytes and end reason; what a wider terminal adds, and in which
+//! for the start, both addresses, application and end reason in full words; what a wider terminal adds, and in which
 //! order, is the list `GROWTH`.
 
 use std::net::IpAddr;
@@ -43,30 +43,32 @@ enum Column {
 const NARROWEST: [(Column, usize); 11] = [
     (Column::Start, 8),
     (Column::Source, 15),
-    (Column::Destination, 19),
+    (Column::Destination, 18),
     (Column::Protocol, 0),
-    (Column::App, 10),
+    (Column::App, 16),
     (Column::Action, 0),
-    (Column::Bytes, 11),
+    (Column::Bytes, 0),
     (Column::Packets, 0),
     (Column::Elapsed, 0),
-    (Column::EndReason, 12),
+    // `tcp-rst-from-client`
+    (Column::EndReason, 19),
     (Column::Tracker, 0),
 ];
 
 /// What further width is spent on: the first entry that fits is taken, and so on through the list.
 const GROWTH: [(Column, usize); 14] = [
-    (Column::Protocol, 5),
-    // `reset-both`; an IPv4 address with its port.
-    (Column::Action, 10),
+    (Column::Bytes, 11),
+    // An IPv4 address with its port; `insufficient-data`.
     (Column::Destination, 21),
+    (Column::App, 17),
+    (Column::Protocol, 5),
+    // `reset-both`
+    (Column::Action, 10),
     (Column::Elapsed, 7),
     (Column::Packets, 9),
-    // `tcp-rst-from-client`; milliseconds; the source's port.
-    (Column::EndReason, 19),
+    // Milliseconds; the source's port.
     (Column::Start, 12),
     (Column::Source, 21),
-    (Column::App, 17),
     (Column::Action, 12),
     (Column::Tracker, 24),
     (Column::Protocol, 9),
@@ -303,11 +305,11 @@ mod tests {
     #[test]
     fn eighty_columns() {
         let expected = "\
-start    source          destination         app        sent/rcvd   end reason
+start    source          destination        app              end reason
 2023-11-14 UTC
-22:13:40 192.168.1.10    203.0.113.80:443    ssl         711B/74B   n/a
-22:13:40 192.168.1.10    203.0.113.80:443    ssl        1.2kB/9.9MB tcp-fin
-22:13:40 192.168.1.10    203.0.113.80:443    not-…cable   74B/0B    policy-deny
+22:13:40 192.168.1.10    203.0.113.80:443   ssl              n/a
+22:13:40 192.168.1.10    203.0.113.80:443   ssl              tcp-fin
+22:13:40 192.168.1.10    203.0.113.80:443   not-applicable   policy-deny
 ";
         assert_eq!(table(80, false, &all()[..3]), expected);
     }
