@@ -1,7 +1,7 @@
 //! The engine builds for a target without an operating system.
 //!
-//! `x86_64-unknown-none` has no files, sockets, threads, clock or entropy, and no standard library that could
-//! offer them. A crate that builds there is pure, and so is everything it depends on.
+//! `x86_64-unknown-none` has no files, sockets, threads, clock or entropy, and no standard library that
+//! could offer them. A crate that builds there is pure, and so is everything it depends on.
 
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -83,8 +83,8 @@ fn conclude(command: &str, outcome: Result<Vec<Finding>>) -> ExitCode {
 
 /// The folder that holds the workspace manifest.
 ///
-/// Cargo names it when it starts the program. The place at build time is only the second choice, because two
-/// checkouts may share one folder of build products.
+/// Cargo names it when it starts the program. The place at build time is only the second choice, because
+/// two checkouts may share one folder of build products.
 fn repository_root() -> PathBuf {
     let package = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
     let package = Path::new(&package);

@@ -7,10 +7,10 @@
 //! apps, tests, xtask and fuzz use everything
 //! ```
 //!
-//! Inside the engine a crate may use only crates to its left. The order binds development dependencies too: a
-//! test that needs a crate further right belongs into `tests/`. From outside the workspace an engine crate
-//! may use only what [`EXTERNAL`] names, because each such crate becomes part of what must be pure, small and
-//! trusted.
+//! Inside the engine a crate may use only crates to its left. The order binds development dependencies too:
+//! a test that needs a crate further right belongs into `tests/`. From outside the workspace an engine
+//! crate may use only what [`EXTERNAL`] names, because each such crate becomes part of what must be pure,
+//! small and trusted.
 
 use std::path::Path;
 
@@ -35,6 +35,7 @@ const EXTERNAL: &[(&str, &str)] = &[
     ("memchr", "byte search at memory speed"),
     ("serde", "derived encoding of records and configuration"),
     ("sha2", "hash below HKDF"),
+    ("slab", "cold objects behind small numbers"),
     ("smallvec", "short lists without an allocation"),
     ("thiserror", "error types without boilerplate"),
     ("zerocopy", "checked views of bytes as headers"),

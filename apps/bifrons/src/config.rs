@@ -44,12 +44,15 @@ pub fn read(file: &std::path::Path, lenient: bool) -> anyhow::Result<Config> {
     let name = file.display().to_string();
     let text = if name == "-" {
         let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).context("cannot read the configuration from standard input")?;
+        std::io::stdin()
+            .read_to_string(&mut text)
+            .context("cannot read the configuration from standard input")?;
         text
     } else {
         let bytes = std::fs::read(file).with_context(|| format!("cannot read the configuration {name}"))?;
-        String::from_utf8(bytes)
-            .map_err(|error| anyhow!("{name}: byte {}: expected UTF-8 text", error.utf8_error().valid_up_to()))?
+        String::from_utf8(bytes).map_err(|error| {
+            anyhow!("{name}: byte {}: expected UTF-8 text", error.utf8_error().valid_up_to())
+        })?
     };
     let result = if lenient {
         bifrons_config::parse_lenient(&text, &name).map(|lenient| {

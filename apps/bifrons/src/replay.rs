@@ -25,10 +25,10 @@ use crate::{progress::Progress, stats::Stats};
 
 /// Reads captures and writes one traffic-log record for each session
 ///
-/// Every packet runs through the engine in the capture's own time; after the last one time runs on until every session has
-/// ended. Without --config a built-in configuration is used that judges nothing and loses nothing (`bifrons config
-/// show-built-in`). Several captures are several independent runs. The exit code is 1 when a capture could not be read to
-/// its end.
+/// Every packet runs through the engine in the capture's own time; after the last one time runs on until
+/// every session has ended. Without --config a built-in configuration is used that judges nothing and loses
+/// nothing (`bifrons config show-built-in`). Several captures are several independent runs. The exit code
+/// is 1 when a capture could not be read to its end.
 #[derive(Args)]
 pub struct Arguments {
     /// Captures: pcap or pcapng, gzip-compressed or not; `-` reads standard input
@@ -52,15 +52,16 @@ pub struct Arguments {
     /// Leave out what may differ between two runs of the same packets, and sort
     #[arg(long)]
     canonical: bool,
-    /// Packets of this capture interface (its name or number) come in on this interface of the configuration; without
-    /// it, on the interface that the route back to their source names
+    /// Packets of this capture interface (its name or number) come in on this interface of the
+    /// configuration; without it, on the interface that the route back to their source names
     #[arg(long, value_name = "CAPTURE-INTERFACE=INTERFACE", value_parser = mapping)]
     map: Vec<(String, String)>,
     /// When to colour the table
     #[arg(long, value_enum, default_value_t = Colour::Auto)]
     color: Colour,
     /// Packets that the engine is given at a time, 1 to 256; the records are the same
-    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=256))]
     batch: u16,
     /// The number that keys the session table's hash, instead of one by chance; the records are the same
     #[arg(long, value_name = "N")]
@@ -252,7 +253,8 @@ impl Run<'_> {
         worker.process(latest, &mut frames, outbox);
     }
 
-    /// The configured interface that `--map` names for the packet's capture interface, by its name or number.
+    /// The configured interface that `--map` names for the packet's capture interface, by its name or
+    /// number.
     fn interface_of(&self, batch: &Batch<'_>, packet: &CapturedPacket<'_>) -> Option<InterfaceId> {
         if self.interfaces.is_empty() {
             return None;
@@ -264,7 +266,12 @@ impl Run<'_> {
     }
 
     /// After the last packet time runs on until every session has ended.
-    fn run_on(&self, worker: &mut Worker, outbox: &mut Outbox, mut writer: Option<&mut Writer>) -> io::Result<()> {
+    fn run_on(
+        &self,
+        worker: &mut Worker,
+        outbox: &mut Outbox,
+        mut writer: Option<&mut Writer>,
+    ) -> io::Result<()> {
         while let Some(deadline) = worker.poll_timeout() {
             worker.handle_timeout(deadline, outbox);
             self.write(outbox, writer.as_deref_mut())?;
@@ -284,7 +291,8 @@ impl Run<'_> {
 
     fn hash_seed(&self) -> HashSeed {
         // The standard library keys its hashers with the system's entropy.
-        let by_chance = || u128::from(RandomState::new().hash_one(0)) << 64 | u128::from(RandomState::new().hash_one(1));
+        let by_chance =
+            || u128::from(RandomState::new().hash_one(0)) << 64 | u128::from(RandomState::new().hash_one(1));
         HashSeed::new(self.arguments.hash_seed.unwrap_or_else(by_chance))
     }
 }

@@ -32,7 +32,8 @@ impl Stats {
     /// Writes the file.
     pub fn write(&self, path: &Path) -> anyhow::Result<()> {
         let text = format!("{:#}\n", self.to_json());
-        std::fs::write(path, text).with_context(|| format!("cannot write the statistics to {}", path.display()))
+        std::fs::write(path, text)
+            .with_context(|| format!("cannot write the statistics to {}", path.display()))
     }
 
     fn to_json(&self) -> Value {

@@ -81,7 +81,7 @@ fn stats(arguments: &[&str]) -> Value {
     let mut all = vec!["--format", "none", "--stats", &path];
     all.extend(arguments);
     replay(&all);
-    serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap()
+    serde_json::from_str(&std::fs::read_to_string(&path).expect("the statistics")).expect("JSON")
 }
 
 #[test]
@@ -99,7 +99,6 @@ fn statistics_add_up() {
 
 /// A fragment whose packet never becomes whole.
 #[test]
-#[ignore = "fragments that time out stay counted as held"]
 fn statistics_add_up_when_fragments_are_lost() {
     let folder = Folder::new();
     let mut fragment = datagram(1, 53, &[7; 64]);
@@ -319,9 +318,9 @@ type Expected = BTreeMap<String, String>;
 type Key = (String, String, u64, String, u64);
 
 fn expected_sessions() -> BTreeMap<Key, Vec<Expected>> {
-    let text = std::fs::read_to_string(sample().replace(".pcap", ".expected.tsv")).unwrap();
+    let text = std::fs::read_to_string(sample().replace(".pcap", ".expected.tsv")).expect("the table");
     let mut lines = text.lines();
-    let columns: Vec<&str> = lines.next().unwrap().split('\t').collect();
+    let columns: Vec<&str> = lines.next().expect("a header").split('\t').collect();
     let mut sessions: BTreeMap<Key, Vec<Expected>> = BTreeMap::new();
     for line in lines {
         let row: Expected = columns
@@ -329,7 +328,7 @@ fn expected_sessions() -> BTreeMap<Key, Vec<Expected>> {
             .zip(line.split('\t'))
             .map(|(name, value)| ((*name).to_owned(), value.to_owned()))
             .collect();
-        let port = |name: &str| row[name].parse().unwrap();
+        let port = |name: &str| row[name].parse().expect("a port");
         let key = key(&row["proto"], &row["src"], port("sport"), &row["dst"], port("dport"));
         sessions.entry(key).or_default().push(row);
     }
@@ -386,7 +385,8 @@ fn merge_repeated_syns(expected: &mut Vec<Expected>) {
     while expected.len() > 1 {
         let Some(last) = expected.pop() else { return };
         for column in ["pkts_sent", "bytes_sent"] {
-            let sum = expected[0][column].parse::<u64>().unwrap() + last[column].parse::<u64>().unwrap();
+            let number = |row: &Expected| row[column].parse::<u64>().expect("a number");
+            let sum = number(&expected[0]) + number(&last);
             expected[0].insert(column.to_owned(), sum.to_string());
         }
     }

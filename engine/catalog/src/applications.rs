@@ -44,7 +44,7 @@ const fn entry(
 
 macro_rules! catalogue {
     ($($constant:ident = $entry:expr;)*) => {
-        #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
+        #[allow(non_camel_case_types, clippy::upper_case_acronyms, reason = "the constants' own names")]
         #[repr(u16)]
         enum Place { $($constant,)* }
 

@@ -1,7 +1,7 @@
 //! The application catalogue: what is known of each application before a packet is seen.
 //!
-//! An application's number is fixed here for good and never reused, so that records, peers and saved state agree on
-//! it. Names follow the PAN-OS application list of 2021 and later (`dns-base`, `ntp-base`, …).
+//! An application's number is fixed here for good and never reused, so that records, peers and saved state
+//! agree on it. Names follow the PAN-OS application list of 2021 and later (`dns-base`, `ntp-base`, …).
 #![no_std]
 
 mod applications;
@@ -70,7 +70,8 @@ impl Port {
 }
 
 impl Application {
-    /// Whether `protocol` and `port` are among its default ports; an application without any is at home everywhere.
+    /// Whether `protocol` and `port` are among its default ports; an application without any is at home
+    /// everywhere.
     pub fn is_default_port(&self, protocol: u8, port: u16) -> bool {
         self.ports.is_empty() || self.ports.iter().any(|own| own.matches(protocol, port))
     }
@@ -87,7 +88,8 @@ pub fn name(id: AppId) -> &'static str {
     application(id).name
 }
 
-/// The application called `name`; older names (`dns`, `ntp`, `quic`, `snmp`, `smtp`, `rtp`, `ms-ds-smb`) are understood.
+/// The application called `name`; older names (`dns`, `ntp`, `quic`, `snmp`, `smtp`, `rtp`, `ms-ds-smb`)
+/// are understood.
 pub fn by_name(name: &str) -> Option<AppId> {
     let current = match name {
         "dns" => "dns-base",
@@ -99,7 +101,11 @@ pub fn by_name(name: &str) -> Option<AppId> {
         "ms-ds-smb" => "ms-ds-smb-base",
         other => other,
     };
-    applications().iter().skip(1).find(|application| application.name == current).map(|application| application.id)
+    applications()
+        .iter()
+        .skip(1)
+        .find(|application| application.name == current)
+        .map(|application| application.id)
 }
 
 /// Whether the value is not an application but the word for why none is known.

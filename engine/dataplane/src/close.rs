@@ -5,8 +5,8 @@ use core::net::IpAddr;
 
 use bifrons_catalog::{app, application, is_unidentified};
 use bifrons_model::{
-    AppId, Direction, EndReason, Flags, Handshake, HandshakeOutcome, InterfaceId, SessionId, Subtype, Timestamp, Tracker,
-    TrafficRecord, Volume, ZoneId,
+    AppId, Direction, EndReason, Flags, Handshake, HandshakeOutcome, InterfaceId, SessionId, Subtype,
+    Timestamp, Tracker, TrafficRecord, Volume, ZoneId,
 };
 use bifrons_policy::Decision;
 use bifrons_session::{FlowKey, NONE, Session, SessionFlags, State};
@@ -20,7 +20,8 @@ pub(crate) struct Notes {
 }
 
 impl Worker {
-    /// Writes the closing record of a session whose time is up and frees its handles; the slot is the caller's to free.
+    /// Writes the closing record of a session whose time is up and frees its handles; the slot is the
+    /// caller's to free.
     pub(crate) fn close_aged(&mut self, slot: u32, outbox: &mut Outbox) {
         let deadline = self.table.deadline(slot);
         self.table.get_mut(slot).causes.add(Tracker::AgedOut);

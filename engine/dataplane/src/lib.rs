@@ -6,9 +6,10 @@
 //!                       └─fragment─► reassemble
 //! ```
 //!
-//! A [`Worker`] owns its sessions and shares nothing. [`Worker::process`] takes frames, writes each one's [`Verdict`]
-//! into it and puts what else happened (records of ended sessions, rewritten frames) into the [`Outbox`]. The branches of a
-//! packet's life stand in one function, `Worker::live`; each stage is a file of `stage/`.
+//! A [`Worker`] owns its sessions and shares nothing. [`Worker::process`] takes frames, writes each one's
+//! [`Verdict`] into it and puts what else happened (records of ended sessions, rewritten frames) into the
+//! [`Outbox`]. The branches of a packet's life stand in one function, `Worker::live`; each stage is a file
+//! of `stage/`.
 #![no_std]
 
 extern crate alloc;

@@ -12,8 +12,9 @@ use slab::Slab;
 
 use crate::{Counters, Frame, Outbox, Verdict, close::Notes};
 
-/// How fast a packet goes through. Fast: about 50 ns, three cache lines of the session and one of the index. Inspect: the
-/// payload is copied and probed, some hundred nanoseconds. Slow: route and rule lookup and a new session, about 300 ns.
+/// How fast a packet goes through. Fast: about 50 ns, three cache lines of the session and one of the
+/// index. Inspect: the payload is copied and probed, some hundred nanoseconds. Slow: route and rule lookup
+/// and a new session, about 300 ns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Speed {
     /// A known session that needs no inspection.
@@ -97,7 +98,8 @@ impl Refusals {
     }
 }
 
-/// Frames that go through the early stages together: enough to hide memory, few enough to stay in the first-level cache.
+/// Frames that go through the early stages together: enough to hide memory, few enough to stay in the
+/// first-level cache.
 const BATCH: usize = 32;
 
 /// How many frames ahead the bytes of a frame are fetched.
@@ -140,8 +142,8 @@ impl Worker {
         self.take_settings();
     }
 
-    /// Takes a batch of frames, in the order of their arrival, and writes a verdict into each. Then everything that is due
-    /// by `now` happens. Batches of any size give the same verdicts and records.
+    /// Takes a batch of frames, in the order of their arrival, and writes a verdict into each. Then
+    /// everything that is due by `now` happens. Batches of any size give the same verdicts and records.
     pub fn process(&mut self, now: Timestamp, frames: &mut [Frame<'_>], outbox: &mut Outbox) {
         let mut lanes = core::mem::take(&mut self.lanes);
         for (place, chunk) in frames.chunks_mut(BATCH).enumerate() {
@@ -338,9 +340,11 @@ impl Worker {
 
     /// The TCP knobs of a zone.
     pub(crate) fn knobs_of(&self, zone: ZoneId) -> tcp::Knobs {
-        self.knobs.get(zone.index()).or(self.knobs.first()).copied().unwrap_or_else(|| {
-            tcp::Knobs::new(self.policy.session(), self.policy.tcp(), None, None)
-        })
+        self.knobs
+            .get(zone.index())
+            .or(self.knobs.first())
+            .copied()
+            .unwrap_or_else(|| tcp::Knobs::new(self.policy.session(), self.policy.tcp(), None, None))
     }
 
     /// Where a packet of `direction` leaves.

@@ -1,4 +1,5 @@
-//! Every reason for which a packet can be dropped: one closed list for counters, logs, command line and manual.
+//! Every reason for which a packet can be dropped: one closed list for counters, logs, command line and
+//! manual.
 
 macro_rules! drop_reasons {
     ($($(#[$doc:meta])* $variant:ident = $number:literal, $name:literal, $text:literal;)*) => {

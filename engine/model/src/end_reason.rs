@@ -4,8 +4,8 @@ use crate::FinalAction;
 
 /// The log's `session_end_reason`.
 ///
-/// The order of the variants is the order of priority (traffic log fields, "Session End Reason"): when several
-/// causes occurred in the life of a session, the one named first here is logged.
+/// The order of the variants is the order of priority (traffic log fields, "Session End Reason"): when
+/// several causes occurred in the life of a session, the one named first here is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum EndReason {
@@ -106,8 +106,8 @@ impl EndReason {
 
 /// The session tracker's stage: what the engine saw at the moment that decided the session's end.
 ///
-/// The texts are those of `show session id`, line `tracker stage firewall` (PAN-OS 6.0 and later). Where that list has
-/// no word (`tcp reuse`, `decoder`, `cleared`, `forwarding`), ours stands.
+/// The texts are those of `show session id`, line `tracker stage firewall` (PAN-OS 6.0 and later). Where
+/// that list has no word (`tcp reuse`, `decoder`, `cleared`, `forwarding`), ours stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Tracker {

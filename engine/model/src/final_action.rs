@@ -1,5 +1,5 @@
-//! Was the traffic allowed in the end? The project's own three tables: by action, by application value and by end
-//! reason. A copy of their source lies beside this file as `final_action.tsv`; a test compares.
+//! Was the traffic allowed in the end? The project's own three tables: by action, by application value and
+//! by end reason. A copy of their source lies beside this file as `final_action.tsv`; a test compares.
 
 use crate::{Action, EndReason};
 
@@ -22,8 +22,8 @@ impl FinalAction {
     }
 }
 
-/// The final action of an application value; a real application's name is allowed, as it was identified in passing
-/// traffic.
+/// The final action of an application value; a real application's name is allowed, as it was identified in
+/// passing traffic.
 pub fn final_action_of_app(app: &str) -> FinalAction {
     match app {
         "not-applicable" => FinalAction::Blocked,
@@ -50,15 +50,11 @@ pub struct Verdicts {
 impl Verdicts {
     /// Looks the three values up.
     pub fn of(action: Action, app: &str, reason: EndReason) -> Self {
-        Self {
-            action: action.final_action(),
-            app: final_action_of_app(app),
-            reason: reason.final_action(),
-        }
+        Self { action: action.final_action(), app: final_action_of_app(app), reason: reason.final_action() }
     }
 
-    /// The administrators' procedure: look at the action, if that is allowed at the application, then at the end
-    /// reason. The first that blocks decides.
+    /// The administrators' procedure: look at the action, if that is allowed at the application, then at
+    /// the end reason. The first that blocks decides.
     pub fn overall(self) -> FinalAction {
         let blocked = [Some(self.action), Some(self.app), self.reason].contains(&Some(FinalAction::Blocked));
         if blocked { FinalAction::Blocked } else { FinalAction::Allowed }

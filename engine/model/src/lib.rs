@@ -1,8 +1,8 @@
 //! The words that every part of Bifrons shares: time, ids, actions, reasons, records.
 //!
-//! Nothing here decides anything. A type lives in this crate when two crates that do not know each other must
-//! mean the same thing by it. Closed lists (`DropReason`, `EndReason`, …) carry stable numbers: a number is never
-//! reused, because counters, logs, the command line and a peer device all speak of it.
+//! Nothing here decides anything. A type lives in this crate when two crates that do not know each other
+//! must mean the same thing by it. Closed lists (`DropReason`, `EndReason`, …) carry stable numbers: a
+//! number is never reused, because counters, logs, the command line and a peer device all speak of it.
 #![no_std]
 
 extern crate alloc;

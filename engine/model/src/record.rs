@@ -4,7 +4,8 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 use core::net::IpAddr;
 
 use crate::{
-    Action, ActionSource, AppId, EndReason, Handshake, InterfaceId, RuleId, SessionId, Timestamp, Tracker, ZoneId,
+    Action, ActionSource, AppId, EndReason, Handshake, InterfaceId, RuleId, SessionId, Timestamp, Tracker,
+    ZoneId,
 };
 
 /// When in a session's life the record was written, as the log's `subtype` field spells it.
@@ -34,7 +35,8 @@ impl Subtype {
     }
 }
 
-/// Packets and bytes of one direction. Bytes are frame lengths: link header included, frame check sequence not.
+/// Packets and bytes of one direction. Bytes are frame lengths: link header included, frame check sequence
+/// not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Volume {
     /// Frames.
@@ -83,7 +85,8 @@ impl Flags {
     }
 }
 
-/// One traffic-log record. Names are numbers here; `Names` and the application catalogue turn them into words.
+/// One traffic-log record. Names are numbers here; `Names` and the application catalogue turn them into
+/// words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrafficRecord {
     /// When in the session's life it was written.
@@ -138,7 +141,8 @@ pub struct TrafficRecord {
     pub handshake: Handshake,
     /// The log's flag bits.
     pub flags: Flags,
-    /// The server's name where the traffic told it: TLS or QUIC server name, HTTP host. Lower case, at most 255 bytes.
+    /// The server's name where the traffic told it: TLS or QUIC server name, HTTP host. Lower case, at most
+    /// 255 bytes.
     pub server_name: Option<Box<str>>,
 }
 

@@ -6,8 +6,8 @@ use core::{
     time::Duration,
 };
 
-/// Nanoseconds since the Unix epoch (UTC). Time reaches the engine only as an argument of this type; nobody in
-/// the engine asks for it. Arithmetic saturates, so hostile capture times cannot overflow.
+/// Nanoseconds since the Unix epoch (UTC). Time reaches the engine only as an argument of this type; nobody
+/// in the engine asks for it. Arithmetic saturates, so hostile capture times cannot overflow.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(u64);
 

@@ -23,7 +23,8 @@ impl Pressure {
         if !settings.accelerated_aging_enable {
             return Self::default();
         }
-        let is_above = |percent: u32| in_use as u64 * 100 >= u64::from(settings.capacity) * u64::from(percent);
+        let is_above =
+            |percent: u32| in_use as u64 * 100 >= u64::from(settings.capacity) * u64::from(percent);
         Self {
             accelerated: is_above(settings.accelerated_aging_threshold).then(|| {
                 let since = self.accelerated.map_or(now, |(since, _)| since);
@@ -42,8 +43,8 @@ impl Pressure {
         self.accelerated.is_some() || self.scan.is_some()
     }
 
-    /// The moment at which `session` ends unless another packet comes. A shortened deadline never lies before the
-    /// pressure began: nothing ends in the past.
+    /// The moment at which `session` ends unless another packet comes. A shortened deadline never lies
+    /// before the pressure began: nothing ends in the past.
     #[inline]
     pub fn deadline(&self, session: &Session) -> Timestamp {
         let full = session.last_packet.after_secs(session.timeout);

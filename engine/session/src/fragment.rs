@@ -1,8 +1,8 @@
 //! Fragments put together, within bounds.
 //!
-//! Policy for overlaps: an exact repetition of a fragment is ignored; any other overlap drops the whole packet and what
-//! still comes of it (RFC 5722 for IPv6, applied to IPv4 as well). A packet that is not whole four seconds after its
-//! first fragment is dropped (knowledge base, "Fragmentation").
+//! Policy for overlaps: an exact repetition of a fragment is ignored; any other overlap drops the whole
+//! packet and what still comes of it (RFC 5722 for IPv6, applied to IPv4 as well). A packet that is not
+//! whole four seconds after its first fragment is dropped (knowledge base, "Fragmentation").
 
 use alloc::{collections::VecDeque, vec::Vec};
 use core::time::Duration;
@@ -116,7 +116,13 @@ impl Reassembler {
     }
 
     /// Takes the fragment that `packet` is; `frame` are its bytes.
-    pub fn handle_fragment(&mut self, now: Timestamp, zone: ZoneId, packet: &Packet, frame: &[u8]) -> FragmentOutcome {
+    pub fn handle_fragment(
+        &mut self,
+        now: Timestamp,
+        zone: ZoneId,
+        packet: &Packet,
+        frame: &[u8],
+    ) -> FragmentOutcome {
         let Some(fragment) = packet.fragment else {
             return FragmentOutcome::Dropped { reason: DropReason::FragmentMalformed, held: 0 };
         };
@@ -221,7 +227,8 @@ impl Reassembler {
     }
 }
 
-/// IPv6 fragments are told apart without the protocol, which only the first one names for sure (RFC 8200, section 4.5).
+/// IPv6 fragments are told apart without the protocol, which only the first one names for sure (RFC 8200,
+/// section 4.5).
 fn is_same(one: &FragmentKey, other: &FragmentKey) -> bool {
     one.identification == other.identification
         && one.addresses == other.addresses
@@ -291,7 +298,13 @@ impl Pending {
                 captured = captured.max(part.offset + part.data.len());
             }
         }
-        Some(Assembled { first: self.first?, data, captured, frames: self.frames, wire_length: self.wire_length })
+        Some(Assembled {
+            first: self.first?,
+            data,
+            captured,
+            frames: self.frames,
+            wire_length: self.wire_length,
+        })
     }
 }
 

@@ -1,8 +1,9 @@
 //! From a hash to the slots that may hold its session.
 //!
-//! Buckets of one cache line hold eight entries: a 16-bit tag of the hash and a slot with the flow's direction. A full
-//! bucket spills into the following ones and counts how many entries passed it, so a search ends at the first bucket
-//! that nobody passed. The memory comes zeroed and untouched from the allocator and costs only as it is used.
+//! Buckets of one cache line hold eight entries: a 16-bit tag of the hash and a slot with the flow's
+//! direction. A full bucket spills into the following ones and counts how many entries passed it, so a
+//! search ends at the first bucket that nobody passed. The memory comes zeroed and untouched from the
+//! allocator and costs only as it is used.
 
 use alloc::{vec, vec::Vec};
 
@@ -63,7 +64,13 @@ impl Index {
     #[inline]
     pub fn candidates(&self, hash: u64) -> Candidates<'_> {
         let bucket = self.home(hash);
-        Candidates { index: self, tag: tag(hash), bucket, matches: self.matching(bucket, tag(hash)), left: self.buckets }
+        Candidates {
+            index: self,
+            tag: tag(hash),
+            bucket,
+            matches: self.matching(bucket, tag(hash)),
+            left: self.buckets,
+        }
     }
 
     /// Adds an entry.
@@ -119,7 +126,7 @@ impl Index {
     #[inline]
     fn home(&self, hash: u64) -> usize {
         // The low half of the hash, scaled to the number of buckets; the tag is in the high half.
-        ((hash & 0xffff_ffff) * self.buckets as u64 >> 32) as usize
+        (((hash & 0xffff_ffff) * self.buckets as u64) >> 32) as usize
     }
 
     #[inline]
@@ -147,7 +154,12 @@ impl Index {
     fn set(&mut self, bucket: usize, place: usize, tag: u16, entry: u32) {
         let at = self.word(bucket);
         put(&mut self.words[at + place / 4], place % 4 * 16, 0xffff, u64::from(tag));
-        put(&mut self.words[at + FIRST_ENTRY_WORD + place / 2], place % 2 * 32, 0xffff_ffff, u64::from(entry));
+        put(
+            &mut self.words[at + FIRST_ENTRY_WORD + place / 2],
+            place % 2 * 32,
+            0xffff_ffff,
+            u64::from(entry),
+        );
     }
 }
 
@@ -157,9 +169,9 @@ const fn lanes_equal(word: u64, wanted: u16) -> u32 {
     const LOW_BITS: u64 = 0x7fff_7fff_7fff_7fff;
     /// Brings the bits 0, 16, 32 and 48 together at bit 48.
     const GATHER: u64 = 1 << 48 | 1 << 33 | 1 << 18 | 1 << 3;
-    let difference = word ^ wanted as u64 * 0x0001_0001_0001_0001;
+    let difference = word ^ (wanted as u64 * 0x0001_0001_0001_0001);
     // The top bit of a lane stays clear only where the whole lane is zero.
-    let unequal = (difference & LOW_BITS) + LOW_BITS | difference;
+    let unequal = ((difference & LOW_BITS) + LOW_BITS) | difference;
     let equal = (!unequal & !LOW_BITS) >> 15;
     (equal.wrapping_mul(GATHER) >> 48) as u32 & 0xf
 }
@@ -238,7 +250,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn behaves_like_a_list(steps in proptest::collection::vec((0_u64..40, 0_u32..20, any::<bool>()), 0..200)) {
+        fn behaves_like_a_list(
+            steps in proptest::collection::vec((0_u64..40, 0_u32..20, any::<bool>()), 0..200),
+        ) {
             let mut index = Index::with_capacity(200);
             let mut model: Vec<(u64, u32)> = Vec::new();
             for (key, slot, add) in steps {
@@ -253,7 +267,8 @@ mod tests {
                     }
                 }
                 let mut found: Vec<u32> = index.candidates(hash).map(|entry| entry.slot).collect();
-                let mut expected: Vec<u32> = model.iter().filter(|pair| pair.0 == hash).map(|pair| pair.1).collect();
+                let same = model.iter().filter(|pair| pair.0 == hash);
+                let mut expected: Vec<u32> = same.map(|pair| pair.1).collect();
                 found.sort_unstable();
                 expected.sort_unstable();
                 prop_assert_eq!(found, expected);

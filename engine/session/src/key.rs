@@ -3,8 +3,8 @@
 use bifrons_model::ZoneId;
 use bifrons_wire::{Addresses, Packet};
 
-/// A flow's key, packed for comparing and hashing. Two keys are equal when addresses, ports, protocol and ingress
-/// zone are.
+/// A flow's key, packed for comparing and hashing. Two keys are equal when addresses, ports, protocol and
+/// ingress zone are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FlowKey {
     /// IPv4: source and destination address. IPv6: 0.
@@ -19,7 +19,13 @@ const FAMILY_V6: u64 = 1 << 8;
 
 impl FlowKey {
     /// From its parts; ports are 0 where the protocol has none.
-    pub const fn new(addresses: Addresses, source_port: u16, destination_port: u16, protocol: u8, zone: ZoneId) -> Self {
+    pub const fn new(
+        addresses: Addresses,
+        source_port: u16,
+        destination_port: u16,
+        protocol: u8,
+        zone: ZoneId,
+    ) -> Self {
         let rest = (source_port as u64) << 48
             | (destination_port as u64) << 32
             | (zone.0 as u64) << 16
@@ -43,7 +49,13 @@ impl FlowKey {
     /// The key of the answer when it comes from `zone`.
     #[must_use]
     pub const fn reversed(&self, zone: ZoneId) -> Self {
-        Self::new(self.addresses().reversed(), self.destination_port(), self.source_port(), self.protocol(), zone)
+        Self::new(
+            self.addresses().reversed(),
+            self.destination_port(),
+            self.source_port(),
+            self.protocol(),
+            zone,
+        )
     }
 
     /// Source and destination.
@@ -81,7 +93,8 @@ impl FlowKey {
     }
 }
 
-/// The secret that keys the hash, so that nobody outside can choose keys that collide. It never shows in a result.
+/// The secret that keys the hash, so that nobody outside can choose keys that collide. It never shows in a
+/// result.
 #[derive(Clone, Copy)]
 pub struct HashSeed([u64; 2]);
 
@@ -124,7 +137,10 @@ mod tests {
     fn parts_come_back_out_of_a_key() {
         let v4 = key(0xc000_0201, 7);
         assert_eq!(v4.addresses(), Addresses::V4 { source: 0xc000_0201, destination: 0x0a00_0001 });
-        assert_eq!((v4.source_port(), v4.destination_port(), v4.protocol(), v4.zone()), (7, 443, 6, ZoneId(3)));
+        assert_eq!(
+            (v4.source_port(), v4.destination_port(), v4.protocol(), v4.zone()),
+            (7, 443, 6, ZoneId(3))
+        );
         let back = v4.reversed(ZoneId(4));
         assert_eq!((back.source_port(), back.destination_port(), back.zone()), (443, 7, ZoneId(4)));
         assert_eq!(back.reversed(ZoneId(3)), v4);

@@ -1,8 +1,8 @@
 //! One session's record: what every packet of it touches, in three cache lines.
 
 use bifrons_model::{
-    Action, ActionSource, AppId, Generation, Handshake, InterfaceId, RuleId, SessionId, Timestamp, Tracker, Volume,
-    ZoneId,
+    Action, ActionSource, AppId, Generation, Handshake, InterfaceId, RuleId, SessionId, Timestamp, Tracker,
+    Volume, ZoneId,
 };
 
 use crate::{Timer, key::FlowKey, tcp};
@@ -10,8 +10,8 @@ use crate::{Timer, key::FlowKey, tcp};
 /// "No such thing" in a handle.
 pub const NONE: u32 = u32::MAX;
 
-/// A session's state as the operator sees it (knowledge base, "Session states"). OPENING, CLOSING and CLOSED pass within one
-/// call, so a stored session is in one of these.
+/// A session's state as the operator sees it (knowledge base, "Session states"). OPENING, CLOSING and
+/// CLOSED pass within one call, so a stored session is in one of these.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum State {
@@ -55,11 +55,15 @@ impl Causes {
         self.0 & 1 << stage as u16 != 0
     }
 
-    /// The cause that is logged: the one whose end reason has the highest priority. A connection on the same ports
-    /// comes only after a FIN, a reset or nothing, so behind these by the published list it would never be logged;
-    /// where it ended the session it outranks them (knowledge base, "tcp-reuse").
+    /// The cause that is logged: the one whose end reason has the highest priority. A connection on the
+    /// same ports comes only after a FIN, a reset or nothing, so behind these by the published list it
+    /// would never be logged; where it ended the session it outranks them (knowledge base,
+    /// "tcp-reuse").
     pub fn decisive(self) -> Tracker {
-        if self.has(Tracker::TcpReuse) && !self.has(Tracker::MitigationTdb) && !self.has(Tracker::AppidPolicyLookupDeny) {
+        if self.has(Tracker::TcpReuse)
+            && !self.has(Tracker::MitigationTdb)
+            && !self.has(Tracker::AppidPolicyLookupDeny)
+        {
             return Tracker::TcpReuse;
         }
         Tracker::ALL

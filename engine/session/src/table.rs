@@ -15,8 +15,8 @@ use crate::{
 
 /// The sessions of one worker, at most `capacity` of them.
 ///
-/// Capacity, expiry and eviction are three things: the capacity is fixed; sessions expire by their own timers, sooner under
-/// `Pressure`; nothing is ever evicted to make room, a full table refuses.
+/// Capacity, expiry and eviction are three things: the capacity is fixed; sessions expire by their own
+/// timers, sooner under `Pressure`; nothing is ever evicted to make room, a full table refuses.
 pub struct SessionTable {
     sessions: Vec<Session>,
     /// Addresses of IPv6 sessions: both flows' source and destination.
@@ -48,13 +48,14 @@ pub struct Hit {
     pub direction: Direction,
 }
 
-/// What the first look into the index found for a packet of a batch; to be confirmed when its turn comes, as an earlier
-/// packet of the batch may have ended or made a session.
+/// What the first look into the index found for a packet of a batch; to be confirmed when its turn comes,
+/// as an earlier packet of the batch may have ended or made a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Candidate(Option<Hit>);
 
 impl Candidate {
-    /// Whether the index knows nothing of the key: unless an earlier packet of the batch makes it, the packet opens a session.
+    /// Whether the index knows nothing of the key: unless an earlier packet of the batch makes it, the
+    /// packet opens a session.
     pub const fn is_none(&self) -> bool {
         self.0.is_none()
     }
@@ -145,7 +146,8 @@ impl SessionTable {
         self.index.prefetch(hash);
     }
 
-    /// Fetches where a session made for `packet_key`, whose answers come from `zone`, will put its other entry.
+    /// Fetches where a session made for `packet_key`, whose answers come from `zone`, will put its other
+    /// entry.
     pub fn prefetch_reply(&self, packet_key: &FlowKey, zone: ZoneId) {
         self.index.prefetch(self.seed.hash(&packet_key.reversed(zone)));
     }
@@ -195,7 +197,8 @@ impl SessionTable {
         session.matches(direction, key)
     }
 
-    /// Makes a session whose two flows are found by these keys, and arms its timer. The slot's number comes back.
+    /// Makes a session whose two flows are found by these keys, and arms its timer. The slot's number comes
+    /// back.
     ///
     /// # Errors
     /// When the table is full.
@@ -299,15 +302,16 @@ impl SessionTable {
         self.pressure.deadline(self.get(slot))
     }
 
-    /// Whether the session's time is up. Time is compared in the wheel's ticks, so a packet and the wheel agree.
+    /// Whether the session's time is up. Time is compared in the wheel's ticks, so a packet and the wheel
+    /// agree.
     #[inline]
     pub fn is_expired(&self, slot: u32, now: Timestamp) -> bool {
         let deadline = self.deadline(slot);
         deadline <= now && tick_at_or_after(deadline) <= tick_at_or_before(now)
     }
 
-    /// Tells the wheel that the session's deadline may lie earlier than it did. Later ones need no word: the wheel finds
-    /// out when the slot comes up.
+    /// Tells the wheel that the session's deadline may lie earlier than it did. Later ones need no word:
+    /// the wheel finds out when the slot comes up.
     pub fn rearm(&mut self, slot: u32) {
         let tick = tick_at_or_after(self.deadline(slot));
         if tick < self.wheel.armed(slot) {
@@ -316,7 +320,8 @@ impl SessionTable {
         }
     }
 
-    /// How the table's use shortens timeouts; the sessions already there are looked at again little by little.
+    /// How the table's use shortens timeouts; the sessions already there are looked at again little by
+    /// little.
     pub fn set_pressure(&mut self, pressure: Pressure) {
         if pressure.is_on() && !self.pressure.is_on() {
             self.sweep = 0;
@@ -352,9 +357,9 @@ impl SessionTable {
         Some(Timestamp::from_nanos(tick.saturating_mul(NANOS_PER_TICK)))
     }
 
-    /// Puts the slots of sessions whose time is up into `out`, in the order of (deadline, session id), and takes them off the
-    /// wheel; the caller logs each and then calls `finish`. Stops after the tick in which `budget` slots were looked at;
-    /// false then, true when nothing due is left.
+    /// Puts the slots of sessions whose time is up into `out`, in the order of (deadline, session id), and
+    /// takes them off the wheel; the caller logs each and then calls `finish`. Stops after the tick in
+    /// which `budget` slots were looked at; false then, true when nothing due is left.
     pub fn expired(&mut self, now: Timestamp, budget: usize, out: &mut Vec<u32>) -> bool {
         let now_tick = tick_at_or_before(now);
         let mut looked_at = 0;

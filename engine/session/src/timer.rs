@@ -43,8 +43,8 @@ pub enum Timer {
     DiscardOther,
 }
 
-/// Where a session's timeouts come from, most specific first: the service that its rule names, its application once that
-/// is known, the device's settings ("Service-based session timeouts").
+/// Where a session's timeouts come from, most specific first: the service that its rule names, its
+/// application once that is known, the device's settings ("Service-based session timeouts").
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts<'a> {
     /// The device's.

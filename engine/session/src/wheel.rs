@@ -1,8 +1,9 @@
 //! The timing wheel: which sessions to look at, and when.
 //!
-//! Four wheels of 256 places; a place of the first is one tick (a millisecond), of the next 256 ticks, and so on: 49 days
-//! in all, longer deadlines wait at the far end. Each place heads a ring of slots linked by number. A packet never touches
-//! the wheel: a slot that comes up is compared with its session's real deadline by the caller and put back if it is early.
+//! Four wheels of 256 places; a place of the first is one tick (a millisecond), of the next 256 ticks, and
+//! so on: 49 days in all, longer deadlines wait at the far end. Each place heads a ring of slots linked by
+//! number. A packet never touches the wheel: a slot that comes up is compared with its session's real
+//! deadline by the caller and put back if it is early.
 
 use alloc::{vec, vec::Vec};
 
@@ -48,7 +49,8 @@ impl Wheel {
         }
     }
 
-    /// Puts a slot that is on no ring on the one for `tick`; a tick that has passed comes up at the next call.
+    /// Puts a slot that is on no ring on the one for `tick`; a tick that has passed comes up at the next
+    /// call.
     pub fn insert(&mut self, slot: u32, tick: u64) {
         let tick = tick.clamp(self.tick, self.tick + HORIZON);
         self.armed[slot as usize] = tick as u32;
@@ -72,7 +74,8 @@ impl Wheel {
         self.tick + u64::from(low.wrapping_sub(self.tick as u32))
     }
 
-    /// Moves every slot of the earliest due place into `out`, at most one tick's worth; `None` when nothing is due by `now`.
+    /// Moves every slot of the earliest due place into `out`, at most one tick's worth; `None` when nothing
+    /// is due by `now`.
     pub fn take_due(&mut self, now: u64, out: &mut Vec<u32>) -> Option<u64> {
         if !self.is_started {
             // The first call sets the clock: nothing was armed before it.
@@ -101,7 +104,8 @@ impl Wheel {
         }
     }
 
-    /// Sets the wheel's clock once everything due by `now` was taken, so that later insertions find their place.
+    /// Sets the wheel's clock once everything due by `now` was taken, so that later insertions find their
+    /// place.
     pub fn settle(&mut self, now: u64) {
         self.tick = self.tick.max(now);
         self.is_started = true;
@@ -112,8 +116,8 @@ impl Wheel {
         self.earliest().map(|(_, _, tick)| tick)
     }
 
-    /// The occupied place that comes up first, and its first tick; of two at one tick the higher level, whose slots may belong
-    /// there.
+    /// The occupied place that comes up first, and its first tick; of two at one tick the higher level,
+    /// whose slots may belong there.
     fn earliest(&self) -> Option<(usize, usize, u64)> {
         let mut best: Option<(usize, usize, u64)> = None;
         for level in 0..LEVELS {
@@ -238,7 +242,8 @@ mod tests {
                     model.pop();
                 }
                 now += pass;
-                let mut expected: Vec<(u64, u32)> = model.iter().copied().filter(|timer| timer.0 <= now).collect();
+                let due = model.iter().copied().filter(|timer| timer.0 <= now);
+                let mut expected: Vec<(u64, u32)> = due.collect();
                 model.retain(|timer| timer.0 > now);
                 expected.sort_unstable();
                 let mut found = drain_until(&mut wheel, now);

@@ -4,16 +4,16 @@ use bifrons_model::DropReason;
 
 use crate::packet::{Addresses, Packet, protocol};
 
-/// The ones' complement sum of 16-bit words, folded and complemented, over several parts. Each part but the last has an
-/// even length.
+/// The ones' complement sum of 16-bit words, folded and complemented, over several parts. Each part but the
+/// last has an even length.
 #[inline]
 pub fn internet_checksum(parts: &[&[u8]]) -> u16 {
     let sum = parts.iter().fold(0, |sum, part| sum + u64::from(fold(swapped_sum(part)).swap_bytes()));
     !fold(sum)
 }
 
-/// The sum of a part's words with their bytes swapped, not folded. Eight bytes are added at a time, with the carry above; the
-/// sum of swapped words is the swapped sum (RFC 1071, section 2B).
+/// The sum of a part's words with their bytes swapped, not folded. Eight bytes are added at a time, with
+/// the carry above; the sum of swapped words is the swapped sum (RFC 1071, section 2B).
 #[inline]
 fn swapped_sum(part: &[u8]) -> u64 {
     let (chunks, rest) = part.as_chunks::<8>();
@@ -42,8 +42,8 @@ const fn fold(sum: u64) -> u16 {
     ((sum >> 16) + (sum & 0xffff)) as u16
 }
 
-/// Checks the IPv4 header's checksum and, where the whole packet is at hand, that of TCP, UDP or ICMP. A UDP checksum of
-/// zero over IPv4 means none was made.
+/// Checks the IPv4 header's checksum and, where the whole packet is at hand, that of TCP, UDP or ICMP. A
+/// UDP checksum of zero over IPv4 means none was made.
 ///
 /// # Errors
 /// The reason for which a wrong one drops the packet.
@@ -87,7 +87,8 @@ pub fn verify(packet: &Packet, frame: &[u8]) -> Result<(), DropReason> {
 /// What a part sums up to that holds its own right checksum; the same with its bytes swapped.
 const RIGHT: u16 = 0xffff;
 
-/// The sum of the pseudo-header's words, bytes swapped: RFC 9293, section 3.1 for IPv4; RFC 8200, section 8.1 for IPv6.
+/// The sum of the pseudo-header's words, bytes swapped: RFC 9293, section 3.1 for IPv4; RFC 8200, section
+/// 8.1 for IPv6.
 #[inline]
 fn pseudo_header(packet: &Packet, length: usize) -> u64 {
     let addresses = match packet.addresses {
@@ -95,7 +96,9 @@ fn pseudo_header(packet: &Packet, length: usize) -> u64 {
             u64::from(source.swap_bytes()) + u64::from(destination.swap_bytes())
         }
         Addresses::V6 { source, destination } => {
-            let halves_of = |address: u128| halves((address as u64).swap_bytes()) + halves(((address >> 64) as u64).swap_bytes());
+            let halves_of = |address: u128| {
+                halves((address as u64).swap_bytes()) + halves(((address >> 64) as u64).swap_bytes())
+            };
             halves_of(source) + halves_of(destination)
         }
     };
@@ -126,7 +129,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn agrees_with_the_definition(mut bytes in proptest::collection::vec(any::<u8>(), 0..200), split in 0_usize..100) {
+        fn agrees_with_the_definition(
+            mut bytes in proptest::collection::vec(any::<u8>(), 0..200),
+            split in 0_usize..100,
+        ) {
             if bytes.len() > 1 {
                 bytes.truncate(bytes.len() / 2 * 2);
             }

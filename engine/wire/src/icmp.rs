@@ -18,7 +18,8 @@ pub struct Embedded {
     pub destination_port: u16,
 }
 
-/// Reads an ICMPv4 (RFC 792) or ICMPv6 (RFC 4443) header at `at`; `None` where fewer than four bytes are there.
+/// Reads an ICMPv4 (RFC 792) or ICMPv6 (RFC 4443) header at `at`; `None` where fewer than four bytes are
+/// there.
 pub(crate) fn read(frame: &[u8], at: usize, protocol_number: u8) -> Option<Icmp> {
     let kind = *frame.get(at)?;
     let code = *frame.get(at + 1)?;
@@ -39,7 +40,8 @@ pub(crate) fn read(frame: &[u8], at: usize, protocol_number: u8) -> Option<Icmp>
 /// The packet quoted behind an ICMP error header at `at`; `None` where too little of it is there.
 pub(crate) fn embedded(frame: &[u8], at: usize, kind: u8, protocol_number: u8) -> Option<Embedded> {
     let is_v6 = protocol_number == protocol::ICMPV6;
-    // An ICMPv6 redirect names two addresses, then options; the quoted packet is in option 4 (RFC 4861, section 4.6.3).
+    // An ICMPv6 redirect names two addresses, then options; the quoted packet is in option 4 (RFC 4861,
+    // section 4.6.3).
     let inner = if is_v6 && kind == 137 { redirected(frame, at + 40)? } else { at + 8 };
     // The quoted packet is usually cut, so its own length says nothing about the frame.
     let header = match frame.get(inner)? >> 4 {

@@ -98,7 +98,8 @@ pub(crate) fn v6(frame: &[u8], at: usize, wire_end: usize, reading: Reading) -> 
     Err(DropReason::BadIpv6Extension)
 }
 
-/// Steps over one extension header; false when `protocol` is not one, or when only a fragment's data follows.
+/// Steps over one extension header; false when `protocol` is not one, or when only a fragment's data
+/// follows.
 fn skip_extension(frame: &[u8], found: &mut IpHeader) -> Result<bool, DropReason> {
     let at = found.transport;
     let length = match found.protocol {

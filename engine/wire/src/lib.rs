@@ -1,8 +1,8 @@
 //! Bytes and headers: from a frame to what a session needs to know of it.
 //!
-//! `parse` walks the header chain once and leaves a [`Packet`]: plain values and offsets, no borrow, so that a batch of them
-//! can wait while memory is fetched. It judges only what makes the headers unreadable; what policy may forgive
-//! (checksums, flags, windows) is left to later stages.
+//! `parse` walks the header chain once and leaves a [`Packet`]: plain values and offsets, no borrow, so
+//! that a batch of them can wait while memory is fetched. It judges only what makes the headers unreadable;
+//! what policy may forgive (checksums, flags, windows) is left to later stages.
 #![no_std]
 
 extern crate alloc;

@@ -4,7 +4,8 @@ use bifrons_model::DropReason;
 
 use crate::{be16, be32};
 
-/// The link layers that the engine reads. The numbers in captures are those of the LINKTYPE registry (tcpdump.org).
+/// The link layers that the engine reads. The numbers in captures are those of the LINKTYPE registry
+/// (tcpdump.org).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LinkType {
     /// IEEE 802.3 Ethernet: DLT 1.
@@ -15,7 +16,8 @@ pub enum LinkType {
     LinuxCooked,
     /// Linux cooked capture v2: 276.
     LinuxCooked2,
-    /// BSD loopback, a four-byte address family in the byte order of the capturing host (0), or in network order (108).
+    /// BSD loopback, a four-byte address family in the byte order of the capturing host (0), or in network
+    /// order (108).
     BsdLoopback,
     /// PPP, with or without HDLC-like framing: 9, 50.
     Ppp,

@@ -38,7 +38,8 @@ pub enum Reading {
     /// A length that contradicts the frame is an error.
     #[default]
     Strict,
-    /// A zero IP length means the rest of the frame (segmentation offload), a longer one than the frame is cut.
+    /// A zero IP length means the rest of the frame (segmentation offload), a longer one than the frame is
+    /// cut.
     Lenient,
 }
 
@@ -217,7 +218,9 @@ impl Packet {
 
     /// The bytes of the IP packet behind its header that are at hand: what a fragment carries.
     pub fn transport_of<'a>(&self, frame: &'a [u8]) -> &'a [u8] {
-        frame.get(usize::from(self.transport)..(u32::from(self.payload) + self.payload_captured) as usize).unwrap_or(&[])
+        frame
+            .get(usize::from(self.transport)..(u32::from(self.payload) + self.payload_captured) as usize)
+            .unwrap_or(&[])
     }
 
     /// Whether the capture kept less than the whole packet.
@@ -243,8 +246,8 @@ const TCP_HEADER_CUT: usize = 14;
 /// Reads the headers of a frame.
 ///
 /// # Errors
-/// The reason for which the packet cannot be forwarded: the frame ends inside a header, is not IP, or its lengths
-/// contradict each other.
+/// The reason for which the packet cannot be forwarded: the frame ends inside a header, is not IP, or its
+/// lengths contradict each other.
 #[inline(always)]
 pub fn parse(frame: &[u8], info: FrameInfo, reading: Reading) -> Result<Packet, DropReason> {
     let wire_end = (info.wire_length as usize).max(frame.len());
@@ -262,8 +265,8 @@ pub fn parse(frame: &[u8], info: FrameInfo, reading: Reading) -> Result<Packet, 
     Ok(packet)
 }
 
-/// Reads the transport header of a packet that was put together from fragments: `first` is the parsed first fragment,
-/// `data` what lay behind the IP headers, `wire_length` the sum of the frames.
+/// Reads the transport header of a packet that was put together from fragments: `first` is the parsed first
+/// fragment, `data` what lay behind the IP headers, `wire_length` the sum of the frames.
 ///
 /// # Errors
 /// As `parse`.
@@ -298,7 +301,8 @@ fn blank(header: &IpHeader, network: usize, wire_length: u32) -> Packet {
     }
 }
 
-/// Fills in ports, flags and payload from the transport header; `end` is where the captured part of the packet ends.
+/// Fills in ports, flags and payload from the transport header; `end` is where the captured part of the
+/// packet ends.
 #[inline(always)]
 fn transport(
     frame: &[u8],

@@ -1,8 +1,12 @@
 //! A global allocator that asks for huge pages where a block is large.
 //!
-//! The session table is a few blocks of hundreds of megabytes that are read at random. With pages of 4 KiB each such read costs
-//! a second walk through the page tables; with pages of 2 MiB it seldom does. Small blocks go to the system's allocator.
-#![allow(unsafe_code, reason = "the allocator interface and memory mapping are unsafe; this file is all there is of it")]
+//! The session table is a few blocks of hundreds of megabytes that are read at random. With pages of 4 KiB
+//! each such read costs a second walk through the page tables; with pages of 2 MiB it seldom does. Small
+//! blocks go to the system's allocator.
+#![allow(
+    unsafe_code,
+    reason = "the allocator interface and memory mapping are unsafe; this file is all there is of it"
+)]
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -26,8 +30,9 @@ const fn mapped_length(size: usize) -> usize {
     size.next_multiple_of(HUGE_PAGE)
 }
 
-// SAFETY: small blocks are the system allocator's in every call, large ones are mappings of `mapped_length` bytes that only
-// `dealloc` unmaps; which of the two a block is follows from its layout alone, and `realloc` moves between them by copying.
+// SAFETY: small blocks are the system allocator's in every call, large ones are mappings of `mapped_length`
+// bytes that only `dealloc` unmaps; which of the two a block is follows from its layout alone, and
+// `realloc` moves between them by copying.
 unsafe impl GlobalAlloc for HugePages {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if is_large(&layout) {
@@ -77,10 +82,12 @@ unsafe impl GlobalAlloc for HugePages {
     }
 }
 
-/// Maps zeroed memory that begins at the border of a huge page; null when there is none. Memory is used as it is touched.
+/// Maps zeroed memory that begins at the border of a huge page; null when there is none. Memory is used as
+/// it is touched.
 fn map(size: usize) -> *mut u8 {
     let length = mapped_length(size);
-    // SAFETY: a private anonymous mapping touches nothing that exists; what is unmapped below is a part of it.
+    // SAFETY: a private anonymous mapping touches nothing that exists; what is unmapped below is a part of
+    // it.
     unsafe {
         let start = libc::mmap(
             ptr::null_mut(),

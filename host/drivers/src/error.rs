@@ -32,8 +32,8 @@ impl CaptureError {
         &self.problem
     }
 
-    /// Whether the capture merely ends too early: everything before was good and has been delivered. So ends
-    /// a file whose writer was interrupted.
+    /// Whether the capture merely ends too early: everything before was good and has been delivered. So
+    /// ends a file whose writer was interrupted.
     pub const fn is_truncation(&self) -> bool {
         matches!(self.problem, CaptureProblem::Truncated { .. } | CaptureProblem::GzipTruncated)
     }

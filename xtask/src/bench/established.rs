@@ -17,14 +17,18 @@ const PACKETS: usize = 4_000_000;
 /// Simulated time between two frames.
 const GAP: Duration = Duration::from_nanos(100);
 
-/// Nanoseconds a packet with `sessions` established sessions and batches of `batch`: from the frame's bytes to its verdict,
-/// half of the frames in each direction.
+/// Nanoseconds a packet with `sessions` established sessions and batches of `batch`: from the frame's bytes
+/// to its verdict, half of the frames in each direction.
 pub fn measure(sessions: u32, batch: usize) -> Result<f64> {
     let mut worker = frames::worker(sessions)?;
     let mut outbox = Outbox::default();
     let mut now = frames::START;
     fill(&mut worker, sessions, &mut now, &mut outbox);
-    ensure!(worker.sessions().len() == sessions as usize, "only {} sessions were made", worker.sessions().len());
+    ensure!(
+        worker.sessions().len() == sessions as usize,
+        "only {} sessions were made",
+        worker.sessions().len()
+    );
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let mut round: Vec<Made> = vec![Made::empty(); ROUND];
     let mut spent = Duration::ZERO;

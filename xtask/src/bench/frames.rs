@@ -76,19 +76,20 @@ pub fn write(made: &mut Made, number: u32, step: Step, arrival: Timestamp) {
     made.arrival = arrival;
     let after_banner = SERVER_ISN + 1 + BANNER.len() as u32;
     let (syn, ack, fin) = (TcpFlags::SYN, TcpFlags::ACK, TcpFlags::FIN);
-    let (is_from_client, flags, sequence, acknowledgement, payload): (bool, TcpFlags, u32, u32, &[u8]) = match step {
-        Step::Syn => (true, syn, CLIENT_ISN, 0, &[]),
-        Step::SynAck => (false, syn.with(ack), SERVER_ISN, CLIENT_ISN + 1, &[]),
-        Step::Ack => (true, ack, CLIENT_ISN + 1, SERVER_ISN + 1, &[]),
-        Step::Banner => (false, ack, SERVER_ISN + 1, CLIENT_ISN + 1, BANNER),
-        Step::ClientData => (true, ack, CLIENT_ISN + 1, after_banner, &[]),
-        Step::ServerData => (false, ack, SERVER_ISN + 1, CLIENT_ISN + 1, BANNER),
-        Step::ClientFin => (true, fin.with(ack), CLIENT_ISN + 1, after_banner, &[]),
-        Step::ServerFin => (false, fin.with(ack), after_banner, CLIENT_ISN + 2, &[]),
-        Step::LastAck => (true, ack, CLIENT_ISN + 2, after_banner + 1, &[]),
-        Step::Query => return write_udp(made, number, true),
-        Step::Answer => return write_udp(made, number, false),
-    };
+    let (is_from_client, flags, sequence, acknowledgement, payload): (bool, TcpFlags, u32, u32, &[u8]) =
+        match step {
+            Step::Syn => (true, syn, CLIENT_ISN, 0, &[]),
+            Step::SynAck => (false, syn.with(ack), SERVER_ISN, CLIENT_ISN + 1, &[]),
+            Step::Ack => (true, ack, CLIENT_ISN + 1, SERVER_ISN + 1, &[]),
+            Step::Banner => (false, ack, SERVER_ISN + 1, CLIENT_ISN + 1, BANNER),
+            Step::ClientData => (true, ack, CLIENT_ISN + 1, after_banner, &[]),
+            Step::ServerData => (false, ack, SERVER_ISN + 1, CLIENT_ISN + 1, BANNER),
+            Step::ClientFin => (true, fin.with(ack), CLIENT_ISN + 1, after_banner, &[]),
+            Step::ServerFin => (false, fin.with(ack), after_banner, CLIENT_ISN + 2, &[]),
+            Step::LastAck => (true, ack, CLIENT_ISN + 2, after_banner + 1, &[]),
+            Step::Query => return write_udp(made, number, true),
+            Step::Answer => return write_udp(made, number, false),
+        };
     made.is_from_client = is_from_client;
     let mut header = [0_u8; 20];
     let (source_port, destination_port) = ports(number, is_from_client, 22);
@@ -105,7 +106,8 @@ pub fn write(made: &mut Made, number: u32, step: Step, arrival: Timestamp) {
 /// A DNS query for `a.example`, or the answer that says there is none.
 fn write_udp(made: &mut Made, number: u32, is_from_client: bool) {
     made.is_from_client = is_from_client;
-    let mut message = *b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01a\x07example\x00\x00\x01\x00\x01";
+    let mut message =
+        *b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01a\x07example\x00\x00\x01\x00\x01";
     if !is_from_client {
         message[2] = 0x81;
         message[3] = 0x83;

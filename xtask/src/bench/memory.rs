@@ -5,21 +5,27 @@ use bifrons_dataplane::Outbox;
 
 use super::{established, frames};
 
-/// Resident bytes a session: the growth from before the worker exists to after `sessions` established, identified IPv4
-/// sessions are in it, divided by their number. Records, index, wheel and all side tables are in it.
+/// Resident bytes a session: the growth from before the worker exists to after `sessions` established,
+/// identified IPv4 sessions are in it, divided by their number. Records, index, wheel and all side tables
+/// are in it.
 pub fn measure(sessions: u32) -> Result<f64> {
     let before = resident_bytes()?;
     let mut worker = frames::worker(sessions)?;
     let mut now = frames::START;
     established::fill(&mut worker, sessions, &mut now, &mut Outbox::default());
     let after = resident_bytes()?;
-    ensure!(worker.sessions().len() == sessions as usize, "only {} sessions were made", worker.sessions().len());
+    ensure!(
+        worker.sessions().len() == sessions as usize,
+        "only {} sessions were made",
+        worker.sessions().len()
+    );
     Ok((after - before) as f64 / f64::from(sessions))
 }
 
 fn resident_bytes() -> Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS in /proc/self/status")?;
+    let line =
+        status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS in /proc/self/status")?;
     let kilobytes: u64 = line.split_whitespace().nth(1).context("VmRSS has no value")?.parse()?;
     Ok(kilobytes * 1024)
 }

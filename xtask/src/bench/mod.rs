@@ -1,16 +1,17 @@
 //! `cargo xtask bench [NAME…]`: how fast the engine is and how much memory it takes, one line a figure:
 //! `name value unit`.
 //!
-//! Values are medians of five runs on one core of a generic x86-64 build; the spread goes to standard error. Frames are
-//! synthetic and lie in the second-level cache when the worker gets them, as they do behind a network card that
-//! writes into the cache; making them is not timed. The worker runs the default (strict) configuration with one rule:
-//! checksums are verified, TCP is tracked with windows, volumes are counted.
+//! Values are medians of five runs on one core of a generic x86-64 build; the spread goes to standard
+//! error. Frames are synthetic and lie in the second-level cache when the worker gets them, as they do
+//! behind a network card that writes into the cache; making them is not timed. The worker runs the default
+//! (strict) configuration with one rule: checksums are verified, TCP is tracked with windows, volumes are
+//! counted.
 #![allow(clippy::disallowed_types, reason = "a bench reads the clock")]
 
+mod established;
 mod frames;
 mod memory;
 mod new_sessions;
-mod established;
 mod replay;
 
 use std::path::Path;

@@ -10,7 +10,8 @@ use super::frames::{self, Made, Step};
 /// Which sessions come and go.
 #[derive(Clone, Copy)]
 pub enum Kind {
-    /// SYN, SYN-ACK, ACK, the server's banner (which identifies the application), FIN, FIN, ACK; then time-wait runs out.
+    /// SYN, SYN-ACK, ACK, the server's banner (which identifies the application), FIN, FIN, ACK; then
+    /// time-wait runs out.
     Tcp,
     /// A DNS query and its answer; then the idle timeout runs out.
     Udp,

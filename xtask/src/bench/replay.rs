@@ -59,15 +59,16 @@ fn peak_resident_megabytes(child: &mut std::process::Child) -> Result<f64> {
     while child.try_wait()?.is_none() {
         let text = std::fs::read_to_string(&status).unwrap_or_default();
         let line = text.lines().find(|line| line.starts_with("VmHWM:"));
-        let kilobytes = line.and_then(|line| line.split_whitespace().nth(1)).and_then(|word| word.parse::<f64>().ok());
+        let kilobytes =
+            line.and_then(|line| line.split_whitespace().nth(1)).and_then(|word| word.parse::<f64>().ok());
         peak = peak.max(kilobytes.unwrap_or(0.0) / 1000.0);
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
     Ok(peak)
 }
 
-/// The sample capture many times over, each copy a little later and with addresses of its own, so that every copy brings new
-/// sessions of every kind. Made once and kept below the target folder.
+/// The sample capture many times over, each copy a little later and with addresses of its own, so that
+/// every copy brings new sessions of every kind. Made once and kept below the target folder.
 fn large_capture(root: &Path) -> Result<PathBuf> {
     let folder = root.join("target/bench");
     std::fs::create_dir_all(&folder)?;
@@ -120,7 +121,8 @@ fn read_sample(path: &Path) -> Result<Vec<Packet>> {
     Ok(packets)
 }
 
-/// Gives both ends of a packet addresses of the copy's own. Checksums are left as they are: `replay` leaves them to offload.
+/// Gives both ends of a packet addresses of the copy's own. Checksums are left as they are: `replay` leaves
+/// them to offload.
 fn renumber(bytes: &mut [u8], copy: u32) {
     let info = FrameInfo { link: LinkType::Ethernet, wire_length: bytes.len() as u32 };
     let Ok(packet) = parse(bytes, info, Reading::Lenient) else {

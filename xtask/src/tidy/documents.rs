@@ -37,7 +37,8 @@ fn check_links(source: &Source, paths: &[&str], findings: &mut Vec<Finding>) {
     }
 }
 
-/// The targets of `[text](target)` and `[label]: target` outside code, without anchors, remote ones left out.
+/// The targets of `[text](target)` and `[label]: target` outside code, without anchors, remote ones left
+/// out.
 fn local_links(line: &str) -> Vec<&str> {
     // Every second part between backticks is code; a link whose text is code keeps its target outside.
     let prose: Vec<&str> = line.split('`').step_by(2).collect();
@@ -109,7 +110,8 @@ fn stage_files(sources: &[Source]) -> BTreeSet<String> {
     names.collect()
 }
 
-/// In the section `## Stages`: each list item, table row or sub-heading that begins with a name in backticks.
+/// In the section `## Stages`: each list item, table row or sub-heading that begins with a name in
+/// backticks.
 fn listed_stages(text: &str) -> BTreeSet<String> {
     let section = text.lines().skip_while(|line| *line != "## Stages").skip(1);
     let lines = section.take_while(|line| !line.starts_with("## "));

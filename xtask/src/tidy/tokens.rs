@@ -1,7 +1,7 @@
 //! What can be seen in the tokens of a Rust file.
 //!
-//! Tokens, not the syntax tree: they reach into macro calls and macro definitions, where a parser of items is
-//! blind, and they do not confuse code with comments and strings.
+//! Tokens, not the syntax tree: they reach into macro calls and macro definitions, where a parser of items
+//! is blind, and they do not confuse code with comments and strings.
 
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 

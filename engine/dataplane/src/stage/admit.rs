@@ -4,7 +4,7 @@ use bifrons_catalog::{Port, app, applications};
 use bifrons_model::{AppId, Direction, DropReason, InterfaceId, Subtype, Tracker, ZoneId};
 use bifrons_policy::{Decision, Query};
 use bifrons_session::{FlowKey, Hit, NONE, SessionFlags, State, Timer, tcp};
-use bifrons_wire::{Packet, protocol, tcp_options, TcpFlags, TcpOption};
+use bifrons_wire::{Packet, TcpFlags, TcpOption, protocol, tcp_options};
 
 use crate::{Outbox, Verdict, Worker, worker::Lane};
 
@@ -67,7 +67,8 @@ impl Worker {
         Err(Verdict::Drop(DropReason::PolicyDeny))
     }
 
-    /// Whether a TCP segment may begin a session. The tracker is asked on a copy, as there is no session yet.
+    /// Whether a TCP segment may begin a session. The tracker is asked on a copy, as there is no session
+    /// yet.
     fn may_open(&mut self, bytes: &[u8], zone: ZoneId, packet: &Packet) -> Result<(), DropReason> {
         let segment = segment_of(packet, bytes, tcp::Tracking::direction_of_first(&packet.tcp));
         let (mut causes, mut handshake) = Default::default();

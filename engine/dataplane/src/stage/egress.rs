@@ -32,8 +32,8 @@ impl Worker {
     }
 }
 
-/// The frame without urgent flag and pointer, or with its multipath options (RFC 8684) blanked; `None` when nothing
-/// changes. The checksum follows by the difference (RFC 1624).
+/// The frame without urgent flag and pointer, or with its multipath options (RFC 8684) blanked; `None` when
+/// nothing changes. The checksum follows by the difference (RFC 1624).
 fn rewrite(frame: &[u8], packet: &Packet, clear_urgent: bool, strip_multipath: bool) -> Option<Vec<u8>> {
     let start = usize::from(packet.transport);
     let options = TCP_HEADER + usize::from(packet.tcp.options_length);
@@ -77,7 +77,8 @@ fn blank_multipath(options: &mut [u8]) {
             0 => return,
             OPTION_NO_OPERATION => at += 1,
             _ => {
-                let Some(length) = options.get(at + 1).map(|length| usize::from(*length)).filter(|length| *length >= 2)
+                let Some(length) =
+                    options.get(at + 1).map(|length| usize::from(*length)).filter(|length| *length >= 2)
                 else {
                     return;
                 };
@@ -99,8 +100,30 @@ mod tests {
 
     fn frame(flags: u8, options: &[u8]) -> Vec<u8> {
         let length = 40 + options.len();
-        let mut frame = alloc::vec![0x45, 0, 0, length as u8, 0, 1, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
-        frame.extend([0, 80, 0, 81, 0, 0, 0, 1, 0, 0, 0, 2, (5 + options.len() / 4 << 4) as u8, flags, 1, 0, 0, 0, 0, 9]);
+        let mut frame =
+            alloc::vec![0x45, 0, 0, length as u8, 0, 1, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+        frame.extend([
+            0,
+            80,
+            0,
+            81,
+            0,
+            0,
+            0,
+            1,
+            0,
+            0,
+            0,
+            2,
+            (5 + options.len() / 4 << 4) as u8,
+            flags,
+            1,
+            0,
+            0,
+            0,
+            0,
+            9,
+        ]);
         frame.extend(options);
         let sum = internet_checksum(&[&frame[..20]]);
         frame[10..12].copy_from_slice(&sum.to_be_bytes());

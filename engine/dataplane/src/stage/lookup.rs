@@ -22,7 +22,8 @@ impl Worker {
         }
     }
 
-    /// The late half, in frame order: the session, unless its time is up; then it ends now and the packet is a miss.
+    /// The late half, in frame order: the session, unless its time is up; then it ends now and the packet
+    /// is a miss.
     #[inline]
     pub(crate) fn lookup(&mut self, lane: &Lane, packet: &Packet, outbox: &mut Outbox) -> Option<Hit> {
         let key = FlowKey::of(packet, lane.zone);
@@ -38,8 +39,8 @@ impl Worker {
         Some(hit)
     }
 
-    /// Lets an ICMP error pass on behalf of the session it reports on; `None` when there is none and the error may open
-    /// a session of its own.
+    /// Lets an ICMP error pass on behalf of the session it reports on; `None` when there is none and the
+    /// error may open a session of its own.
     pub(crate) fn match_icmp_error(&mut self, bytes: &[u8], packet: &Packet) -> Option<Verdict> {
         let session = packet.embedded(bytes).and_then(|embedded| {
             // The reported packet came from where its error goes now.

@@ -28,7 +28,8 @@ impl Worker {
         }
     }
 
-    /// The verdict of the whole packet holds for the frames that waited, too; the last one's is accounted by the caller.
+    /// The verdict of the whole packet holds for the frames that waited, too; the last one's is accounted
+    /// by the caller.
     fn pass_assembled(&mut self, assembled: Assembled, lane: &Lane, outbox: &mut Outbox) -> Verdict {
         self.counters.reassembled += 1;
         let waited = u64::from(assembled.frames.saturating_sub(1));

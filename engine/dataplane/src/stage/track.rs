@@ -16,7 +16,8 @@ use crate::{
 const REOPENINGS_MAX: usize = 4096;
 
 impl Worker {
-    /// Judges, tracks and counts. The hit that comes back is another session when the packet began a new connection.
+    /// Judges, tracks and counts. The hit that comes back is another session when the packet began a new
+    /// connection.
     #[inline]
     pub(crate) fn track(
         &mut self,
@@ -107,7 +108,8 @@ impl Worker {
         }
     }
 
-    /// The server has answered a SYN that passed on the old session: that SYN belongs to a new one, which begins with it.
+    /// The server has answered a SYN that passed on the old session: that SYN belongs to a new one, which
+    /// begins with it.
     fn reopen(
         &mut self,
         hit: Hit,
@@ -214,6 +216,7 @@ impl Worker {
         if packet.tcp.options_length < 10 || !self.policy.tcp().check_timestamp_option {
             return false;
         }
-        tcp_options(packet.tcp_options_of(bytes)).any(|option| matches!(option, TcpOption::Timestamps { value: 0, .. }))
+        tcp_options(packet.tcp_options_of(bytes))
+            .any(|option| matches!(option, TcpOption::Timestamps { value: 0, .. }))
     }
 }

@@ -130,7 +130,8 @@ fn many_sessions_end_at_once() {
     assert_eq!(compare(&policies, &events), Ok(()));
 }
 
-/// The same while timeouts shrink: what is closed sooner or later moves the use of the table across the threshold.
+/// The same while timeouts shrink: what is closed sooner or later moves the use of the table across the
+/// threshold.
 #[test]
 fn many_sessions_end_at_once_under_pressure() {
     let rules = "
@@ -149,8 +150,8 @@ fn many_sessions_end_at_once_under_pressure() {
     assert_eq!(compare(&policies, &events), Ok(()));
 }
 
-/// A capture may begin at time zero and go on half a century later: sessions end when their time is up all the same,
-/// before what comes later is logged.
+/// A capture may begin at time zero and go on half a century later: sessions end when their time is up all
+/// the same, before what comes later is logged.
 #[test]
 fn time_may_leap() {
     let rules = "

@@ -62,7 +62,7 @@ fn a_flood_of_syns_at_capacity() {
     let mut records: Vec<TrafficRecord> = Vec::new();
     for first in (0..FLOOD).step_by(ROUND as usize) {
         for batch in (first..first + ROUND).step_by(250) {
-            now = now + Duration::from_millis(1);
+            now += Duration::from_millis(1);
             let packets: Vec<Packet> = (batch..batch + 250)
                 .map(|number| segment(ESTABLISHED + number, false, 1, 0, SYN, now))
                 .collect();

@@ -162,7 +162,7 @@ impl Network {
                 bytes.truncate(usize::from(*kept));
                 self.push(Packet { bytes, wire_length, arrival: self.now });
             }
-            Act::Wait { millis } => self.now = self.now + Duration::from_millis(u64::from(*millis)),
+            Act::Wait { millis } => self.now += Duration::from_millis(u64::from(*millis)),
             Act::Back { millis } => self.back = *millis,
             Act::Commit => self.events.push(Event::Commit),
             Act::Clear { flow } => self.events.push(Event::Clear(server_port(*flow))),
@@ -175,7 +175,7 @@ impl Network {
             let isn = hosts.isn.wrapping_add(0x7000_0001);
             *hosts = Hosts { isn, next: [isn, isn ^ 0x5555_5555], progress: 0 };
         }
-        let data = if length % 3 == 0 { Vec::new() } else { payload(flow, length) };
+        let data = if length.is_multiple_of(3) { Vec::new() } else { payload(flow, length) };
         let (side, flags, shift, data, options): (usize, u8, u32, &[u8], &[u8]) = match (step, hosts.progress)
         {
             (0 | 8, 0) => (0, SYN, 0, &[], &[2, 4, 5, 180, 3, 3, 7, 1]),
@@ -219,7 +219,7 @@ impl Network {
     }
 
     fn push(&mut self, packet: Packet) {
-        self.now = self.now + Duration::from_micros(77);
+        self.now += Duration::from_micros(77);
         self.events.push(Event::Packet(packet));
     }
 }

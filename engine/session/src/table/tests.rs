@@ -197,8 +197,8 @@ fn settings(capacity: u32) -> SessionSettings {
     SessionSettings { capacity, ..SessionSettings::default() }
 }
 
-/// PAN-OS help, "Session Settings": above 80 % every timeout is halved, and idle sessions age eight times as fast but
-/// not before they were idle for ten seconds.
+/// PAN-OS help, "Session Settings": above 80 % every timeout is halved, and idle sessions age eight times
+/// as fast but not before they were idle for ten seconds.
 #[test]
 fn pressure_begins_and_ends_at_the_threshold() {
     let settings = settings(10);
@@ -346,7 +346,7 @@ proptest! {
                         table.remove(expected.slot);
                     }
                 }
-                Step::Advance { nanos } => now = now + Duration::from_nanos(nanos),
+                Step::Advance { nanos } => now += Duration::from_nanos(nanos),
             }
             let mut over: Vec<Expected> = model.sessions.values().copied().filter(|one| one.is_due(now)).collect();
             over.sort_by_key(|one| (one.deadline(), one.id));
@@ -396,7 +396,7 @@ proptest! {
                 prop_assert!(deadline >= began.min(last[&table.get(slot).id]));
                 deadlines.push((deadline, table.get(slot).id));
             }
-            now = now + Duration::from_millis(millis);
+            now += Duration::from_millis(millis);
             deadlines.sort_unstable();
             let over = deadlines.into_iter().filter(|(deadline, _)| {
                 deadline.as_nanos().div_ceil(1_000_000) <= now.as_nanos() / 1_000_000

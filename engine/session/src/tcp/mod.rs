@@ -1,19 +1,19 @@
-//! What TCP does to a session (RFC 9293, RFC 5961, RFC 7323): one machine per session, fed with the segments of both
-//! directions in the order in which they pass.
+//! What TCP does to a session (RFC 9293, RFC 5961, RFC 7323): one machine per session, fed with the
+//! segments of both directions in the order in which they pass.
 //!
 //! ```text
-//!            SYN            SYN-ACK            ACK               FIN              FIN of the other side
-//!  (new) ─────────► Opening ───────► Answered ─────► Established ─────► HalfClosed ─────► Closed
-//!                      │                 │               │                  │               │
-//!                      └─────────────────┴──────┬────────┴──────────────────┴───────────────┘
-//!                                               │ RST, exact          RST, in window only
-//!                                               ├───────────► Reset   ───────────► ResetUnverified ──► back, when
-//!                                                                                   its "sender" goes on sending
+//!          SYN          SYN-ACK          ACK              FIN             the other FIN
+//! (new) ───────► Opening ─────► Answered ─────► Established ─────► HalfClosed ─────► Closed
+//!                   │               │               │                  │              │
+//!                   └───────────────┴───────┬───────┴──────────────────┴──────────────┘
+//!                                           ├─ RST, exact ─────────► Reset
+//!                                           └─ RST, in window only ► ResetUnverified
+//!                                                 (and back, when its "sender" goes on sending)
 //! ```
 //!
-//! Opening runs on the init timer, Answered on the handshake timer, and so on: `Connection::timer` is the table.
-//! A SYN that begins another connection on the same ports is answered with `Outcome::NewConnection`; the caller closes the
-//! session and admits the packet again.
+//! Opening runs on the init timer, Answered on the handshake timer, and so on: `Connection::timer` is the
+//! table. A SYN that begins another connection on the same ports is answered with `Outcome::NewConnection`;
+//! the caller closes the session and admits the packet again.
 
 mod window;
 
@@ -139,7 +139,8 @@ pub enum Outcome {
     NewConnection,
     /// It passes, and may begin another connection if the server agrees.
     MayReopen,
-    /// The server has agreed: the session ends with `tcp-reuse`; the new one began with the segment of `MayReopen`.
+    /// The server has agreed: the session ends with `tcp-reuse`; the new one began with the segment of
+    /// `MayReopen`.
     Reopened,
 }
 
@@ -282,7 +283,8 @@ impl Tracking {
         }
     }
 
-    /// A SYN on a session that exists: a repetition, the other half of a simultaneous open, or another connection.
+    /// A SYN on a session that exists: a repetition, the other half of a simultaneous open, or another
+    /// connection.
     fn track_syn(&mut self, segment: &Segment, knobs: &Knobs, causes: &mut Causes) -> Outcome {
         let is_from_client = segment.direction == Direction::ClientToServer;
         let is_repeated = self.sides[segment.direction.index()].is_own_syn(segment.tcp.sequence);
@@ -297,7 +299,9 @@ impl Tracking {
                 }
                 Outcome::Pass
             }
-            Connection::Opening | Connection::Answered if !is_from_client && !self.sides[SERVER].is_seen() => {
+            Connection::Opening | Connection::Answered
+                if !is_from_client && !self.sides[SERVER].is_seen() =>
+            {
                 self.sides[SERVER].begin(segment, true);
                 Outcome::Pass
             }
@@ -378,7 +382,8 @@ impl Tracking {
             Connection::Opening => self.track_while_opening(segment, knobs),
             Connection::Answered => {
                 let outcome = self.acknowledge(segment, knobs);
-                let answers_syn_ack = segment.direction == Direction::ClientToServer && segment.has(TcpFlags::ACK);
+                let answers_syn_ack =
+                    segment.direction == Direction::ClientToServer && segment.has(TcpFlags::ACK);
                 if answers_syn_ack && !matches!(outcome, Outcome::Drop(_)) {
                     self.complete_handshake();
                 }
@@ -417,7 +422,11 @@ impl Tracking {
                 let outcome = refuse(knobs, DropReason::TcpOutOfSync);
                 if !matches!(outcome, Outcome::Drop(_)) {
                     let side = &mut self.sides[segment.direction.index()];
-                    if side.is_seen() { side.update(segment) } else { side.begin(segment, false) }
+                    if side.is_seen() {
+                        side.update(segment)
+                    } else {
+                        side.begin(segment, false)
+                    }
                     self.establish();
                 }
                 outcome
@@ -428,7 +437,8 @@ impl Tracking {
     /// Windows and acknowledgement numbers.
     #[inline]
     fn acknowledge(&mut self, segment: &Segment, knobs: &Knobs) -> Outcome {
-        // By value and by index: packets of both directions alternate at random, a branch would be mispredicted.
+        // By value and by index: packets of both directions alternate at random, a branch would be
+        // mispredicted.
         let sender = segment.direction.index();
         let mut side = self.sides[sender];
         let peer = &self.sides[sender ^ 1];
@@ -442,7 +452,11 @@ impl Tracking {
         if matches!(outcome, Outcome::Drop(_)) {
             return outcome;
         }
-        if is_seen { side.update(segment) } else { side.begin(segment, false) }
+        if is_seen {
+            side.update(segment)
+        } else {
+            side.begin(segment, false)
+        }
         self.sides[sender] = side;
         if fit == Fit::OutOfSync {
             // The peer has sent what was not seen here.
@@ -456,7 +470,8 @@ impl Tracking {
         let is_opening = self.connection == Connection::Opening;
         let fit = if is_opening && segment.direction == Direction::ServerToClient {
             // RFC 9293, section 3.10.7.3: it must acknowledge the SYN.
-            let answers = segment.has(TcpFlags::ACK) && self.sides[CLIENT].has_sent(segment.tcp.acknowledgement);
+            let answers =
+                segment.has(TcpFlags::ACK) && self.sides[CLIENT].has_sent(segment.tcp.acknowledgement);
             if answers { ResetFit::Exact } else { ResetFit::Outside }
         } else {
             let fit = self.sides[sender].reset_fit(&self.sides[1 - sender], segment.tcp.sequence);
@@ -526,7 +541,11 @@ impl Tracking {
         let both = self.sides.iter().all(Side::has_fin);
         self.connection = match self.connection {
             Connection::Opening | Connection::Answered | Connection::Established | Connection::HalfClosed => {
-                if both { Connection::Closed } else { Connection::HalfClosed }
+                if both {
+                    Connection::Closed
+                } else {
+                    Connection::HalfClosed
+                }
             }
             Connection::Closed => Connection::Closed,
             Connection::Reset => Connection::Reset,

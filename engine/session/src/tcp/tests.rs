@@ -1,5 +1,5 @@
-//! The tracker against its table of states and events, then what single rules ask for, then random conversations of
-//! two honest hosts.
+//! The tracker against its table of states and events, then what single rules ask for, then random
+//! conversations of two honest hosts.
 
 mod honest;
 mod rules;

@@ -1,5 +1,5 @@
-//! One side of a connection: what it has sent, what it takes, and whether a segment fits (after G. van Rooij, "Real
-//! Stateful TCP Packet Filtering in IP Filter", 2001).
+//! One side of a connection: what it has sent, what it takes, and whether a segment fits (after G. van
+//! Rooij, "Real Stateful TCP Packet Filtering in IP Filter", 2001).
 
 use bifrons_wire::TcpFlags;
 
@@ -152,7 +152,8 @@ impl Side {
         }
     }
 
-    /// Its answer to a SYN is an acknowledgement of something else: the client's reset will quote that number.
+    /// Its answer to a SYN is an acknowledgement of something else: the client's reset will quote that
+    /// number.
     pub fn challenge(&mut self, segment: &Segment) {
         self.note_acknowledgement(segment);
     }
@@ -175,8 +176,8 @@ impl Side {
             return Fit::Inside;
         }
         let takes = peer.takes(self);
-        let is_beyond =
-            peer.facts & ACKED != 0 && distance(segment.tcp.sequence, peer.acknowledged.wrapping_add(takes)) > 0;
+        let is_beyond = peer.facts & ACKED != 0
+            && distance(segment.tcp.sequence, peer.acknowledged.wrapping_add(takes)) > 0;
         let is_behind = distance(segment.end(), self.next.wrapping_sub(takes).wrapping_sub(1)) < 0;
         if is_beyond || is_behind {
             return Fit::OutOfWindow;
@@ -203,7 +204,8 @@ impl Side {
         }
         let takes = peer.takes(self).max(1);
         let from = if peer.facts & ACKED != 0 { peer.acknowledged } else { self.next.wrapping_sub(takes) };
-        let until = if peer.facts & ACKED != 0 { from.wrapping_add(takes) } else { self.next.wrapping_add(takes) };
+        let until =
+            if peer.facts & ACKED != 0 { from.wrapping_add(takes) } else { self.next.wrapping_add(takes) };
         if distance(sequence, from) >= 0 && distance(sequence, until) < 0 {
             ResetFit::InWindow
         } else {

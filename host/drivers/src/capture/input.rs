@@ -9,8 +9,8 @@ use crate::CaptureProblem;
 /// The most that one record may need at once.
 pub(super) const BUFFER_LENGTH: usize = 1024 * 1024;
 
-/// How much is read at a time: small enough that the bytes are still in the second-level cache when they are
-/// used.
+/// How much is read at a time: small enough that the bytes are still in the second-level cache when they
+/// are used.
 const READ_LENGTH: usize = 128 * 1024;
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];

@@ -36,8 +36,8 @@ use crate::{CaptureError, CaptureProblem};
 
 /// A capture that is being read, in constant memory: about 1 MiB and 40 bytes per packet of a batch.
 ///
-/// Packets come in file order through [`Capture::next_batch`]. An error comes after all packets that could be
-/// read before it, and ends the capture.
+/// Packets come in file order through [`Capture::next_batch`]. An error comes after all packets that could
+/// be read before it, and ends the capture.
 pub struct Capture {
     name: String,
     input: Input,

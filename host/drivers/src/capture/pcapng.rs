@@ -1,8 +1,8 @@
 //! The next-generation format: sections of typed blocks (draft-ietf-opsawg-pcapng).
 //!
-//! Every block has its type, its total length, a body and the total length again. A section header resets the
-//! byte order and the list of interfaces. Packet blocks and interface descriptions are read; other blocks,
-//! known or not, are skipped without being held.
+//! Every block has its type, its total length, a body and the total length again. A section header resets
+//! the byte order and the list of interfaces. Packet blocks and interface descriptions are read; other
+//! blocks, known or not, are skipped without being held.
 
 use std::collections::HashMap;
 
@@ -170,8 +170,8 @@ impl Pcapng {
         found.ok_or(CaptureProblem::UnknownInterface { interface, described })
     }
 
-    /// Bits 5 to 8 of the flags hold the length of the frame check sequence in bytes, 0 for unknown. Options
-    /// that are malformed cost this length only, never the packet.
+    /// Bits 5 to 8 of the flags hold the length of the frame check sequence in bytes, 0 for unknown.
+    /// Options that are malformed cost this length only, never the packet.
     fn fcs_in_flags(&self, options: &[u8]) -> Option<u32> {
         let flags = interface::options(self.order, options)
             .map_while(Result::ok)

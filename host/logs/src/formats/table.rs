@@ -1,8 +1,8 @@
 //! A table for people: one line a record, as wide as the terminal and no wider.
 //!
 //! Widths are fixed when the table is made, so lines can be printed as they come. At 80 columns there is room
-//! for the start, both addresses, application and end reason in full words; what a wider terminal adds, and in which
-//! order, is the list `GROWTH`.
+//! for the start, both addresses, application and end reason in full words; what a wider terminal adds, and
+//! in which order, is the list `GROWTH`.
 
 use std::net::IpAddr;
 

@@ -1,5 +1,6 @@
-//! Two honest hosts talk through the tracker: whatever they send passes in strict mode, and once both have sent their FIN
-//! the connection is closed. Segments are reordered before the tracker as networks do, lost and reordered behind it.
+//! Two honest hosts talk through the tracker: whatever they send passes in strict mode, and once both have
+//! sent their FIN the connection is closed. Segments are reordered before the tracker as networks do, lost
+//! and reordered behind it.
 
 use super::*;
 use alloc::{collections::VecDeque, vec::Vec};
@@ -135,7 +136,8 @@ impl World {
         });
     }
 
-    /// Lets the first segment of a direction through the tracker, or the second if the first was not overtaken yet.
+    /// Lets the first segment of a direction through the tracker, or the second if the first was not
+    /// overtaken yet.
     fn track(&mut self, direction: Direction, overtakes: bool) {
         let queue = &mut self.before[direction.index()];
         let may_overtake = queue.front().is_some_and(|first| !first.is_overtaken) && queue.len() > 1;

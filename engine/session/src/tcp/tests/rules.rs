@@ -16,7 +16,8 @@ fn handshake(isn: [u32; 2], window: u16, scale: [Option<u8>; 2]) -> Scene {
     scene
 }
 
-/// What becomes of a segment of the client that begins `ahead` bytes behind the server's last acknowledgement.
+/// What becomes of a segment of the client that begins `ahead` bytes behind the server's last
+/// acknowledgement.
 fn ahead(scene: &Scene, ahead: u32) -> Outcome {
     let mut scene = scene.clone();
     let mut segment = scene.next_of(ClientToServer, ACK, 1);

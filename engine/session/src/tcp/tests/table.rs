@@ -38,10 +38,10 @@ const EVENTS: [Event; 10] = [
     Event::ResetOutside,
 ];
 
-/// One line for each state and side. `=` it passes and the state stays; `>X` it passes and the state becomes X; `xY` it
-/// is dropped for reason Y and nothing changes; `~Y` it passes although reason Y could drop it; `new` it begins another
-/// connection; `may` it may begin one. States: Opening, Answered, Established, HalfClosed, Closed, Reset, Unverified.
-/// Reasons: out of Sync, Reset out of window.
+/// One line for each state and side. `=` it passes and the state stays; `>X` it passes and the state
+/// becomes X; `xY` it is dropped for reason Y and nothing changes; `~Y` it passes although reason Y could
+/// drop it; `new` it begins another connection; `may` it may begin one. States: Opening, Answered,
+/// Established, HalfClosed, Closed, Reset, Unverified. Reasons: out of Sync, Reset out of window.
 const STRICT_TABLE: &str = "
   state       from    SYN   SYN    SYN-ACK  SYN-ACK  ACK   data  FIN   RST    RST        RST
                       same  other  fits     other                      exact  in window  outside
@@ -61,8 +61,8 @@ const STRICT_TABLE: &str = "
   Unverified  server  =     new    =        xS       =     >E    =     >R     =          xR
 ";
 
-/// The same with `asymmetric-path bypass`: what was dropped passes. Where the SYN-ACK took another path the connection is
-/// picked up; a reset that cannot be judged is not verified.
+/// The same with `asymmetric-path bypass`: what was dropped passes. Where the SYN-ACK took another path the
+/// connection is picked up; a reset that cannot be judged is not verified.
 const BYPASS_TABLE: &str = "
   state       from    SYN   SYN    SYN-ACK  SYN-ACK  ACK   data  FIN   RST    RST        RST
                       same  other  fits     other                      exact  in window  outside

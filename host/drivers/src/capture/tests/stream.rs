@@ -77,8 +77,8 @@ fn files_tell_their_length() {
     assert!(matches!(error.problem(), CaptureProblem::Read(_)));
 }
 
-/// Reads every file that differs from a good one in one byte, or ends early; the outcome may be anything that
-/// ends.
+/// Reads every file that differs from a good one in one byte, or ends early; the outcome may be anything
+/// that ends.
 #[test]
 fn turned_bytes_do_no_harm() {
     let second = Builder::new(true).section().interface(113).enhanced(0, 0, 1, b"c");
