@@ -388,3 +388,77 @@ fn show_bytes(bytes: &[u8]) -> String {
         text
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UNANSWERED: &str = "packets\n 0 tcp 10.0.0.1:1 > 192.0.2.1:80 syn pass to ethernet1/2\nrecords\n \
+                              5 end tcp 10.0.0.1:1 > 192.0.2.1:80 app incomplete reason aged-out sent 1/54\n";
+
+    fn differences(text: &str) -> Vec<String> {
+        check(&Scenario::parse("test", text).unwrap()).err().unwrap_or_default()
+    }
+
+    #[test]
+    fn what_is_as_expected_makes_no_difference() {
+        assert_eq!(differences(UNANSWERED), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_example_of_the_readme_holds() {
+        let readme = include_str!("../scenarios/README.md");
+        let example = readme.split("```").nth(1).unwrap_or_default();
+        assert!(example.contains("records"));
+        assert_eq!(differences(example), Vec::<String>::new());
+    }
+
+    /// Each expectation turned wrong in its turn is noticed, with its line.
+    #[test]
+    fn whatever_is_otherwise_is_noticed() {
+        for (right, wrong, noticed) in [
+            (
+                "pass to ethernet1/2",
+                "pass to ethernet1/1",
+                "line 2: expected pass to ethernet1/1, found pass to ethernet1/2",
+            ),
+            ("pass to ethernet1/2", "drop no-route", "line 2: expected drop no-route"),
+            ("pass to ethernet1/2", "held", "line 2: expected held"),
+            ("pass to ethernet1/2", "pass as ack", "line 2: expected frame 02"),
+            (" 5 end", " 6 end", "line 4: time: expected 6.000, found 5.000"),
+            ("5 end tcp", "5 end udp", "line 4: session: expected udp"),
+            ("incomplete", "ssl", "line 4: app: expected ssl, found incomplete"),
+            ("aged-out", "tcp-fin", "line 4: reason: expected tcp-fin, found aged-out"),
+            ("1/54", "1/55", "line 4: sent: expected 1/55, found 1/54"),
+            (
+                "records\n 5 end tcp 10.0.0.1:1 > 192.0.2.1:80 app incomplete reason aged-out sent 1/54\n",
+                "",
+                "unexpected record",
+            ),
+        ] {
+            let text = UNANSWERED.replace(right, wrong);
+            assert_ne!(text, UNANSWERED, "{right}");
+            let found = differences(&text).join("\n");
+            assert!(found.contains(noticed), "{wrong}: {found}");
+        }
+        let twice =
+            format!("{UNANSWERED} 5 end tcp 10.0.0.1:1 > 192.0.2.1:80 app incomplete reason aged-out\n");
+        assert!(differences(&twice).join("\n").contains("line 5: the record is missing"));
+        let counted = format!("{UNANSWERED}counters\n sessions-created 2\n noticed tcp-non-syn 1\n");
+        assert!(differences(&counted).join("\n").contains("line 6: expected 2, found 1"));
+    }
+
+    #[test]
+    fn what_is_noticed_must_be_listed() {
+        let text = "config\n set deviceconfig setting session tcp-reject-non-syn no\npackets\n \
+                    0 tcp 10.0.0.1:1 > 192.0.2.1:80 ack pass\nrecords\n \
+                    3600 end tcp 10.0.0.1:1 > 192.0.2.1:80 app non-syn-tcp reason aged-out\n";
+        assert_eq!(differences(text), ["counters: unexpected `noticed tcp-non-syn 1`"]);
+    }
+
+    #[test]
+    fn a_wrong_configuration_is_reported() {
+        let text = UNANSWERED.replace("packets", "config\n set no such thing\npackets");
+        assert!(differences(&text).join("\n").starts_with("configuration:"), "{:?}", differences(&text));
+    }
+}

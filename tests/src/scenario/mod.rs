@@ -1,5 +1,6 @@
 //! Scenario files: text to steps, expected records and expected counters.
 
+mod fields;
 mod packet;
 mod record;
 mod words;
@@ -297,8 +298,8 @@ fn add_line(config: &mut String, line: &str) {
 
 fn counter(words: &mut Words) -> Result<Counter, Mistake> {
     const REASON: &str = "a drop reason, such as `tcp-out-of-window`";
-    const COUNTERS: &str = "`noticed REASON`, `dropped REASON`, `transmitted`, `sessions-created`, `sessions-refused`, \
-                            `bypassed`, `reassembled` or `icmp-errors-matched`";
+    const COUNTERS: &str = "`noticed REASON`, `dropped REASON`, `transmitted`, `sessions-created`, \
+                            `sessions-refused`, `bypassed`, `reassembled` or `icmp-errors-matched`";
     Ok(match words.word(COUNTERS)?.as_str() {
         "noticed" => Counter::Noticed(words.known(REASON, DropReason::from_name)?),
         "dropped" => Counter::Dropped(words.known(REASON, DropReason::from_name)?),
@@ -360,4 +361,78 @@ fn prefix(word: &str) -> Option<Prefix> {
 
 fn application(words: &mut Words) -> Result<AppId, Mistake> {
     words.known("an application's name", bifrons_catalog::by_name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mistakes_say_where_and_what_was_expected() {
+        for (text, expected) in [
+            ("", "line 1: expected a section `packets`"),
+            (" 0 tcp", "line 1: expected a section ("),
+            ("pakets\n", "line 1: expected `config`"),
+            ("packets\n x", "line 2: expected a time in seconds"),
+            ("packets\n 0 tpc 10.0.0.1:1 > 10.0.0.2:2 pass", "found `tpc`"),
+            ("packets\n 0 tcp 10.0.0.1 > 10.0.0.2:2 pass", "line 2: expected an address with its port"),
+            ("packets\n 0 tcp 10.0.0.1:1 10.0.0.2:2 pass", "line 2: expected `>`"),
+            ("packets\n 0 tcp 10.0.0.1:1 > [::1]:2 pass", "line 2: expected two addresses of one family"),
+            ("packets\n 0 tcp 10.0.0.1:1 > 10.0.0.2:2 sin pass", "found `sin`"),
+            (
+                "packets\n 0 tcp 10.0.0.1:1 > 10.0.0.2:2 syn",
+                "line 2: expected what must become of the packet",
+            ),
+            ("packets\n 0 tcp 10.0.0.1:1 > 10.0.0.2:2 syn drop it", "line 2: expected a drop reason"),
+            ("packets\n 0 tcp 10.0.0.1:1 > 10.0.0.2:2 syn pass away", "found `away`"),
+            ("packets\n 0 handshake 10.0.0.1:1 > 10.0.0.2:2 drop no-route", "line 2: expected `pass`"),
+            (
+                "packets\n 0 udp 10.0.0.1:1 > 10.0.0.2:2 payload x pass",
+                "line 2: expected the name of a section",
+            ),
+            ("packets\n 0 icmp ::1 > ::2 echo request pass", "line 2: expected IPv4 addresses with `icmp`"),
+            (
+                "packets\n 0 icmp 10.0.0.1 > 10.0.0.2 unreachable port quoting 1 pass",
+                "number of a packet above",
+            ),
+            ("packets\n 0 frame hex 0 pass", "line 2: expected bytes in hexadecimal"),
+            ("packets\n set zone", "line 2: expected a time in seconds; `set` lines follow a `commit`"),
+            ("packets\n 0 clear everything", "found `everything`"),
+            ("packets\n 1 clear\n 0 clear", "line 3: expected a time not before the line above"),
+            ("records\n 5 over", "line 2: expected `start`, `end`, `drop` or `deny`"),
+            ("records\n 5 end tcp 1.1.1.1:1 > 1.1.1.1:2 app x", "line 2: expected an application's name"),
+            ("records\n 5 end tcp 1.1.1.1:1 > 1.1.1.1:2 app ssl", "line 2: expected `reason …`"),
+            ("records\n 5 end tcp 1.1.1.1:1 > 1.1.1.1:2 tracker \"x\"", "line 2: expected a tracker stage"),
+            (
+                "records\n 5 end ip ::1 > ::2 protocol 47 app gre reason aged-out\n \
+                 4 end ip ::1 > ::2 protocol 47 app gre reason aged-out",
+                "line 3: expected records in the order of their times",
+            ),
+            ("counters\n noticed x 1", "line 2: expected a drop reason"),
+            ("counters\n seen 1", "found `seen`"),
+        ] {
+            let mistake = Scenario::parse("test", text).unwrap_err().to_string();
+            assert!(mistake.contains(expected), "{text:?}: {mistake}");
+        }
+    }
+
+    #[test]
+    fn sequence_numbers_come_from_the_conversation() {
+        let text = "packets\n 0 handshake 10.0.0.1:1 > 192.0.2.1:80 pass\n \
+                    1 tcp 10.0.0.1:1 > 192.0.2.1:80 length 10 pass\n 2 tcp 192.0.2.1:80 > 10.0.0.1:1 fin,ack ack -4 pass\n";
+        let scenario = Scenario::parse("test", text).unwrap();
+        let numbers: Vec<[u32; 2]> = scenario
+            .steps
+            .iter()
+            .map(|step| match &step.event {
+                Event::Frame(sent) => {
+                    let number =
+                        |at: usize| u32::from_be_bytes(*sent.frame.bytes[at..].first_chunk().unwrap());
+                    [number(38), number(42)]
+                }
+                Event::Clear(_) | Event::Commit(_) => panic!("no frame"),
+            })
+            .collect();
+        assert_eq!(numbers, [[1000, 0], [5000, 1001], [1001, 5001], [1001, 5001], [5001, 1007]]);
+    }
 }

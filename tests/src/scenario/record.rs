@@ -1,9 +1,6 @@
 //! Expected records, and found ones in the same words.
 
-use std::{
-    fmt::Write as _,
-    net::{IpAddr, SocketAddr},
-};
+use std::{fmt::Write as _, net::SocketAddr};
 
 use bifrons_model::{
     Action, ActionSource, AppId, EndReason, Flags, Names, Subtype, Timestamp, Tracker, TrafficRecord, Volume,
@@ -11,7 +8,7 @@ use bifrons_model::{
 
 use super::{
     Mistake, ZERO, application,
-    packet::ends,
+    fields::ends,
     words::{Words, show_time},
 };
 
@@ -57,8 +54,8 @@ pub enum Field {
     NonStandardPort(bool),
 }
 
-const FIELDS: &str = "a field: app, reason, tracker, sent, received, handshake, outcome, rule, action, action-source, \
-                      from, to, in, out, started, last, session, server, standard-port or non-standard-port";
+const FIELDS: &str = "a field: app, reason, tracker, sent, received, handshake, outcome, rule, action, \
+                      action-source, from, to, in, out, started, last, session, server, standard-port or non-standard-port";
 
 impl ExpectedRecord {
     pub(super) fn parse(words: &mut Words) -> Result<Self, Mistake> {
@@ -93,13 +90,8 @@ impl ExpectedRecord {
         while !words.is_empty() {
             fields.push(field(words)?);
         }
-        for (kind, name) in [(0, "app"), (1, "reason")] {
-            let has = fields.iter().any(|field| match field {
-                Field::App(_) => kind == 0,
-                Field::Reason(_) => kind == 1,
-                _ => false,
-            });
-            if !has {
+        for name in ["app", "reason"] {
+            if !fields.iter().any(|field: &Field| field.name() == name) {
                 return Err(words.mistake(&format!("`{name} …`, which every record must state")));
             }
         }
@@ -238,10 +230,7 @@ fn destination(record: &TrafficRecord) -> SocketAddr {
 }
 
 fn show_ends((protocol, source, destination): (u8, SocketAddr, SocketAddr)) -> String {
-    let show = |end: SocketAddr| match end.ip() {
-        address @ (IpAddr::V4(_) | IpAddr::V6(_)) if end.port() == 0 => address.to_string(),
-        _ => end.to_string(),
-    };
+    let show = |end: SocketAddr| if end.port() == 0 { end.ip().to_string() } else { end.to_string() };
     let name = match protocol {
         1 => "icmp",
         6 => "tcp",
