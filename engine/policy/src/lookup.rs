@@ -1,7 +1,7 @@
 //! The security rules, and the first that matches.
 
 use alloc::{boxed::Box, vec};
-use core::net::IpAddr;
+use core::{iter, net::IpAddr};
 
 use bifrons_catalog::{application, is_unidentified};
 use bifrons_config::{
@@ -10,7 +10,7 @@ use bifrons_config::{
 };
 use bifrons_model::{Action, ActionSource, AppId, RuleId, ZoneId};
 
-use crate::addresses::AddressSet;
+use crate::{addresses::AddressSet, policy::Numbers};
 
 /// What a session is asked about. Addresses and ports are those before address translation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,42 +63,66 @@ pub struct Decision {
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
     rules: Box<[Rule]>,
+    /// Where the zone with each number stands in the configuration; `None` for one that it has no longer.
+    /// Rules name zones by place, so their sets stay as small as the configuration however many zones come
+    /// and go.
+    zone_places: Box<[Option<u32>]>,
     pub(crate) intrazone_default: Outcome,
     pub(crate) interzone_default: Outcome,
 }
 
 impl Rules {
-    pub(crate) fn new(config: &Config) -> Self {
-        let count = u32::try_from(config.rules.len()).unwrap_or(u32::MAX);
-        let default = |number: u32, own: Action, rule: &DefaultRule| {
-            Outcome::new(RuleId(number), rule.action.unwrap_or(own), false, (rule.log_start, rule.log_end))
+    pub(crate) fn new(config: &Config, numbers: &Numbers) -> Self {
+        let default = |place: usize, own: Action, rule: &DefaultRule| {
+            let number = numbers.rules.get(config.rules.len() + place).copied().flatten();
+            let number = number.unwrap_or(RuleId(u32::MAX));
+            Outcome::new(number, rule.action.unwrap_or(own), false, (rule.log_start, rule.log_end))
         };
-        let numbered = config.rules.iter().zip(0..=u32::MAX).filter(|(rule, _)| !rule.disabled);
+        let numbered = iter::zip(&config.rules, &numbers.rules).filter(|(rule, _)| !rule.disabled);
         Self {
             rules: numbered
-                .map(|(rule, number)| Rule::new(rule, RuleId(number), config.zones.len()))
+                .filter_map(|(rule, number)| Some(Rule::new(rule, (*number)?, config.zones.len())))
                 .collect(),
-            intrazone_default: default(count, Action::Allow, &config.intrazone_default),
-            interzone_default: default(count.saturating_add(1), Action::Deny, &config.interzone_default),
+            zone_places: zone_places(&numbers.zones),
+            intrazone_default: default(0, Action::Allow, &config.intrazone_default),
+            interzone_default: default(1, Action::Deny, &config.interzone_default),
         }
     }
 
     pub(crate) fn lookup(&self, query: &Query) -> Decision {
         let mut certain = true;
-        for rule in &self.rules {
-            match rule.matches(query) {
-                Match::No => {}
-                Match::Possibly(timeouts) if rule.outcome.allows() => {
-                    return rule.outcome.decide(query.app, timeouts, false);
+        if let (Some(from), Some(to)) = (self.place_of(query.zone_from), self.place_of(query.zone_to)) {
+            for rule in &self.rules {
+                match rule.matches(query, from, to) {
+                    Match::No => {}
+                    Match::Possibly(timeouts) if rule.outcome.allows() => {
+                        return rule.outcome.decide(query.app, timeouts, false);
+                    }
+                    Match::Possibly(_) => certain = false,
+                    Match::Surely(timeouts) => return rule.outcome.decide(query.app, timeouts, certain),
                 }
-                Match::Possibly(_) => certain = false,
-                Match::Surely(timeouts) => return rule.outcome.decide(query.app, timeouts, certain),
             }
         }
         let last =
             if query.zone_from == query.zone_to { &self.intrazone_default } else { &self.interzone_default };
         last.decide(query.app, TimeoutOverride::default(), certain)
     }
+
+    #[inline]
+    fn place_of(&self, zone: ZoneId) -> Option<u32> {
+        self.zone_places.get(zone.index()).copied().flatten()
+    }
+}
+
+fn zone_places(numbers: &[Option<ZoneId>]) -> Box<[Option<u32>]> {
+    let count = numbers.iter().flatten().map(|zone| zone.index() + 1).max().unwrap_or(0);
+    let mut places = vec![None; count];
+    for (place, zone) in (0..).zip(numbers) {
+        if let Some(zone_place) = zone.and_then(|zone| places.get_mut(zone.index())) {
+            *zone_place = Some(place);
+        }
+    }
+    places.into_boxed_slice()
 }
 
 /// Whether a rule is for a session, and the timeouts of the service by which it is.
@@ -141,16 +165,17 @@ impl Rule {
         }
     }
 
+    /// `from` and `to` are the places of the zones in the configuration.
     #[inline]
-    fn matches(&self, query: &Query) -> Match {
+    fn matches(&self, query: &Query, from: u32, to: u32) -> Match {
         let zones_fit = match self.rule_type {
             RuleType::Universal => true,
             RuleType::Intrazone => query.zone_from == query.zone_to,
             RuleType::Interzone => query.zone_from != query.zone_to,
         };
         let fits = zones_fit
-            && self.from.contains(query.zone_from)
-            && self.to.contains(query.zone_to)
+            && self.from.contains(from)
+            && self.to.contains(to)
             && self.source.contains(query.source)
             && self.destination.contains(query.destination);
         if !fits {
@@ -244,7 +269,7 @@ impl Outcome {
     }
 }
 
-/// Which zones a rule is for.
+/// Which zones a rule is for, by their places in the configuration.
 #[derive(Clone, Debug)]
 enum ZoneSet {
     Any,
@@ -273,12 +298,13 @@ impl ZoneSet {
     }
 
     #[inline]
-    fn contains(&self, zone: ZoneId) -> bool {
-        let place = zone.index();
+    fn contains(&self, place: u32) -> bool {
         match self {
             Self::Any => true,
             Self::Few(word) => place < 64 && word >> place & 1 == 1,
-            Self::Many(words) => words.get(place / 64).is_some_and(|word| word >> (place % 64) & 1 == 1),
+            Self::Many(words) => {
+                words.get(place as usize / 64).is_some_and(|word| word >> (place % 64) & 1 == 1)
+            }
         }
     }
 }

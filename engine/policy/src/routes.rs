@@ -16,8 +16,8 @@ pub(crate) struct Routes {
 
 impl Routes {
     /// From interface addresses and static routes. Of two equal prefixes a connected one wins, then the one
-    /// that stands first.
-    pub(crate) fn new(config: &Config) -> Self {
+    /// that stands first. `numbers` are the interfaces' by their places in the configuration.
+    pub(crate) fn new(config: &Config, numbers: &[Option<InterfaceId>]) -> Self {
         let mut prefixes: [BTreeMap<(u128, u8), InterfaceId>; 2] = [BTreeMap::new(), BTreeMap::new()];
         let connected =
             config.interfaces.iter().enumerate().flat_map(|(index, interface)| {
@@ -25,11 +25,9 @@ impl Routes {
             });
         let routed = config.routes.iter().map(|route| (route.destination, route.interface));
         for (prefix, interface) in connected.chain(routed) {
-            let (Ok(interface), family) = (u16::try_from(interface), usize::from(prefix.address.is_ipv6()))
-            else {
-                continue;
-            };
-            prefixes[family].entry(first_and_length(prefix)).or_insert(InterfaceId(interface));
+            let Some(Some(interface)) = numbers.get(interface) else { continue };
+            let family = usize::from(prefix.address.is_ipv6());
+            prefixes[family].entry(first_and_length(prefix)).or_insert(*interface);
         }
         let [prefixes_v4, prefixes_v6] = prefixes;
         let changes_v4 = changes(&prefixes_v4, 32);
@@ -117,8 +115,13 @@ mod tests {
         Route { name: String::new(), destination, interface }
     }
 
+    /// Interfaces that are numbered by their places.
+    fn numbers(count: u16) -> Vec<Option<InterfaceId>> {
+        (0..count).map(|number| Some(InterfaceId(number))).collect()
+    }
+
     fn found(config: &Config, address: &str) -> Option<u16> {
-        Routes::new(config).lookup(address.parse().unwrap()).map(|interface| interface.0)
+        Routes::new(config, &numbers(2)).lookup(address.parse().unwrap()).map(|interface| interface.0)
     }
 
     #[test]
@@ -163,7 +166,7 @@ mod tests {
         ) {
             let routes: Vec<Route> =
                 prefixes.iter().enumerate().map(|(index, prefix)| route(*prefix, index)).collect();
-            let table = Routes::new(&Config { routes: routes.clone(), ..Config::default() });
+            let table = Routes::new(&Config { routes: routes.clone(), ..Config::default() }, &numbers(24));
             for probe in probes {
                 let mut best: Option<&Route> = None;
                 for route in routes.iter().filter(|route| route.destination.contains(probe.address)) {

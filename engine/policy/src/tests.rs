@@ -472,3 +472,5 @@ fn the_words_for_unidentified_have_no_ports_of_their_own() {
         assert!(application.ports.is_empty(), "{}", application.name);
     }
 }
+
+mod commits;
