@@ -137,8 +137,13 @@ impl World {
     }
 
     /// Lets the first segment of a direction through the tracker, or the second if the first was not
-    /// overtaken yet.
+    /// overtaken yet. What was overtaken comes before anything else passes: a network does not hold back a
+    /// segment while a whole window goes by.
     fn track(&mut self, direction: Direction, overtakes: bool) {
+        let other = direction.reverse();
+        if self.before[other.index()].front().is_some_and(|first| first.is_overtaken) {
+            self.track(other, false);
+        }
         let queue = &mut self.before[direction.index()];
         let may_overtake = queue.front().is_some_and(|first| !first.is_overtaken) && queue.len() > 1;
         let sent = if overtakes && may_overtake {
