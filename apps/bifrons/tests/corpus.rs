@@ -101,6 +101,7 @@ fn run(policy: &Arc<Policy>, packets: &[Packet], batch: usize, seed: u128) -> Ra
         worker.handle_timeout(deadline, &mut outbox);
     }
     assert!(worker.sessions().is_empty());
+    assert!(worker.counters().is_conserved() && worker.counters().held == 0, "{:?}", worker.counters());
     Ran { verdicts, records: outbox.records, counters: worker.counters().clone() }
 }
 
