@@ -230,7 +230,7 @@ pub(super) const SESSION: Section = Section {
         yes_no(
             "deviceconfig setting session tcp-retransmit-scan",
             |c| &mut c.session.tcp_retransmit_scan,
-            "Whether a retransmission that differs from the original is dropped.",
+            "Whether a retransmission that differs from the original is dropped; accepted, without effect yet.",
         ),
         yes_no(
             "deviceconfig setting session ipv6-firewalling",
@@ -248,7 +248,7 @@ pub(super) const SESSION: Section = Section {
             (1, 65_535),
             "packets per second",
             |c| &mut c.session.icmp_unreachable_rate,
-            "How many ICMP unreachables the device may send.",
+            "How many ICMP unreachables the device may send; accepted, nothing is sent yet.",
         ),
         yes_no(
             "deviceconfig setting session icmp-error-own-session",

@@ -73,7 +73,7 @@ pub(super) const SECURITY: Section = Section {
             "rulebase security rules <rule> icmp-unreachable",
             Kind::YesNo,
             "no",
-            "Whether a blocked packet is answered with an ICMP unreachable.",
+            "Whether a blocked packet is to be answered with an ICMP unreachable; logged, not sent yet.",
         ),
         entry(
             "rulebase security rules <rule> rule-type",
