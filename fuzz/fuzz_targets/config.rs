@@ -1,4 +1,5 @@
-//! Configuration texts: reading never panics, and what was read says the same when it is printed and read again.
+//! Configuration texts: reading never panics, and what was read says the same when it is printed and read
+//! again.
 #![no_main]
 
 use bifrons_config::{parse, parse_lenient};

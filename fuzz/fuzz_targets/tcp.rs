@@ -1,4 +1,5 @@
-//! The TCP tracker takes any segments: what it drops changes nothing, and what it says of a connection fits its states.
+//! The TCP tracker takes any segments: what it drops changes nothing, and what it says of a connection fits
+//! its states.
 #![no_main]
 
 use bifrons_fuzz::{Input, direction};

@@ -1,5 +1,5 @@
-//! A worker with a small table, strict or lax, takes any frames at any times: every frame is accounted for, the table
-//! keeps its bound, each session is closed once, and the size of the batch does not matter.
+//! A worker with a small table, strict or lax, takes any frames at any times: every frame is accounted for,
+//! the table keeps its bound, each session is closed once, and the size of the batch does not matter.
 #![no_main]
 
 use std::sync::{Arc, LazyLock};

@@ -19,8 +19,8 @@ fn policies(capacity: u32, settings: &str) -> Vec<Arc<Policy>> {
     let first = format!(
         "{common}
          set service telnet protocol tcp port 23
-         set rulebase security rules no-telnet from trust to untrust source any destination any application any
-         set rulebase security rules no-telnet service telnet action drop log-end yes
+         set rulebase security rules no-telnet from trust to untrust source any destination any
+         set rulebase security rules no-telnet application any service telnet action drop log-end yes
          set rulebase security rules no-ssh from any to any source any destination any application ssh
          set rulebase security rules no-ssh service any action deny log-start yes
          set rulebase security rules rest from any to any source any destination any application any
@@ -28,8 +28,8 @@ fn policies(capacity: u32, settings: &str) -> Vec<Arc<Policy>> {
     );
     let second = format!(
         "{common}
-         set rulebase security rules no-web from any to any source any destination any application web-browsing
-         set rulebase security rules no-web service any action deny log-end yes
+         set rulebase security rules no-web from any to any source any destination any
+         set rulebase security rules no-web application web-browsing service any action deny log-end yes
          set rulebase security rules rest from trust to any source any destination any application any
          set rulebase security rules rest service any action allow log-end yes"
     );

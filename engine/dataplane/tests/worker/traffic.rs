@@ -62,10 +62,12 @@ pub fn acts(count: usize) -> impl Strategy<Value = Vec<Act>> {
     let act = prop_oneof![
         24 => (flow(), prop_oneof![4 => Just(0_u8), 3 => 0..14_u8], 0..1_400_u16)
             .prop_map(|(flow, step, length)| Act::Tcp { flow, step, length }),
-        6 => (flow(), any::<bool>(), 0..1_400_u16).prop_map(|(flow, is_back, length)| Act::Udp { flow, is_back, length }),
+        6 => (flow(), any::<bool>(), 0..1_400_u16)
+            .prop_map(|(flow, is_back, length)| Act::Udp { flow, is_back, length }),
         2 => (flow(), any::<bool>()).prop_map(|(flow, is_back)| Act::Echo { flow, is_back }),
         2 => flow().prop_map(|flow| Act::Unreachable { flow }),
-        2 => (flow(), 1..4_000_u16, 0..12_u8).prop_map(|(flow, length, missing)| Act::Fragments { flow, length, missing }),
+        2 => (flow(), 1..4_000_u16, 0..12_u8)
+            .prop_map(|(flow, length, missing)| Act::Fragments { flow, length, missing }),
         1 => proptest::collection::vec(any::<u8>(), 0..80).prop_map(Act::Garbage),
         1 => (flow(), any::<u8>()).prop_map(|(flow, kept)| Act::Cut { flow, kept }),
         4 => prop_oneof![0..100_u32, 0..40_000_u32, 0..400_000_u32].prop_map(|millis| Act::Wait { millis }),

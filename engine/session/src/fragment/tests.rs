@@ -281,7 +281,7 @@ fn cut_fragments() {
 }
 
 proptest! {
-    /// Random splits of random datagrams, delivered in random order with repetitions, give the datagrams back.
+    /// Random splits of random datagrams, in random order with repetitions, give the datagrams back.
     #[test]
     fn splits_come_back_together(
         datagrams in proptest::collection::vec((1..4_000_usize, 1..60_usize), 1..6),
@@ -330,7 +330,8 @@ proptest! {
                 FragmentOutcome::Dropped { held, .. } => 1 + u64::from(held),
             };
             let kept = &bench.reassembler.pending;
-            let bytes: usize = kept.iter().flat_map(|pending| &pending.parts).map(|part| part.data.len()).sum();
+            let parts = kept.iter().flat_map(|pending| &pending.parts);
+            let bytes: usize = parts.map(|part| part.data.len()).sum();
             prop_assert_eq!(bench.reassembler.bytes, bytes);
             prop_assert_eq!(bench.reassembler.held(), taken - gone);
         }
