@@ -17,6 +17,7 @@ const CAPACITY: usize = 6;
 static POLICIES: LazyLock<[Arc<Policy>; 2]> = LazyLock::new(|| {
     let strict = format!(
         "set deviceconfig setting session capacity {CAPACITY}
+         set deviceconfig setting session strict-checksum no
          set network interface ethernet ethernet1/1 layer3 ip 192.0.2.1/24
          set network interface ethernet ethernet1/1 layer3 ipv6 address 2001:db8:1::1/64
          set network interface ethernet ethernet1/2 layer3
