@@ -33,7 +33,7 @@ id!(
     AppId(u16)
 );
 id!(
-    /// A security rule's number, given at commit. The last two are the default rules.
+    /// A security rule's number, given at commit: an index into `Names::rules`. It says nothing about order.
     RuleId(u32)
 );
 id!(

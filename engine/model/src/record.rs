@@ -162,7 +162,8 @@ pub const RUN_SPECIFIC_FIELDS: &[&str] = &[
     "session_owner",
 ];
 
-/// The words behind the numbers of one committed configuration.
+/// The words behind the numbers of one committed configuration, and of those before it that sessions may
+/// still hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
     /// Zones, by `ZoneId`.

@@ -32,19 +32,19 @@
 //! # Numbers over commits
 //!
 //! Sessions outlive commits, and their records and flow keys hold numbers. So `Policy::compile_after` gives a
-//! zone, an interface or a rule (the default rules too) the number that its name has had since the start, and a
-//! new name the next free number. The order of rules is the configuration's, whatever their numbers. A renamed
-//! entry is a new one.
+//! zone, an interface or a rule (the default rules too) the number that its name has had since the start, and
+//! a new name the next free number. The order of rules is the configuration's, whatever their numbers. A
+//! renamed entry is a new one.
 //!
-//! What the configuration has no longer keeps its number and stays in `Policy::names`, where old sessions find
-//! it, and gets both back if it returns. Until then it matches nothing: no route leads to such an interface and
-//! it is in no zone; such a zone has no interface, and no rule is for it, not even one for `any`: what an old
-//! session asks about it is left to the default rules.
+//! What the configuration has no longer keeps its number and stays in `Policy::names`, where the records of
+//! old sessions find it; an entry of that name that comes later has that number. Until then it matches
+//! nothing: no route leads to such an interface and it is in no zone; such a zone has no interface, and no
+//! rule is for it, not even one for `any`: what an old session asks about it is left to the default rules.
 //!
-//! Names of the past pile up, one for each distinct name, until a restart: `compile` begins anew. Of zones and
-//! interfaces there are 65,536 numbers each; when they run out, a new name takes the number of the one that is
-//! longest gone, and only beyond 65,536 at once an entry has none: such an interface is on no route and in no
-//! zone, such a zone has no interface. Numbers of rules do not run out.
+//! Names of the past pile up, one for each distinct name, until a restart: `compile` begins anew. Of zones
+//! and interfaces there are 65,536 numbers each. When they run out, a new name takes the number of the one
+//! that is longest gone. Only beyond 65,536 at once an entry has none: such an interface is on no route and
+//! in no zone, such a zone has no interface. Numbers of rules do not run out.
 #![no_std]
 
 extern crate alloc;

@@ -17,9 +17,10 @@ pub(crate) const RULES_MAX: usize = u32::MAX as usize;
 pub(crate) struct Retired(VecDeque<u32>);
 
 impl Retired {
-    /// Gives every entry of a configuration its number, in the order of the entries: the one that its name has
-    /// in `names`, else the next free one, up to `limit` numbers. After that the name that is longest gone loses
-    /// its number; `None` when every number is in force. `names` becomes the list for the new numbers.
+    /// Gives every entry of a configuration its number, in the order of the entries: the one that its name
+    /// has in `names`, else the next free one, up to `limit` numbers. After that the name that is longest
+    /// gone loses its number; `None` when every number is in force. `names` becomes the list for the new
+    /// numbers.
     ///
     /// Names are unique in what the parser makes; should one be there twice, the first has the lower number.
     pub(crate) fn assign<'a>(

@@ -50,9 +50,9 @@ impl Policy {
         Self::build(Numbering::default(), config, generation)
     }
 
-    /// Compiles the configuration that takes the place of `previous`, under which sessions may still be alive:
-    /// every zone, interface and rule whose name was ever known keeps its number. The crate's documentation
-    /// tells more. The serial number is the previous one.
+    /// Compiles the configuration that takes the place of `previous`, under which sessions may still be
+    /// alive: every zone, interface and rule whose name was ever known keeps its number; the crate's
+    /// documentation tells more. The serial number is the previous one.
     pub fn compile_after(previous: &Self, config: &Config, generation: Generation) -> Self {
         Self::build(previous.numbering.clone(), config, generation)
     }

@@ -160,7 +160,8 @@ prop_compose! {
             interfaces: interfaces.iter().zip(addresses)
                 .map(|(name, addresses)| Interface { name: String::from(*name), addresses }).collect(),
             routes: routes.into_iter().filter(|(_, interface)| *interface < interfaces.len())
-                .map(|(destination, interface)| Route { name: String::new(), destination, interface }).collect(),
+                .map(|(destination, interface)| Route { name: String::new(), destination, interface })
+                .collect(),
             zones: zones.iter().zip(settings).enumerate().map(|(place, (name, settings))| Zone {
                 name: String::from(*name),
                 interfaces: (0..members.len()).filter(|interface| members[*interface] == place).collect(),
