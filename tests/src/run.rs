@@ -23,12 +23,21 @@ const TURNS_MAX: usize = 1_000_000;
 /// What a scenario led to.
 #[derive(Debug, PartialEq, Eq)]
 struct Course {
-    /// Each frame's verdict, and the bytes that left instead of its own.
-    verdicts: Vec<(Verdict, Option<Vec<u8>>)>,
+    frames: Vec<Seen>,
     records: Vec<Written>,
     counters: Counters,
     /// What must never be, in words.
     broken: Vec<String>,
+}
+
+/// What became of a frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Seen {
+    verdict: Verdict,
+    /// The interface that it left by.
+    interface: String,
+    /// What left instead of its own bytes.
+    rewritten: Option<Vec<u8>>,
 }
 
 /// A record together with the words of the configuration under which it was written.
@@ -46,19 +55,39 @@ impl PartialEq for Written {
 
 impl Eq for Written {}
 
+impl Seen {
+    fn new(verdict: Verdict, names: &Names) -> Self {
+        let interface = match verdict {
+            Verdict::Transmit(interface) => names.interface(interface).into(),
+            Verdict::Pending | Verdict::Drop(_) | Verdict::Held => String::new(),
+        };
+        Self { verdict, interface, rewritten: None }
+    }
+
+    fn show(&self) -> String {
+        let rewritten = if self.rewritten.is_some() { ", rewritten" } else { "" };
+        match self.verdict {
+            Verdict::Pending => "no verdict".into(),
+            Verdict::Transmit(_) => format!("pass to {}{rewritten}", self.interface),
+            Verdict::Drop(reason) => format!("drop {}", reason.name()),
+            Verdict::Held => "held".into(),
+        }
+    }
+}
+
 /// Runs a scenario with every batch size and seed.
 ///
 /// # Errors
 /// Everything that is otherwise than the scenario says, a line each.
 pub fn check(scenario: &Scenario) -> Result<(), Vec<String>> {
-    let Prepared { names, course } = first_course(scenario)?;
+    let course = run(scenario, BATCHES[0], SEEDS[0])?;
     let mut differences = course.broken.clone();
-    compare_frames(scenario, &course, &names, &mut differences);
+    compare_frames(scenario, &course, &mut differences);
     compare_records(scenario, &course, &mut differences);
     compare_counters(scenario, &course, &mut differences);
     for batch in BATCHES {
         for seed in SEEDS {
-            let other = run(scenario, batch, seed)?.course;
+            let other = run(scenario, batch, seed)?;
             if other != course {
                 differences
                     .push(format!("with {batch} frames at a time and seed {seed:#x} the results differ: "));
@@ -74,15 +103,12 @@ pub fn check(scenario: &Scenario) -> Result<(), Vec<String>> {
 /// # Errors
 /// When the configuration cannot be read.
 pub fn describe(scenario: &Scenario) -> Result<String, Vec<String>> {
-    let Prepared { names, course } = first_course(scenario)?;
+    let course = run(scenario, BATCHES[0], SEEDS[0])?;
     let mut text = String::new();
-    let verdicts = &mut course.verdicts.iter();
+    let frames = &mut course.frames.iter();
     for step in &scenario.steps {
         let what = match &step.event {
-            Event::Frame(_) => match verdicts.next() {
-                Some((verdict, rewritten)) => show_verdict(*verdict, rewritten.is_some(), &names),
-                None => "not sent".into(),
-            },
+            Event::Frame(_) => frames.next().map_or("not sent".into(), Seen::show),
             Event::Clear(_) => "clear".into(),
             Event::Commit(_) => "commit".into(),
         };
@@ -97,16 +123,7 @@ pub fn describe(scenario: &Scenario) -> Result<String, Vec<String>> {
     Ok(text)
 }
 
-struct Prepared {
-    names: Names,
-    course: Course,
-}
-
-fn first_course(scenario: &Scenario) -> Result<Prepared, Vec<String>> {
-    run(scenario, BATCHES[0], SEEDS[0])
-}
-
-fn run(scenario: &Scenario, batch: usize, seed: u128) -> Result<Prepared, Vec<String>> {
+fn run(scenario: &Scenario, batch: usize, seed: u128) -> Result<Course, Vec<String>> {
     let policy = compile(&scenario.config, Generation(1))?;
     let names = Arc::new(policy.names().clone());
     let mut runner = Runner {
@@ -115,7 +132,7 @@ fn run(scenario: &Scenario, batch: usize, seed: u128) -> Result<Prepared, Vec<St
         generation: 1,
         names,
         course: Course {
-            verdicts: Vec::new(),
+            frames: Vec::new(),
             records: Vec::new(),
             counters: Counters::default(),
             broken: Vec::new(),
@@ -142,7 +159,7 @@ fn run(scenario: &Scenario, batch: usize, seed: u128) -> Result<Prepared, Vec<St
         };
     }
     runner.finish();
-    Ok(Prepared { names: runner.worker.policy().names().clone(), course: runner.course })
+    Ok(runner.course)
 }
 
 struct Runner {
@@ -172,11 +189,12 @@ impl Runner {
             .collect();
         let now = steps.last().map_or(ZERO, |step| step.at);
         self.worker.process(now, &mut frames, &mut self.outbox);
-        let first = self.course.verdicts.len();
-        self.course.verdicts.extend(frames.iter().map(|frame| (frame.verdict, None)));
+        let first = self.course.frames.len();
+        let names = &self.names;
+        self.course.frames.extend(frames.iter().map(|frame| Seen::new(frame.verdict, names)));
         for changed in self.outbox.rewritten.drain(..) {
-            match self.course.verdicts.get_mut(first + changed.frame) {
-                Some((_, rewritten)) => *rewritten = Some(changed.bytes),
+            match self.course.frames.get_mut(first + changed.frame) {
+                Some(seen) => seen.rewritten = Some(changed.bytes),
                 None => self.course.broken.push(format!(
                     "a rewritten frame {} of {}",
                     changed.frame,
@@ -265,33 +283,33 @@ fn interface_of(policy: &Policy, sent: &Sent) -> Option<InterfaceId> {
     }
 }
 
-fn compare_frames(scenario: &Scenario, course: &Course, names: &Names, differences: &mut Vec<String>) {
+fn compare_frames(scenario: &Scenario, course: &Course, differences: &mut Vec<String>) {
     let sent = scenario.steps.iter().filter_map(|step| match &step.event {
         Event::Frame(sent) => Some((step.line, sent)),
         Event::Clear(_) | Event::Commit(_) => None,
     });
-    for ((line, sent), (verdict, rewritten)) in sent.zip(&course.verdicts) {
+    for ((line, sent), seen) in sent.zip(&course.frames) {
         let expected = show_fate(&sent.expected);
-        let is_same = match (&sent.expected, verdict) {
-            (Fate::Pass { interface, .. }, Verdict::Transmit(by)) => {
-                interface.as_ref().is_none_or(|name| name == names.interface(*by))
+        let is_same = match (&sent.expected, seen.verdict) {
+            (Fate::Pass { interface, .. }, Verdict::Transmit(_)) => {
+                interface.as_ref().is_none_or(|name| *name == seen.interface)
             }
-            (Fate::Drop(reason), Verdict::Drop(found)) => reason == found,
+            (Fate::Drop(reason), Verdict::Drop(found)) => *reason == found,
             (Fate::Held, Verdict::Held) => true,
             (Fate::Pass { .. } | Fate::Drop(_) | Fate::Held, _) => false,
         };
         if !is_same {
-            let found = show_verdict(*verdict, rewritten.is_some(), names);
+            let found = seen.show();
             differences.push(format!("line {line}: expected {expected}, found {found}"));
         }
         let wanted = match &sent.expected {
             Fate::Pass { rewritten, .. } => rewritten.as_ref(),
             Fate::Drop(_) | Fate::Held => None,
         };
-        if wanted != rewritten.as_ref() {
+        if wanted != seen.rewritten.as_ref() {
             let show = |bytes: Option<&Vec<u8>>| bytes.map_or("unchanged".into(), |bytes| show_bytes(bytes));
             differences.push(format!("line {line}: expected frame {}", show(wanted)));
-            differences.push(format!("         found frame    {}", show(rewritten.as_ref())));
+            differences.push(format!("         found frame    {}", show(seen.rewritten.as_ref())));
         }
     }
 }
@@ -346,8 +364,8 @@ fn noticed(counters: &Counters) -> impl Iterator<Item = (DropReason, u64)> {
 }
 
 fn first_difference(one: &Course, other: &Course) -> String {
-    if let Some(place) = (0..one.verdicts.len()).find(|at| one.verdicts.get(*at) != other.verdicts.get(*at)) {
-        return format!("   packet {}: {:?}", place + 1, other.verdicts.get(place));
+    if let Some(place) = (0..one.frames.len()).find(|at| one.frames.get(*at) != other.frames.get(*at)) {
+        return format!("   packet {}: {:?}", place + 1, other.frames.get(place));
     }
     let count = one.records.len().max(other.records.len());
     if let Some(place) = (0..count).find(|at| one.records.get(*at) != other.records.get(*at)) {
@@ -369,16 +387,6 @@ fn show_fate(fate: &Fate) -> String {
         Fate::Pass { interface: None, .. } => "pass".into(),
         Fate::Drop(reason) => format!("drop {}", reason.name()),
         Fate::Held => "held".into(),
-    }
-}
-
-fn show_verdict(verdict: Verdict, is_rewritten: bool, names: &Names) -> String {
-    let rewritten = if is_rewritten { ", rewritten" } else { "" };
-    match verdict {
-        Verdict::Pending => "no verdict".into(),
-        Verdict::Transmit(interface) => format!("pass to {}{rewritten}", names.interface(interface)),
-        Verdict::Drop(reason) => format!("drop {}", reason.name()),
-        Verdict::Held => "held".into(),
     }
 }
 

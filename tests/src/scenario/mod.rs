@@ -419,7 +419,8 @@ mod tests {
     #[test]
     fn sequence_numbers_come_from_the_conversation() {
         let text = "packets\n 0 handshake 10.0.0.1:1 > 192.0.2.1:80 pass\n \
-                    1 tcp 10.0.0.1:1 > 192.0.2.1:80 length 10 pass\n 2 tcp 192.0.2.1:80 > 10.0.0.1:1 fin,ack ack -4 pass\n";
+                    1 tcp 10.0.0.1:1 > 192.0.2.1:80 length 10 pass\n \
+                    2 tcp 192.0.2.1:80 > 10.0.0.1:1 fin,ack ack -4 pass\n";
         let scenario = Scenario::parse("test", text).unwrap();
         let numbers: Vec<[u32; 2]> = scenario
             .steps

@@ -55,7 +55,8 @@ pub enum Field {
 }
 
 const FIELDS: &str = "a field: app, reason, tracker, sent, received, handshake, outcome, rule, action, \
-                      action-source, from, to, in, out, started, last, session, server, standard-port or non-standard-port";
+                      action-source, from, to, in, out, started, last, session, server, standard-port or \
+                      non-standard-port";
 
 impl ExpectedRecord {
     pub(super) fn parse(words: &mut Words) -> Result<Self, Mistake> {
