@@ -131,6 +131,32 @@ fn nanoseconds_count_for_the_order() {
     assert_eq!(due(&mut table, base + Duration::from_secs(11)), [2, 4, 3, 1].map(SessionId));
 }
 
+/// Also where one of two sessions of a millisecond waited far away in the wheel, the other near.
+#[test]
+fn far_and_near_waits_come_up_together() {
+    let mut table = table(4);
+    // A place of the second wheel begins at this tick.
+    let tick = (START.as_nanos() / 1_000_000 + 5_000).next_multiple_of(256);
+    let end = |before: u64| Timestamp::from_nanos(tick * 1_000_000 - before);
+    let start = |before| Timestamp::from_nanos(end(before).as_nanos() - 4_000_000_000);
+    insert(&mut table, 0, start(900_000), 4).unwrap();
+    assert_eq!(due(&mut table, end(100_000_000)), []);
+    insert(&mut table, 1, start(100_000), 4).unwrap();
+    assert_eq!(due(&mut table, end(0)), [1, 2].map(SessionId));
+}
+
+/// What a session took in the side table comes back with its slot.
+#[test]
+fn memory_does_not_grow_with_the_number_of_sessions_that_ever_were() {
+    let mut table = table(3);
+    for number in 0..1_000 {
+        let slot = insert(&mut table, number, START, 30).unwrap();
+        table.remove(slot);
+    }
+    assert_eq!((table.sessions.len(), table.free.len()), (1, 1));
+    assert_eq!((table.v6.len(), table.free_v6.len()), (1, 1));
+}
+
 /// A hit on a session whose time is up says so, whether or not the wheel has come to it.
 #[test]
 fn an_expired_hit_is_seen_before_the_wheel_turns() {
