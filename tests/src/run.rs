@@ -124,7 +124,7 @@ pub fn describe(scenario: &Scenario) -> Result<String, Vec<String>> {
 }
 
 fn run(scenario: &Scenario, batch: usize, seed: u128) -> Result<Course, Vec<String>> {
-    let policy = compile(&scenario.config, Generation(1))?;
+    let policy = Arc::new(Policy::compile(&parsed(&scenario.config)?, Generation(1)));
     let names = Arc::new(policy.names().clone());
     let mut runner = Runner {
         worker: Worker::new(policy, HashSeed::new(seed)),
@@ -231,7 +231,8 @@ impl Runner {
         self.worker.handle_timeout(at, &mut self.outbox);
         self.collect();
         self.generation += 1;
-        let policy = compile(config, Generation(self.generation))?;
+        let generation = Generation(self.generation);
+        let policy = Arc::new(Policy::compile_after(self.worker.policy(), &parsed(config)?, generation));
         self.names = Arc::new(policy.names().clone());
         self.worker.handle_commit(policy);
         Ok(())
@@ -266,10 +267,9 @@ impl Runner {
     }
 }
 
-fn compile(text: &str, generation: Generation) -> Result<Arc<Policy>, Vec<String>> {
-    let config: Config = bifrons_config::parse(text, "configuration")
-        .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
-    Ok(Arc::new(Policy::compile(&config, generation)))
+fn parsed(text: &str) -> Result<Config, Vec<String>> {
+    bifrons_config::parse(text, "configuration")
+        .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())
 }
 
 fn interface_of(policy: &Policy, sent: &Sent) -> Option<InterfaceId> {

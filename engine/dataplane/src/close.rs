@@ -96,7 +96,10 @@ impl Worker {
 
     /// The application, or the word for why there is none ("Manage custom or unknown applications").
     fn app_to_log(&self, session: &Session) -> AppId {
-        let known = session.app;
+        let known = match self.inspections.get(session.inspection as usize) {
+            Some(inspection) if session.app == app::UNDECIDED => undecided_if_little(inspection.app_at_end()),
+            _ => session.app,
+        };
         if known != app::UNDECIDED && known != app::UNKNOWN_TCP {
             return known;
         }
@@ -150,6 +153,11 @@ impl Worker {
             server_name: None,
         }
     }
+}
+
+/// The table of words for unidentified sessions says more precisely why there was too little data.
+fn undecided_if_little(app: AppId) -> AppId {
+    if app == app::INSUFFICIENT_DATA { app::UNDECIDED } else { app }
 }
 
 /// Logs show ports of TCP, UDP and SCTP; what stands in for them elsewhere is 0 there.

@@ -4,7 +4,7 @@ use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 
 use bifrons_config::typed::TimeoutOverride;
 use bifrons_inspect::{Inspection, Limits};
-use bifrons_model::{DropReason, Generation, InterfaceId, Timestamp, ZoneId};
+use bifrons_model::{DropReason, Generation, InterfaceId, Timestamp, Volume, ZoneId};
 use bifrons_policy::Policy;
 use bifrons_session::{Candidate, HashSeed, Hit, Reassembler, SessionTable, tcp};
 use bifrons_wire::{Packet, Reading};
@@ -53,7 +53,8 @@ pub struct Worker {
 pub(crate) struct Reopening {
     pub segment: tcp::Segment,
     pub arrival: Timestamp,
-    pub wire_length: u32,
+    /// The SYN and its repetitions: they were counted in the old session.
+    pub volume: Volume,
 }
 
 /// A packet's place in a batch: what the early stages found for the later ones.
@@ -182,22 +183,24 @@ impl Worker {
         if packet.fragment.is_some() {
             return self.reassemble(frame, lane, packet, outbox);
         }
-        self.pass(frame.bytes, lane, packet, 1, outbox)
+        self.pass(frame.bytes, lane, packet, outbox)
     }
 
-    /// A whole packet; `bytes` is what its offsets count in, `frames` how many frames it came in.
+    /// A whole packet; `bytes` is what its offsets count in.
     pub(crate) fn pass(
         &mut self,
         bytes: &[u8],
         lane: &Lane,
         packet: &Packet,
-        frames: u32,
         outbox: &mut Outbox,
     ) -> Verdict {
         if packet.icmp.is_error
             && let Some(verdict) = self.match_icmp_error(bytes, packet)
         {
             return verdict;
+        }
+        if self.has_null_timestamp(bytes, packet) {
+            return Verdict::Drop(DropReason::TcpNullTimestamp);
         }
         let hit = match self.lookup(lane, packet, outbox) {
             Some(hit) => hit,
@@ -206,7 +209,7 @@ impl Worker {
                 Err(verdict) => return verdict,
             },
         };
-        match self.track(hit, bytes, lane, packet, frames, outbox) {
+        match self.track(hit, bytes, lane, packet, outbox) {
             Ok(hit) => {
                 if let Err(reason) = self.inspect(hit, bytes, packet, outbox) {
                     return Verdict::Drop(reason);
@@ -226,6 +229,9 @@ impl Worker {
 
     /// When `handle_timeout` has something to do next; `None` when no session and no fragment waits.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
+        if self.table.is_sweeping() {
+            return Some(self.now);
+        }
         [self.table.next_deadline(), self.fragments.poll_timeout()].into_iter().flatten().min()
     }
 
@@ -281,8 +287,8 @@ impl Worker {
         let late = self.fragments.handle_timeout(self.now);
         self.counters.drop(DropReason::FragmentTimeout, u64::from(late));
         self.counters.held = self.fragments.held();
+        self.table.sweep(budget);
         let is_complete = self.age(budget, outbox);
-        self.table.sweep();
         self.next_look = if is_complete && !self.table.pressure().is_on() {
             self.poll_timeout().unwrap_or(Timestamp::MAX)
         } else {

@@ -61,9 +61,6 @@ impl Candidate {
     }
 }
 
-/// Sessions that the sweep looks at in one call.
-const SWEEP_STEP: usize = 32;
-
 /// The wheel counts in milliseconds.
 const NANOS_PER_TICK: u64 = 1_000_000;
 
@@ -323,7 +320,10 @@ impl SessionTable {
     /// How the table's use shortens timeouts; the sessions already there are looked at again little by
     /// little.
     pub fn set_pressure(&mut self, pressure: Pressure) {
-        if pressure.is_on() && !self.pressure.is_on() {
+        // Each of the two kinds of pressure moves deadlines when it begins.
+        let begins = (pressure.accelerated.is_some() && self.pressure.accelerated.is_none())
+            || (pressure.scan.is_some() && self.pressure.scan.is_none());
+        if begins {
             self.sweep = 0;
         }
         self.pressure = pressure;
@@ -334,18 +334,23 @@ impl SessionTable {
         self.pressure
     }
 
-    /// Re-arms a few sessions whose deadline moved because pressure began.
-    pub fn sweep(&mut self) {
-        if !self.pressure.is_on() {
+    /// Re-arms sessions whose deadline moved because pressure began, at most about `budget` of them.
+    pub fn sweep(&mut self, budget: usize) {
+        if !self.is_sweeping() {
             return;
         }
-        let end = (self.sweep + SWEEP_STEP).min(self.sessions.len());
+        let end = self.sweep.saturating_add(budget).min(self.sessions.len());
         for slot in self.sweep..end {
             if self.sessions[slot].state != State::Init {
                 self.rearm(slot as u32);
             }
         }
         self.sweep = end;
+    }
+
+    /// Whether the wheel does not know all deadlines yet that pressure has moved.
+    pub const fn is_sweeping(&self) -> bool {
+        self.pressure.is_on() && self.sweep < self.sessions.len()
     }
 
     /// The next time at which `expired` may have something; `None` while no session waits.

@@ -66,9 +66,20 @@ pub fn verify(packet: &Packet, frame: &[u8]) -> Result<(), DropReason> {
             return Err(DropReason::BadIpChecksum);
         }
     }
+    verify_transport(packet, frame)
+}
+
+/// Checks the checksum of TCP, UDP or ICMP alone, where the whole packet is at hand; `bytes` is what the packet's
+/// offsets count in.
+///
+/// # Errors
+/// The reason for which a wrong one drops the packet.
+#[inline]
+pub fn verify_transport(packet: &Packet, bytes: &[u8]) -> Result<(), DropReason> {
     if packet.fragment.is_some() || packet.is_cut() {
         return Ok(());
     }
+    let is_v4 = matches!(packet.addresses, Addresses::V4 { .. });
     let (reason, has_pseudo_header) = match packet.protocol {
         protocol::TCP => (DropReason::BadTcpChecksum, true),
         protocol::UDP => (DropReason::BadUdpChecksum, true),
@@ -76,7 +87,7 @@ pub fn verify(packet: &Packet, frame: &[u8]) -> Result<(), DropReason> {
         protocol::ICMPV6 => (DropReason::BadIcmpChecksum, true),
         _ => return Ok(()),
     };
-    let segment = packet.transport_of(frame);
+    let segment = packet.transport_of(bytes);
     if packet.protocol == protocol::UDP && is_v4 && segment.get(6..8) == Some(&[0, 0]) {
         return Ok(());
     }

@@ -14,7 +14,7 @@ mod link;
 mod options;
 mod packet;
 
-pub use checksum::{internet_checksum, verify};
+pub use checksum::{internet_checksum, verify, verify_transport};
 pub use icmp::Embedded;
 pub use link::LinkType;
 pub use options::{TcpOption, tcp_options};

@@ -194,6 +194,8 @@ pub struct Packet {
     pub payload_captured: u32,
     /// The frame's length on the wire; the sum of all frames for a reassembled packet.
     pub wire_length: u32,
+    /// How many frames it came in: more than one for a reassembled packet.
+    pub frames: u32,
     /// The TCP header; zeros for other protocols.
     pub tcp: Tcp,
     /// The ICMP header; zeros for other protocols.
@@ -266,17 +268,20 @@ pub fn parse(frame: &[u8], info: FrameInfo, reading: Reading) -> Result<Packet, 
 }
 
 /// Reads the transport header of a packet that was put together from fragments: `first` is the parsed first
-/// fragment, `data` what lay behind the IP headers, `wire_length` the sum of the frames.
+/// fragment, `data` what lay behind the IP headers, `frames` and `wire_length` the number of frames and the sum
+/// of their lengths.
 ///
 /// # Errors
 /// As `parse`.
 pub fn parse_ip_payload(
     first: &Packet,
     data: &[u8],
-    wire_length: u32,
+    (frames, wire_length): (u32, u32),
     reading: Reading,
 ) -> Result<Packet, DropReason> {
-    let mut packet = Packet { fragment: None, transport: 0, payload: 0, wire_length, ..*first };
+    let payload_length = data.len() as u32;
+    let mut packet =
+        Packet { fragment: None, transport: 0, payload: 0, payload_length, frames, wire_length, ..*first };
     transport(data, data.len(), data.len(), reading, &mut packet)?;
     Ok(packet)
 }
@@ -295,6 +300,7 @@ fn blank(header: &IpHeader, network: usize, wire_length: u32) -> Packet {
         payload_length: header.transport_length as u32,
         payload_captured: 0,
         wire_length,
+        frames: 1,
         tcp: Tcp::default(),
         icmp: Icmp::default(),
         fragment: header.fragment,

@@ -169,7 +169,7 @@ impl Worker {
         if subtype == Subtype::Drop {
             session.app = app::NOT_APPLICABLE;
             session.last_packet = now;
-            session.volume[0].packets += 1;
+            session.volume[0].packets += u64::from(packet.frames);
             session.volume[0].bytes += u64::from(packet.wire_length);
         }
         let is_logged = decision.log_end || decision.log_start;
@@ -193,7 +193,7 @@ impl Worker {
     }
 
     /// The number of a service's timeouts; equal ones share it, so there are no more than services.
-    fn intern(&mut self, timeouts: bifrons_config::typed::TimeoutOverride) -> u32 {
+    pub(crate) fn intern(&mut self, timeouts: bifrons_config::typed::TimeoutOverride) -> u32 {
         if timeouts == Default::default() {
             return NONE;
         }

@@ -18,7 +18,8 @@ const OPTION_NO_OPERATION: u8 = 1;
 impl Worker {
     #[inline]
     pub(crate) fn egress(&mut self, hit: Hit, bytes: &[u8], packet: &Packet, outbox: &mut Outbox) -> Verdict {
-        if packet.protocol == protocol::TCP {
+        // Fragments leave as they came: the frames of a packet put together are not rewritten.
+        if packet.protocol == protocol::TCP && packet.frames == 1 {
             let knobs = self.policy.tcp();
             let clears_urgent = knobs.clear_urgent && packet.tcp.flags.has(TcpFlags::URG);
             let strips_multipath = knobs.strip_mptcp_option && packet.tcp.options_length >= 3;

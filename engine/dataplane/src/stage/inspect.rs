@@ -2,8 +2,7 @@
 
 use bifrons_inspect::{Inspection, Opening, Payload, Progress, Transport};
 use bifrons_model::{AppId, Direction, DropReason, Subtype, Tracker};
-use bifrons_policy::Query;
-use bifrons_session::{Hit, NONE, SessionFlags, Timer};
+use bifrons_session::{Hit, NONE, Session, SessionFlags, Timer};
 use bifrons_wire::{Packet, TcpFlags, protocol};
 
 use crate::{Outbox, Worker, close::Notes};
@@ -19,6 +18,9 @@ impl Worker {
         outbox: &mut Outbox,
     ) -> Result<(), DropReason> {
         let session = self.table.get(hit.slot);
+        if packet.payload_length > 0 && is_no_data(session, hit.direction, packet) {
+            return Ok(());
+        }
         if packet.payload_captured == 0 || session.flags.has(SessionFlags::INSPECTED) {
             self.counters.fast += 1;
             // Nearly every session has had payload: what is asked first is what seldom changes.
@@ -101,49 +103,15 @@ impl Worker {
         packet: &Packet,
         outbox: &mut Outbox,
     ) -> Result<(), DropReason> {
-        let key = self.table.keys(slot)[Direction::ClientToServer.index()];
-        let session = self.table.get_mut(slot);
-        session.app = app;
-        let zone_to = session.zone_to;
-        let decision = self.policy.lookup(&Query {
-            zone_from: key.zone(),
-            zone_to,
-            source: key.addresses().source(),
-            destination: key.addresses().destination(),
-            source_port: key.source_port(),
-            destination_port: key.destination_port(),
-            protocol: packet.protocol,
-            app: Some(app),
-        });
+        self.table.get_mut(slot).app = app;
+        let decision = self.ask(slot);
         if !decision.action.passes() {
             self.deny(slot, packet, &decision, Subtype::Deny, outbox);
             return Err(DropReason::PolicyDeny);
         }
-        let session = self.table.get_mut(slot);
-        session.rule = decision.rule;
-        session.flags.set(SessionFlags::LOG_END, decision.log_end);
-        session.flags.set(SessionFlags::LOG_START, decision.log_start);
+        self.follow(slot, &decision);
         // A change of application is a start of its own.
-        session.flags.set(SessionFlags::STARTED, false);
-        let timer = session.timer;
-        match timer {
-            Timer::Tcp | Timer::Udp => self.run_timer(slot, timer),
-            Timer::TcpInit
-            | Timer::TcpHandshake
-            | Timer::TcpHalfClosed
-            | Timer::TcpTimeWait
-            | Timer::TcpUnverifiedReset
-            | Timer::Icmp
-            | Timer::SctpInit
-            | Timer::SctpCookie
-            | Timer::Sctp
-            | Timer::SctpShutdown
-            | Timer::Other
-            | Timer::DiscardTcp
-            | Timer::DiscardUdp
-            | Timer::DiscardSctp
-            | Timer::DiscardOther => {}
-        }
+        self.table.get_mut(slot).flags.set(SessionFlags::STARTED, false);
         Ok(())
     }
 
@@ -172,4 +140,17 @@ impl Worker {
             self.write_record(slot, Subtype::Start, now, outbox);
         }
     }
+}
+
+/// Bytes that are none of the stream: the text of a reset (RFC 9293, section 3.5.3), the byte of a keep-alive probe,
+/// which repeats a number from before the first data (RFC 1122, section 4.2.3.6).
+#[inline]
+fn is_no_data(session: &Session, direction: Direction, packet: &Packet) -> bool {
+    if packet.protocol != protocol::TCP || session.flags.has(SessionFlags::PAYLOAD) {
+        return false;
+    }
+    let end = packet.tcp.sequence.wrapping_add(packet.payload_length);
+    let is_old =
+        session.tcp.first_sequence(direction).is_some_and(|first| end.wrapping_sub(first) as i32 <= 0);
+    packet.tcp.flags.has(TcpFlags::RST) || (is_old && !packet.tcp.flags.has(TcpFlags::SYN))
 }

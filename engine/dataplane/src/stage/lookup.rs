@@ -1,7 +1,7 @@
 //! From a flow key to its session, and from an ICMP error to the session it reports on.
 
 use bifrons_model::DropReason;
-use bifrons_session::{FlowKey, Hit};
+use bifrons_session::{FlowKey, Hit, State};
 use bifrons_wire::Packet;
 
 use crate::{Outbox, Verdict, Worker, worker::Lane};
@@ -54,10 +54,13 @@ impl Worker {
                 zone,
             );
             let hit = self.table.find(&key, self.table.hash(&key))?;
-            (!self.table.is_expired(hit.slot, self.now)).then_some(interface)
+            (!self.table.is_expired(hit.slot, self.now)).then_some((hit, interface))
         });
         match session {
-            Some(interface) => {
+            Some((hit, _)) if self.table.get(hit.slot).state == State::Discard => {
+                Some(Verdict::Drop(DropReason::SessionDiscard))
+            }
+            Some((_, interface)) => {
                 self.counters.icmp_errors_matched += 1;
                 Some(Verdict::Transmit(interface))
             }

@@ -2,7 +2,7 @@
 
 use bifrons_model::{DropReason, InterfaceId};
 use bifrons_session::{Assembled, FlowKey, FragmentOutcome};
-use bifrons_wire::{Packet, parse_ip_payload};
+use bifrons_wire::{Packet, parse_ip_payload, verify_transport};
 
 use crate::{Frame, Outbox, Verdict, Worker, worker::Lane};
 
@@ -39,7 +39,7 @@ impl Worker {
                 let hash = self.table.hash(&key);
                 let (interface, zone): (InterfaceId, _) = (lane.interface, lane.zone);
                 let whole = Lane { packet: Ok(packet), interface, zone, hash, candidate: None };
-                self.pass(&assembled.data, &whole, &packet, assembled.frames, outbox)
+                self.pass(&assembled.data, &whole, &packet, outbox)
             }
             Err(reason) => Verdict::Drop(reason),
         };
@@ -51,10 +51,13 @@ impl Worker {
     }
 
     fn read_assembled(&self, assembled: &Assembled) -> Result<Packet, DropReason> {
-        let mut packet =
-            parse_ip_payload(&assembled.first, &assembled.data, assembled.wire_length, self.reading)?;
+        let size = (assembled.frames, assembled.wire_length);
+        let mut packet = parse_ip_payload(&assembled.first, &assembled.data, size, self.reading)?;
         let behind_header = assembled.captured.saturating_sub(usize::from(packet.payload)) as u32;
         packet.payload_captured = packet.payload_captured.min(behind_header);
+        if self.policy.session().strict_checksum {
+            verify_transport(&packet, &assembled.data)?;
+        }
         Ok(packet)
     }
 }

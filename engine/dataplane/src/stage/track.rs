@@ -1,9 +1,9 @@
 //! A packet of a known session: is it in order, does it change the session's state, what does it add up to.
 
 use bifrons_catalog::app;
-use bifrons_model::{Direction, DropReason, Subtype, Tracker};
-use bifrons_policy::Query;
-use bifrons_session::{Hit, State, Timer, tcp};
+use bifrons_model::{Direction, DropReason, Subtype, Tracker, Volume};
+use bifrons_policy::{Decision, Query};
+use bifrons_session::{Hit, SessionFlags, State, Timer, tcp};
 use bifrons_wire::{Packet, TcpOption, protocol, tcp_options};
 
 use super::admit::segment_of;
@@ -25,7 +25,6 @@ impl Worker {
         bytes: &[u8],
         lane: &Lane,
         packet: &Packet,
-        frames: u32,
         outbox: &mut Outbox,
     ) -> Result<Hit, Verdict> {
         if self.table.get(hit.slot).state == State::Discard {
@@ -33,20 +32,17 @@ impl Worker {
             return Err(Verdict::Drop(DropReason::SessionDiscard));
         }
         if self.table.get(hit.slot).generation != self.generation {
-            self.judge_again(hit.slot, packet, outbox)?;
+            self.judge_again(hit, packet, outbox)?;
         }
         let mut hit = hit;
         match packet.protocol {
             protocol::TCP => {
-                if self.has_null_timestamp(bytes, packet) {
-                    return Err(Verdict::Drop(DropReason::TcpNullTimestamp));
-                }
                 hit = self.track_tcp(hit, bytes, lane, packet, outbox)?;
             }
             protocol::SCTP => self.track_sctp(hit.slot, bytes, packet),
             _ => {}
         }
-        self.count(hit, packet, frames);
+        self.count(hit, packet);
         Ok(hit)
     }
 
@@ -79,7 +75,7 @@ impl Worker {
             tcp::Outcome::PassNoticed(reason) => self.counters.notice(reason),
             tcp::Outcome::Drop(reason) => return Err(Verdict::Drop(reason)),
             tcp::Outcome::NewConnection => return self.reuse(hit, bytes, lane, packet, outbox),
-            tcp::Outcome::MayReopen => self.remember_reopening(hit.slot, segment, packet.wire_length),
+            tcp::Outcome::MayReopen => self.remember_reopening(hit.slot, segment, packet),
             tcp::Outcome::Reopened => return self.reopen(hit, &segment, lane, packet, outbox),
         }
         if before != after || is_first {
@@ -102,9 +98,19 @@ impl Worker {
         self.track_tcp(hit, bytes, lane, packet, outbox)
     }
 
-    fn remember_reopening(&mut self, slot: u32, segment: tcp::Segment, wire_length: u32) {
-        if self.reopenings.len() < REOPENINGS_MAX || self.reopenings.contains_key(&slot) {
-            self.reopenings.insert(slot, Reopening { segment, arrival: self.now, wire_length });
+    fn remember_reopening(&mut self, slot: u32, segment: tcp::Segment, packet: &Packet) {
+        let is_full = self.reopenings.len() >= REOPENINGS_MAX;
+        let volume = Volume { packets: u64::from(packet.frames), bytes: u64::from(packet.wire_length) };
+        match self.reopenings.get_mut(&slot) {
+            Some(known) if known.segment.tcp.sequence == segment.tcp.sequence => {
+                known.volume.packets += volume.packets;
+                known.volume.bytes += volume.bytes;
+            }
+            Some(known) => *known = Reopening { segment, arrival: self.now, volume },
+            None if is_full => {}
+            None => {
+                self.reopenings.insert(slot, Reopening { segment, arrival: self.now, volume });
+            }
         }
     }
 
@@ -121,8 +127,8 @@ impl Worker {
         let opening = self.reopenings.remove(&hit.slot);
         if let Some(opening) = opening {
             let old = self.table.get_mut(hit.slot);
-            old.volume[0].packets = old.volume[0].packets.saturating_sub(1);
-            old.volume[0].bytes = old.volume[0].bytes.saturating_sub(u64::from(opening.wire_length));
+            old.volume[0].packets = old.volume[0].packets.saturating_sub(opening.volume.packets);
+            old.volume[0].bytes = old.volume[0].bytes.saturating_sub(opening.volume.bytes);
         }
         self.close_now(hit.slot, Tracker::TcpReuse, outbox);
         let hit = self.open_session(lane, packet, outbox)?;
@@ -131,8 +137,7 @@ impl Worker {
         let (causes, handshake) = (&mut session.causes, &mut session.handshake);
         if let Some(opening) = opening {
             session.start = opening.arrival;
-            session.volume[0].packets = 1;
-            session.volume[0].bytes = u64::from(opening.wire_length);
+            session.volume[0] = opening.volume;
             session.tcp.open(&opening.segment, &knobs, causes, handshake);
             session.tcp.track(answer, &knobs, causes, handshake);
         } else {
@@ -176,43 +181,63 @@ impl Worker {
     }
 
     #[inline]
-    fn count(&mut self, hit: Hit, packet: &Packet, frames: u32) {
+    fn count(&mut self, hit: Hit, packet: &Packet) {
         let now = self.now;
         let session = self.table.get_mut(hit.slot);
         session.last_packet = now;
         let volume = &mut session.volume[hit.direction.index()];
-        volume.packets += u64::from(frames);
+        volume.packets += u64::from(packet.frames);
         volume.bytes += u64::from(packet.wire_length);
     }
 
     /// A commit came since the session was judged.
-    fn judge_again(&mut self, slot: u32, packet: &Packet, outbox: &mut Outbox) -> Result<(), Verdict> {
-        let generation = self.policy.generation();
-        let keys = self.table.keys(slot)[Direction::ClientToServer.index()];
-        let session = self.table.get_mut(slot);
-        session.generation = generation;
-        let (zone_to, app) = (session.zone_to, session.app);
-        let decision = self.policy.lookup(&Query {
-            zone_from: keys.zone(),
-            zone_to,
-            source: keys.addresses().source(),
-            destination: keys.addresses().destination(),
-            source_port: keys.source_port(),
-            destination_port: keys.destination_port(),
-            protocol: packet.protocol,
-            app: (app != app::UNDECIDED).then_some(app),
-        });
+    fn judge_again(&mut self, hit: Hit, packet: &Packet, outbox: &mut Outbox) -> Result<(), Verdict> {
+        let slot = hit.slot;
+        let decision = self.ask(slot);
+        self.table.get_mut(slot).generation = self.generation;
         if decision.action.passes() {
-            self.table.get_mut(slot).rule = decision.rule;
+            self.follow(slot, &decision);
             return Ok(());
         }
+        self.count(hit, packet);
         self.deny(slot, packet, &decision, Subtype::Deny, outbox);
         Err(Verdict::Drop(DropReason::PolicyDeny))
     }
 
+    /// What the rules say of a session with what is known of it now.
+    pub(crate) fn ask(&self, slot: u32) -> Decision {
+        let key = self.table.keys(slot)[Direction::ClientToServer.index()];
+        let session = self.table.get(slot);
+        self.policy.lookup(&Query {
+            zone_from: key.zone(),
+            zone_to: session.zone_to,
+            source: key.addresses().source(),
+            destination: key.addresses().destination(),
+            source_port: key.source_port(),
+            destination_port: key.destination_port(),
+            protocol: key.protocol(),
+            app: (session.app != app::UNDECIDED).then_some(session.app),
+        })
+    }
+
+    /// Lets a session go on under the rule that allows it: its logging, its service's timeouts.
+    pub(crate) fn follow(&mut self, slot: u32, decision: &Decision) {
+        let service = self.intern(decision.timeouts);
+        let session = self.table.get_mut(slot);
+        session.rule = decision.rule;
+        session.service = service;
+        session.flags.set(SessionFlags::LOG_END, decision.log_end);
+        session.flags.set(SessionFlags::LOG_START, decision.log_start);
+        let (timer, app) = (session.timer, session.app);
+        let timeout = self.timeout(timer, app, service);
+        if timeout != self.table.get(slot).timeout {
+            self.run_timer(slot, timer);
+        }
+    }
+
     /// RFC 7323 gives a zero timestamp no meaning of its own; some stacks take it for none.
     #[inline]
-    fn has_null_timestamp(&self, bytes: &[u8], packet: &Packet) -> bool {
+    pub(crate) fn has_null_timestamp(&self, bytes: &[u8], packet: &Packet) -> bool {
         if packet.tcp.options_length < 10 || !self.policy.tcp().check_timestamp_option {
             return false;
         }

@@ -11,6 +11,7 @@ const V6: Addresses = Addresses::V6 { source: 1, destination: 2 };
 /// A fragment as its header has it; the frame holds nothing but its data.
 fn fragment(addresses: Addresses, identification: u32, offset: usize, length: usize, more: bool) -> Packet {
     Packet {
+        frames: 1,
         addresses,
         protocol: 17,
         hop_limit: 64,

@@ -274,8 +274,8 @@ fn the_sweep_finds_the_sessions_that_pressure_shortens() {
     let now = after(2_000_000);
     assert_eq!(due(&mut table, now), []);
     table.set_pressure(Pressure { accelerated: Some((now, 2)), scan: None });
-    for _ in 0..400 / SWEEP_STEP + 1 {
-        table.sweep();
+    for _ in 0..400 / 32 + 1 {
+        table.sweep(32);
     }
     let ended = due(&mut table, now + Duration::from_millis(1));
     assert!(ended.iter().map(|id| id.0).eq(1..=400), "all at the moment the pressure began");
@@ -416,7 +416,7 @@ proptest! {
         for (is_on, millis) in turns {
             let pressure = table.pressure().next(now, if is_on { 80 } else { 0 }, &settings);
             table.set_pressure(pressure);
-            (0..4).for_each(|_| table.sweep());
+            table.sweep(usize::MAX);
             let mut deadlines = vec![];
             for slot in table.slots() {
                 let deadline = table.deadline(slot);

@@ -113,7 +113,7 @@ impl Side {
 
     /// Its first segment that is seen.
     pub fn begin(&mut self, segment: &Segment, is_syn: bool) {
-        self.facts = self.facts & (FIN | RST | ACKED) | SEEN;
+        self.facts = (self.facts & (FIN | RST)) | SEEN;
         if is_syn {
             self.facts |= SYN;
             self.first = segment.tcp.sequence.wrapping_add(1);

@@ -171,8 +171,8 @@ fn icmp_echo_and_error() {
 fn a_reassembled_packet_reads_like_a_whole_one() {
     let frame = udp6_frame(b"query");
     let whole = strict(&frame).unwrap();
-    let again = parse_ip_payload(&whole, whole.transport_of(&frame), 200, Reading::Strict).unwrap();
-    assert_eq!((again.source_port, again.payload_length, again.wire_length), (53, 5, 200));
+    let again = parse_ip_payload(&whole, whole.transport_of(&frame), (2, 200), Reading::Strict).unwrap();
+    assert_eq!((again.source_port, again.payload_length, again.wire_length, again.frames), (53, 5, 200, 2));
     assert_eq!(again.payload_of(whole.transport_of(&frame)), b"query");
 }
 
