@@ -59,7 +59,9 @@ pub(crate) struct Reopening {
 
 /// A packet's place in a batch: what the early stages found for the later ones.
 pub(crate) struct Lane {
-    pub packet: Result<Packet, DropReason>,
+    pub packet: Packet,
+    /// Why the frame could not be read; the packet means nothing then.
+    pub problem: Option<DropReason>,
     pub interface: InterfaceId,
     pub zone: ZoneId,
     pub hash: u64,
@@ -69,7 +71,8 @@ pub(crate) struct Lane {
 impl Lane {
     const fn empty() -> Self {
         Self {
-            packet: Err(DropReason::TruncatedHeader),
+            packet: Packet::BLANK,
+            problem: None,
             interface: InterfaceId(0),
             zone: ZoneId(0),
             hash: 0,
@@ -176,10 +179,10 @@ impl Worker {
 
     /// The life of a packet.
     fn live(&mut self, frame: &Frame<'_>, lane: &Lane, outbox: &mut Outbox) -> Verdict {
-        let packet = match &lane.packet {
-            Ok(packet) => packet,
-            Err(reason) => return Verdict::Drop(*reason),
-        };
+        if let Some(reason) = lane.problem {
+            return Verdict::Drop(reason);
+        }
+        let packet = &lane.packet;
         if packet.fragment.is_some() {
             return self.reassemble(frame, lane, packet, outbox);
         }

@@ -74,7 +74,7 @@ pub fn verify(packet: &Packet, frame: &[u8]) -> Result<(), DropReason> {
 ///
 /// # Errors
 /// The reason for which a wrong one drops the packet.
-#[inline]
+#[inline(always)]
 pub fn verify_transport(packet: &Packet, bytes: &[u8]) -> Result<(), DropReason> {
     if packet.fragment.is_some() || packet.is_cut() {
         return Ok(());

@@ -2,7 +2,7 @@
 
 use bifrons_model::{DropReason, InterfaceId, ZoneId};
 use bifrons_session::FlowKey;
-use bifrons_wire::{Addresses, FrameInfo, Packet, parse, verify};
+use bifrons_wire::{Addresses, FrameInfo, Packet, parse_into, verify};
 
 use crate::{Frame, Worker, worker::Lane};
 
@@ -10,30 +10,22 @@ impl Worker {
     /// Reads a frame into its lane and fetches where its session will be looked for.
     #[inline]
     pub(crate) fn ingress(&self, frame: &Frame<'_>, lane: &mut Lane) {
-        lane.packet = self.read(frame);
         lane.candidate = None;
-        let Ok(packet) = &lane.packet else {
-            return;
-        };
-        match self.origin(frame, packet) {
-            Ok((interface, zone)) => {
-                lane.interface = interface;
-                lane.zone = zone;
-                lane.hash = self.table.hash(&FlowKey::of(packet, zone));
-                self.table.prefetch_bucket(lane.hash);
-            }
-            Err(reason) => lane.packet = Err(reason),
-        }
+        lane.problem = self.read(frame, lane).err();
     }
 
     #[inline(always)]
-    fn read(&self, frame: &Frame<'_>) -> Result<Packet, DropReason> {
+    fn read(&self, frame: &Frame<'_>, lane: &mut Lane) -> Result<(), DropReason> {
         let link = frame.link.ok_or(DropReason::UnsupportedLinkType)?;
-        let packet = parse(frame.bytes, FrameInfo { link, wire_length: frame.wire_length }, self.reading)?;
+        let info = FrameInfo { link, wire_length: frame.wire_length };
+        parse_into(frame.bytes, info, self.reading, &mut lane.packet)?;
         if self.policy.session().strict_checksum {
-            verify(&packet, frame.bytes)?;
+            verify(&lane.packet, frame.bytes)?;
         }
-        Ok(packet)
+        (lane.interface, lane.zone) = self.origin(frame, &lane.packet)?;
+        lane.hash = self.table.hash(&FlowKey::of(&lane.packet, lane.zone));
+        self.table.prefetch_bucket(lane.hash);
+        Ok(())
     }
 
     /// The interface and zone that a packet comes from.

@@ -10,7 +10,8 @@ impl Worker {
     /// The early half: fetches the record that the index suggests, or what a new session will need.
     #[inline]
     pub(crate) fn suggest(&self, lane: &mut Lane) {
-        if let Ok(packet) = &lane.packet {
+        if lane.problem.is_none() {
+            let packet = &lane.packet;
             let candidate = self.table.candidate(lane.hash);
             if candidate.is_none()
                 && let Some(interface) = self.policy.egress(packet.addresses.destination())

@@ -38,7 +38,7 @@ impl Worker {
                 let key = FlowKey::of(&packet, lane.zone);
                 let hash = self.table.hash(&key);
                 let (interface, zone): (InterfaceId, _) = (lane.interface, lane.zone);
-                let whole = Lane { packet: Ok(packet), interface, zone, hash, candidate: None };
+                let whole = Lane { packet, problem: None, interface, zone, hash, candidate: None };
                 self.pass(&assembled.data, &whole, &packet, outbox)
             }
             Err(reason) => Verdict::Drop(reason),
