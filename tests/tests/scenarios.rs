@@ -1,7 +1,7 @@
 //! Runs every scenario of `tests/scenarios`.
 //!
-//! `BIFRONS_SCENARIO=NAME cargo test -p bifrons-tests --test scenarios -- --nocapture` runs one, also one of
-//! `pending/`, and prints what happened.
+//! `BIFRONS_SCENARIO=NAME cargo test -p bifrons-tests --test scenarios -- --nocapture` runs one, also one
+//! of `pending/`, and prints what happened.
 
 use std::{
     fs,

@@ -1,4 +1,5 @@
-//! Tree to typed configuration: defaults filled in, names resolved, what several lines say together checked.
+//! Tree to typed configuration: defaults filled in, names resolved, what several lines say together
+//! checked.
 
 mod network;
 mod objects;

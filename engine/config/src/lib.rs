@@ -1,12 +1,13 @@
 //! What the operator writes, and what it means.
 //!
-//! Text becomes a tree of `set` lines, the tree becomes a typed `Config`, and `engine/policy` compiles that.
-//! Each step is a type of its own: a half-built configuration cannot exist.
+//! Text becomes a tree of `set` lines, the tree becomes a typed `Config`, and `engine/policy` compiles
+//! that. Each step is a type of its own: a half-built configuration cannot exist.
 //!
 //! A line is a path and a value, as in a PAN-OS configuration in set format: `set zone trust network layer3
-//! ethernet1/1`. The word `set` may be left out, several settings of one entry may stand on one line, a name
-//! with spaces stands in quotation marks, a list in brackets. `delete PATH` takes back what lines before it
-//! said, `move` changes the order of rules. Lines that begin with `#` and blank lines are skipped.
+//! ethernet1/1`. The word `set` may be left out, several settings of one entry may stand on one line, a
+//! name with spaces stands in quotation marks, a list in brackets. `delete PATH` takes back what lines
+//! before it said, `move` changes the order of rules. Lines that begin with `#` and blank lines are
+//! skipped.
 #![no_std]
 
 extern crate alloc;

@@ -18,8 +18,8 @@ pub struct Lenient {
     pub warnings: Vec<ConfigError>,
 }
 
-/// Reads a configuration: one setting or more on a line, `delete` and `move` as they come. `file` is the name
-/// that errors carry.
+/// Reads a configuration: one setting or more on a line, `delete` and `move` as they come. `file` is the
+/// name that errors carry.
 ///
 /// # Errors
 ///
@@ -31,10 +31,10 @@ pub fn parse(text: &str, file: &str) -> Result<Config, Vec<ConfigError>> {
 }
 
 /// Reads what it understands of a configuration written for another device. Settings that this engine does
-/// not have, and names of things it does not know, become warnings. A rule whose conditions could not all be
-/// read is disabled rather than applied to traffic that it was not meant for. Traffic that a disabled rule
-/// would have blocked may then be allowed by a later one: this reading is for looking at captures and logs,
-/// not for running a firewall.
+/// not have, and names of things it does not know, become warnings. A rule whose conditions could not all
+/// be read is disabled rather than applied to traffic that it was not meant for. Traffic that a disabled
+/// rule would have blocked may then be allowed by a later one: this reading is for looking at captures and
+/// logs, not for running a firewall.
 ///
 /// # Errors
 ///
@@ -159,8 +159,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Goes on by one word: below the last one, or, once a setting was taken, to another setting of the same
-    /// entry.
+    /// Goes on by one word: below the last one, or, once a setting was taken, to another setting of the
+    /// same entry.
     fn step(&mut self, cursor: &mut Cursor<'a>, word: &str) -> Option<&'a Schema> {
         if cursor.settled {
             while let Some((schema, is_entry)) = cursor.steps.last()

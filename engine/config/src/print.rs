@@ -18,8 +18,9 @@ use crate::{
 };
 
 impl Config {
-    /// The configuration as lines that `parse` reads back to the same configuration. Settings that have their
-    /// default are left out. Names of address objects are not kept: rules show the addresses themselves.
+    /// The configuration as lines that `parse` reads back to the same configuration. Settings that have
+    /// their default are left out. Names of address objects are not kept: rules show the addresses
+    /// themselves.
     pub fn to_set(&self) -> String {
         let mut text = String::new();
         fields(&mut text, self);

@@ -1,7 +1,8 @@
 //! Every setting there is, each defined once: its path, what it may be, its default and what it means.
 //!
-//! The parser, the validation, the error messages and the manual are made from this table. A path is a row of
-//! words; `<…>` stands for the name of an entry (`KEYS` says which names are valid), `a|b` for either word.
+//! The parser, the validation, the error messages and the manual are made from this table. A path is a row
+//! of words; `<…>` stands for the name of an entry (`KEYS` says which names are valid), `a|b` for either
+//! word.
 
 mod device;
 mod network;

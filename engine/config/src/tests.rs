@@ -225,8 +225,8 @@ fn wrong_lines() {
     }
 }
 
-/// After lines that make `ethernet1/1` and put it into the zone `trust`, the last line of each text has this
-/// mistake. The message goes on from `above`.
+/// After lines that make `ethernet1/1` and put it into the zone `trust`, the last line of each text has
+/// this mistake. The message goes on from `above`.
 fn last_line_is_wrong(above: &str, cases: &[(&str, &str)]) {
     for (text, expected) in cases {
         let text = format!(

@@ -30,8 +30,8 @@ pub struct Config {
     pub interzone_default: DefaultRule,
 }
 
-/// `deviceconfig setting session`. Timeouts are in seconds; ranges and defaults are those of the PAN-OS 11.1
-/// configuration command hierarchy and of the help page "Session Timeouts".
+/// `deviceconfig setting session`. Timeouts are in seconds; ranges and defaults are those of the PAN-OS
+/// 11.1 configuration command hierarchy and of the help page "Session Timeouts".
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionSettings {
     /// Established TCP, restarted by each packet.
@@ -102,7 +102,8 @@ pub struct SessionSettings {
     pub resource_limit_behavior: LimitBehavior,
     /// ICMP unreachables that the device may send, per second, 1 to 65,535; nothing is sent yet.
     pub icmp_unreachable_rate: u32,
-    /// Whether an ICMP error that reports on no known session opens one of its own instead of being dropped.
+    /// Whether an ICMP error that reports on no known session opens one of its own instead of being
+    /// dropped.
     pub icmp_error_own_session: bool,
     /// How many sessions the table holds, 1 to 2^31 - 1.
     pub capacity: u32,

@@ -44,8 +44,8 @@ pub struct Opening {
     pub client_port: u16,
     /// The server's port.
     pub server_port: u16,
-    /// TCP: the sequence number of each direction's first payload byte (that of the SYN plus one), where the
-    /// SYN was seen. `[client to server, server to client]`.
+    /// TCP: the sequence number of each direction's first payload byte (that of the SYN plus one), where
+    /// the SYN was seen. `[client to server, server to client]`.
     pub first_sequence: [Option<u32>; 2],
 }
 
@@ -142,9 +142,9 @@ impl Inspection {
         progress
     }
 
-    /// The word for a session that ends now: its application if that is known; else what can be said with the
-    /// segments that still wait for a gap; else `unknown-tcp` and the like if it carried as much as the
-    /// budget allows, and `insufficient-data` if it carried less.
+    /// The word for a session that ends now: its application if that is known; else what can be said with
+    /// the segments that still wait for a gap; else `unknown-tcp` and the like if it carried as much as
+    /// the budget allows, and `insufficient-data` if it carried less.
     pub fn app_at_end(&self) -> AppId {
         if let Some(app) = self.app {
             return app;
@@ -202,7 +202,8 @@ impl Inspection {
         }
     }
 
-    /// A range of one direction is missing for good: what follows no longer continues what was held or read.
+    /// A range of one direction is missing for good: what follows no longer continues what was held or
+    /// read.
     fn hole(&mut self, direction: Direction) {
         match &mut self.stage {
             Stage::Probing(probing) => probing.close(direction),

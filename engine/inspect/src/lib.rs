@@ -2,9 +2,9 @@
 //!
 //! Payload arrives packet by packet. For TCP it is put in order first (`stream`). What came so far is shown
 //! to the probes of the applications that may still be it; each answers certain, not mine, or unsure. Bytes
-//! are held while all are unsure and are replayed to the winner's decoder, which may read more out of them (a
-//! server name, a new connection inside the protocol). When nobody is certain within the budget the session
-//! is unknown.
+//! are held while all are unsure and are replayed to the winner's decoder, which may read more out of them
+//! (a server name, a new connection inside the protocol). When nobody is certain within the budget the
+//! session is unknown.
 //!
 //! Everything here is bounded: bytes held, segments waiting for a gap, bytes a decoder may keep.
 #![no_std]

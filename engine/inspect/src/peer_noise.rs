@@ -1,10 +1,10 @@
 //! Peers that hide what they speak: the generic sign of a peer-to-peer session that no probe knows.
 //!
 //! Encrypted peer-to-peer protocols (BitTorrent's Message Stream Encryption above all) open with a key
-//! exchange and random padding: each end's first bytes are 96 to 608 of noise, without any structure a probe
-//! could hold on to. A session is called `unknown-p2p` only if both ends open so, both ports lie outside the
-//! ranges where services are registered in number, and no probe was certain within the budget. It is never
-//! more than a word for an unknown session.
+//! exchange and random padding: each end's first bytes are 96 to 608 of noise, without any structure a
+//! probe could hold on to. A session is called `unknown-p2p` only if both ends open so, both ports lie
+//! outside the ranges where services are registered in number, and no probe was certain within the budget.
+//! It is never more than a word for an unknown session.
 
 use bifrons_model::Direction;
 
@@ -17,8 +17,8 @@ const LOWEST_PORT: u16 = 6881;
 const SAMPLE: usize = 96;
 /// Of 96 random bytes 80 are different on average, with a deviation of 3; of Base64 at most 64 can be.
 const FEWEST_DIFFERENT: u32 = 70;
-/// Bytes at the beginning where protocols with a header show it: of 16 random bytes hardly ever fewer than 14
-/// are different, or more than one is zero.
+/// Bytes at the beginning where protocols with a header show it: of 16 random bytes hardly ever fewer than
+/// 14 are different, or more than one is zero.
 const HEADER: usize = 16;
 /// Of 768 random bits 384 are set on average, with a deviation of 14.
 const BITS_SET: core::ops::RangeInclusive<u32> = 328..=440;

@@ -118,7 +118,8 @@ pub enum Finding {
     ServerName(Box<str>),
     /// The application is another than the one that was certain: an application shift.
     Shift(AppId),
-    /// A new connection begins inside the protocol (HTTP `CONNECT`): the session ends with reason `decoder`.
+    /// A new connection begins inside the protocol (HTTP `CONNECT`): the session ends with reason
+    /// `decoder`.
     NewConnection,
 }
 
@@ -131,8 +132,8 @@ pub enum Keep {
     Done,
 }
 
-/// Reads on once an application is certain. Bytes come in order; for UDP one call is one datagram. A decoder
-/// bounds what it keeps and gives up (`Keep::Done`) rather than grow.
+/// Reads on once an application is certain. Bytes come in order; for UDP one call is one datagram. A
+/// decoder bounds what it keeps and gives up (`Keep::Done`) rather than grow.
 pub trait Decoder: Send {
     /// Takes the next bytes; puts what it found into `findings`.
     fn data(&mut self, direction: Direction, bytes: &[u8], findings: &mut Vec<Finding>) -> Keep;

@@ -3,8 +3,8 @@
 //! Bytes that are in order pass straight through and are not kept here. What comes ahead of its turn waits,
 //! bounded in segments and bytes. Where two segments claim the same sequence numbers the first one wins:
 //! bytes already passed on or already waiting are never replaced, later ones only fill gaps. (RFC 9293
-//! section 3.10.7.4 leaves the choice open; one fixed rule keeps what is inspected predictable.) A range that
-//! the capture cut off is a gap that closes itself.
+//! section 3.10.7.4 leaves the choice open; one fixed rule keeps what is inspected predictable.) A range
+//! that the capture cut off is a gap that closes itself.
 
 use alloc::{boxed::Box, collections::VecDeque};
 
@@ -150,7 +150,8 @@ fn end_of(sequence: u32, bytes: &[u8]) -> u32 {
     sequence.wrapping_add(bytes.len() as u32)
 }
 
-/// How far `to` is ahead of `from`; negative when it is behind. Sequence numbers wrap (RFC 9293 section 3.4).
+/// How far `to` is ahead of `from`; negative when it is behind. Sequence numbers wrap (RFC 9293 section
+/// 3.4).
 fn distance(from: u32, to: u32) -> i32 {
     to.wrapping_sub(from).cast_signed()
 }

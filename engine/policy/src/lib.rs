@@ -9,8 +9,8 @@
 //! rule matches goes to `intrazone-default` (allow) when both zones are the same and to `interzone-default`
 //! (deny) when they differ; both come last and may be given another action and logging. A `universal` rule
 //! takes any pair of zones that its lists name, an `intrazone` rule only pairs of one zone with itself, an
-//! `interzone` rule only pairs of two zones. Addresses are those before address translation, the destination
-//! zone is the one after it.
+//! `interzone` rule only pairs of two zones. Addresses are those before address translation, the
+//! destination zone is the one after it.
 //!
 //! The first packet of a session is judged before its application is known (`Query::app` is `None`). A rule
 //! then matches *surely* when it matches whatever the application will turn out to be: its application list
@@ -21,20 +21,21 @@
 //! - a rule that allows decides, be its match sure or possible: the session is let through for now;
 //! - a rule that blocks decides only when it matches surely; one that matches possibly is passed over.
 //!
-//! So a session is admitted if any allow rule that could still match comes before a rule that surely blocks.
-//! `Decision::certain` is true when every application would lead to this same rule; when it is false, the
-//! lookup is to be made again once the application is known, and at each later change of it.
+//! So a session is admitted if any allow rule that could still match comes before a rule that surely
+//! blocks. `Decision::certain` is true when every application would lead to this same rule; when it is
+//! false, the lookup is to be made again once the application is known, and at each later change of it.
 //!
 //! Once the application is known the match is exact. The words for "not identified" (`incomplete`,
-//! `insufficient-data`, `unknown-tcp`, …) match rules whose application list is `any` or names that word. An
-//! application without default ports, and each of those words, satisfies `application-default` on every port.
+//! `insufficient-data`, `unknown-tcp`, …) match rules whose application list is `any` or names that word.
+//! An application without default ports, and each of those words, satisfies `application-default` on every
+//! port.
 //!
 //! # Numbers over commits
 //!
-//! Sessions outlive commits, and their records and flow keys hold numbers. So `Policy::compile_after` gives a
-//! zone, an interface or a rule (the default rules too) the number that its name has had since the start, and
-//! a new name the next free number. The order of rules is the configuration's, whatever their numbers. A
-//! renamed entry is a new one.
+//! Sessions outlive commits, and their records and flow keys hold numbers. So `Policy::compile_after` gives
+//! a zone, an interface or a rule (the default rules too) the number that its name has had since the start,
+//! and a new name the next free number. The order of rules is the configuration's, whatever their numbers.
+//! A renamed entry is a new one.
 //!
 //! What the configuration has no longer keeps its number and stays in `Policy::names`, where the records of
 //! old sessions find it; an entry of that name that comes later has that number. Until then it matches

@@ -22,7 +22,8 @@ impl Retired {
     /// gone loses its number; `None` when every number is in force. `names` becomes the list for the new
     /// numbers.
     ///
-    /// Names are unique in what the parser makes; should one be there twice, the first has the lower number.
+    /// Names are unique in what the parser makes; should one be there twice, the first has the lower
+    /// number.
     pub(crate) fn assign<'a>(
         &mut self,
         names: &mut Vec<String>,

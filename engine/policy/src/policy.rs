@@ -110,8 +110,8 @@ impl Policy {
         self.zone_of_interface.get(interface.index()).copied().flatten()
     }
 
-    /// What holds for packets that come in from `zone`; the global settings for a zone that the configuration
-    /// has no longer, or a number that was never given.
+    /// What holds for packets that come in from `zone`; the global settings for a zone that the
+    /// configuration has no longer, or a number that was never given.
     #[inline]
     pub fn zone_settings(&self, zone: ZoneId) -> ZoneSettings {
         self.zones.get(zone.index()).copied().flatten().unwrap_or(ZoneSettings {

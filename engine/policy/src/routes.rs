@@ -70,8 +70,8 @@ fn host_bits(length: u8, width: u8) -> u128 {
     1u128.checked_shl(u32::from(width - length)).map_or(u128::MAX, |size| size - 1)
 }
 
-/// Prefixes nest or are apart, so one pass in order of (first address, length) with the enclosing prefixes on
-/// a stack finds each point where another prefix becomes the longest.
+/// Prefixes nest or are apart, so one pass in order of (first address, length) with the enclosing prefixes
+/// on a stack finds each point where another prefix becomes the longest.
 fn changes(prefixes: &BTreeMap<(u128, u8), InterfaceId>, width: u8) -> Vec<(u128, Option<InterfaceId>)> {
     let mut changes: Vec<(u128, Option<InterfaceId>)> = Vec::new();
     let mut enclosing: Vec<(u128, InterfaceId)> = Vec::new();

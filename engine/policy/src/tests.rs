@@ -300,8 +300,8 @@ fn names_zones_and_their_settings() {
     assert_eq!(settings(9), (true, false));
 }
 
-/// What the rules say, spelled out: no sorting, no bits, and what is possible or sure before the application
-/// is known is found by asking about every application there is.
+/// What the rules say, spelled out: no sorting, no bits, and what is possible or sure before the
+/// application is known is found by asking about every application there is.
 mod reference {
     use super::*;
 

@@ -269,7 +269,9 @@ impl Pending {
             && same.offset == part.offset
         {
             let is_same = same.length == part.length && same.data == part.data;
-            return if is_same { Added::Repeats } else { Added::Overlaps };
+            // A repetition that says more follows, or says it no longer, contradicts the first.
+            let was_last = self.length == Some(end);
+            return if is_same && was_last != more { Added::Repeats } else { Added::Overlaps };
         }
         let before = place.checked_sub(1).and_then(|before| self.parts.get(before));
         let overlaps_before = before.is_some_and(|before| before.offset + before.length > part.offset);

@@ -69,8 +69,8 @@ pub fn verify(packet: &Packet, frame: &[u8]) -> Result<(), DropReason> {
     verify_transport(packet, frame)
 }
 
-/// Checks the checksum of TCP, UDP or ICMP alone, where the whole packet is at hand; `bytes` is what the packet's
-/// offsets count in.
+/// Checks the checksum of TCP, UDP or ICMP alone, where the whole packet is at hand; `bytes` is what the
+/// packet's offsets count in.
 ///
 /// # Errors
 /// The reason for which a wrong one drops the packet.

@@ -19,7 +19,8 @@ pub use icmp::Embedded;
 pub use link::LinkType;
 pub use options::{TcpOption, tcp_options};
 pub use packet::{
-    Addresses, Fragment, FrameInfo, Icmp, Packet, Reading, Tcp, TcpFlags, parse, parse_into, parse_ip_payload, protocol,
+    Addresses, Fragment, FrameInfo, Icmp, Packet, Reading, Tcp, TcpFlags, parse, parse_into,
+    parse_ip_payload, protocol,
 };
 
 /// Two bytes in network order.

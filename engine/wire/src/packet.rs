@@ -285,8 +285,8 @@ pub fn parse(frame: &[u8], info: FrameInfo, reading: Reading) -> Result<Packet, 
     Ok(packet)
 }
 
-/// As [`parse`], into a packet that lies where it is wanted: a batch reads each frame into its lane without a copy.
-/// What is left in `packet` after an error means nothing.
+/// As [`parse`], into a packet that lies where it is wanted: a batch reads each frame into its lane without
+/// a copy. What is left in `packet` after an error means nothing.
 ///
 /// # Errors
 /// As `parse`.
@@ -312,8 +312,8 @@ pub fn parse_into(
 }
 
 /// Reads the transport header of a packet that was put together from fragments: `first` is the parsed first
-/// fragment, `data` what lay behind the IP headers, `frames` and `wire_length` the number of frames and the sum
-/// of their lengths.
+/// fragment, `data` what lay behind the IP headers, `frames` and `wire_length` the number of frames and the
+/// sum of their lengths.
 ///
 /// # Errors
 /// As `parse`.

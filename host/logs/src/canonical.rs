@@ -2,8 +2,8 @@
 
 use bifrons_model::Timestamp;
 
-/// Collects lines and gives them out in canonical order. It holds all of them: about their size plus 24 bytes
-/// each.
+/// Collects lines and gives them out in canonical order. It holds all of them: about their size plus 24
+/// bytes each.
 #[derive(Default)]
 pub struct CanonicalSorter {
     text: Vec<u8>,

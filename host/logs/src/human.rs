@@ -48,8 +48,8 @@ pub(crate) fn duration(nanos: u64) -> String {
     }
 }
 
-/// `text` in at most `width` characters, its middle replaced by `…` where it is longer. The end gets the odd
-/// character: it tells one address from another.
+/// `text` in at most `width` characters, its middle replaced by `…` where it is longer. The end gets the
+/// odd character: it tells one address from another.
 pub(crate) fn shorten(text: &str, width: usize) -> String {
     let length = text.chars().count();
     if length <= width {

@@ -1,7 +1,8 @@
 //! IP protocol numbers by name.
 
-/// The word of the log's `proto` field: the keyword of the IANA registry "Protocol Numbers" in lower case, as
-/// PAN-OS writes it; `None` for a number that the engine has no word for, which is then written as digits.
+/// The word of the log's `proto` field: the keyword of the IANA registry "Protocol Numbers" in lower case,
+/// as PAN-OS writes it; `None` for a number that the engine has no word for, which is then written as
+/// digits.
 pub const fn protocol_name(protocol: u8) -> Option<&'static str> {
     Some(match protocol {
         0 => "hopopt",

@@ -9,8 +9,8 @@ use bifrons_model::{
 
 use crate::human;
 
-/// Counts by application, end reason and final action, and how TCP sessions failed to open. Its size does not
-/// grow with the number of records.
+/// Counts by application, end reason and final action, and how TCP sessions failed to open. Its size does
+/// not grow with the number of records.
 pub struct Summary {
     total: Tally,
     starts: u64,
@@ -55,7 +55,8 @@ impl Summary {
     const APPS_SHOWN: usize = 20;
     const OPENINGS_SHOWN: usize = 8;
 
-    /// Counts a record. Those of subtype `start` are counted apart: their session has another record to come.
+    /// Counts a record. Those of subtype `start` are counted apart: their session has another record to
+    /// come.
     pub fn add(&mut self, record: &TrafficRecord) {
         if record.subtype == Subtype::Start {
             self.starts += 1;

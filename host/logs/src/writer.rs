@@ -75,8 +75,8 @@ impl Default for Options {
     }
 }
 
-/// The output took no more. It comes as the inside of an [`io::Error`] of the same kind as `source`, so that
-/// a program can still tell a closed pipe from a full disk.
+/// The output took no more. It comes as the inside of an [`io::Error`] of the same kind as `source`, so
+/// that a program can still tell a closed pipe from a full disk.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "cannot write the traffic log to {output_name}: {source} \
@@ -136,8 +136,8 @@ impl<W: io::Write> RecordWriter<W> {
         }
     }
 
-    /// Writes a record. `context` names its origin (the capture's path as the user gave it); only JSON has a
-    /// place for it, and none where it is empty.
+    /// Writes a record. `context` names its origin (the capture's path as the user gave it); only JSON has
+    /// a place for it, and none where it is empty.
     ///
     /// # Errors
     /// What the output reports, as [`WriteError`] says; every later call fails too.

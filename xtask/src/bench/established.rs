@@ -36,8 +36,9 @@ pub fn measure(sessions: u32, batch: usize) -> Result<f64> {
         for made in &mut round {
             let pick = random.next();
             let step = if pick & 1 == 0 { Step::ClientData } else { Step::ServerData };
+            let number = (((pick >> 32) * u64::from(sessions)) >> 32) as u32;
             now += GAP;
-            frames::write(made, ((pick >> 32) * u64::from(sessions) >> 32) as u32, step, now);
+            frames::write(made, number, step, now);
         }
         let mut batch_frames: Vec<Frame<'_>> = round.iter().map(Made::frame).collect();
         let began = Instant::now();

@@ -1,5 +1,5 @@
-//! `deviceconfig`: the device itself. Ranges and defaults are those of the PAN-OS 11.1 configuration command
-//! hierarchy and of its help pages "Session Timeouts", "Session Settings" and "TCP Settings".
+//! `deviceconfig`: the device itself. Ranges and defaults are those of the PAN-OS 11.1 configuration
+//! command hierarchy and of its help pages "Session Timeouts", "Session Settings" and "TCP Settings".
 
 use super::{Field, Home, Kind, Leaf, Section, either, number, yes_no};
 

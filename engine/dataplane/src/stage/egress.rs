@@ -116,7 +116,7 @@ mod tests {
             0,
             0,
             2,
-            (5 + options.len() / 4 << 4) as u8,
+            ((5 + options.len() / 4) << 4) as u8,
             flags,
             1,
             0,

@@ -142,8 +142,8 @@ impl Worker {
     }
 }
 
-/// Bytes that are none of the stream: the text of a reset (RFC 9293, section 3.5.3), the byte of a keep-alive probe,
-/// which repeats a number from before the first data (RFC 1122, section 4.2.3.6).
+/// Bytes that are none of the stream: the text of a reset (RFC 9293, section 3.5.3), the byte of a
+/// keep-alive probe, which repeats a number from before the first data (RFC 1122, section 4.2.3.6).
 #[inline]
 fn is_no_data(session: &Session, direction: Direction, packet: &Packet) -> bool {
     if packet.protocol != protocol::TCP || session.flags.has(SessionFlags::PAYLOAD) {

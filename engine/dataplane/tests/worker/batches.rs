@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use crate::{
     Event, Output, Packet, START,
     packets::{self, Way},
-    play, policy,
+    play, policy, policy_after,
     traffic::{Network, acts},
 };
 
@@ -33,7 +33,9 @@ fn policies(capacity: u32, settings: &str) -> Vec<Arc<Policy>> {
          set rulebase security rules rest from trust to any source any destination any application any
          set rulebase security rules rest service any action allow log-end yes"
     );
-    vec![policy(&first, 1), policy(&second, 2)]
+    let first = policy(&first, 1);
+    let second = policy_after(&first, &second, 2);
+    vec![first, second]
 }
 
 const LAX: &str = "

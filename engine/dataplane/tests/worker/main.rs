@@ -33,6 +33,13 @@ fn policy(lines: &str, generation: u32) -> Arc<Policy> {
     Arc::new(Policy::compile(&config, Generation(generation)))
 }
 
+/// The policy of a later commit: what it has in common with `previous` keeps its numbers.
+fn policy_after(previous: &Policy, lines: &str, generation: u32) -> Arc<Policy> {
+    let text = format!("{NETWORK}{lines}");
+    let config = parse(&text, "test").unwrap_or_else(|errors| panic!("{errors:?}"));
+    Arc::new(Policy::compile_after(previous, &config, Generation(generation)))
+}
+
 /// A frame that the tests made.
 #[derive(Clone, Debug)]
 struct Packet {

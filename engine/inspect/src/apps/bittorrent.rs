@@ -1,6 +1,6 @@
-//! BitTorrent: the peers' handshake (BEP 3), the distributed hash table (BEP 5), UDP trackers (BEP 15), local
-//! discovery (BEP 14) and uTP (BEP 29). The header of uTP says too little alone: both ends must fit each
-//! other.
+//! BitTorrent: the peers' handshake (BEP 3), the distributed hash table (BEP 5), UDP trackers (BEP 15),
+//! local discovery (BEP 14) and uTP (BEP 29). The header of uTP says too little alone: both ends must fit
+//! each other.
 
 use bifrons_catalog::app;
 

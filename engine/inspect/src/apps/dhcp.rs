@@ -41,7 +41,8 @@ fn is_bootp(datagram: &[u8], home: bool) -> bool {
     }
 }
 
-/// A message's type, its transaction or its relay addresses, then options that follow one another to the end.
+/// A message's type, its transaction or its relay addresses, then options that follow one another to the
+/// end.
 fn is_version_6(datagram: &[u8]) -> bool {
     const HIGHEST_OPTION: u16 = 200;
     let header = match datagram.first() {

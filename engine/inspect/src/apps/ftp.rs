@@ -1,5 +1,5 @@
-//! FTP's control connection (RFC 959). The greeting `220` is shared with SMTP: what decides is a word in it,
-//! the client's first command, or the port when the greeting is all there is.
+//! FTP's control connection (RFC 959). The greeting `220` is shared with SMTP: what decides is a word in
+//! it, the client's first command, or the port when the greeting is all there is.
 
 use bifrons_catalog::app;
 

@@ -1,6 +1,6 @@
-//! LDAP (RFC 4511) and its form over UDP: an LDAPMessage is a SEQUENCE of a message number and one operation.
-//! Operation and its first element are checked, which tells it from SNMP and other users of the same
-//! encoding.
+//! LDAP (RFC 4511) and its form over UDP: an LDAPMessage is a SEQUENCE of a message number and one
+//! operation. Operation and its first element are checked, which tells it from SNMP and other users of the
+//! same encoding.
 
 use bifrons_catalog::app;
 

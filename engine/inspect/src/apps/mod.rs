@@ -1,4 +1,5 @@
-//! One file per application protocol, all of one shape: `PROBE`, the probe, its decoder if it has one, tests.
+//! One file per application protocol, all of one shape: `PROBE`, the probe, its decoder if it has one,
+//! tests.
 
 mod bittorrent;
 mod dhcp;

@@ -1,5 +1,5 @@
-//! MySQL: the server's greeting (protocol 10), its error instead of a greeting, and the client's login where
-//! the greeting was not captured. Client/Server Protocol: Protocol::HandshakeV10, ERR_Packet,
+//! MySQL: the server's greeting (protocol 10), its error instead of a greeting, and the client's login
+//! where the greeting was not captured. Client/Server Protocol: Protocol::HandshakeV10, ERR_Packet,
 //! Protocol::HandshakeResponse41.
 
 use bifrons_catalog::app;

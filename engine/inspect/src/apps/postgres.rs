@@ -1,6 +1,6 @@
 //! PostgreSQL: the client's first message (Frontend/Backend Protocol, "Message Formats"): a startup, or a
-//! request for TLS, for GSSAPI encryption or for a cancellation. What a request for encryption leads to stays
-//! PostgreSQL.
+//! request for TLS, for GSSAPI encryption or for a cancellation. What a request for encryption leads to
+//! stays PostgreSQL.
 
 use bifrons_catalog::app;
 

@@ -1,7 +1,7 @@
-//! Remote Desktop: the X.224 connection of [MS-RDPBCGR] sections 2.2.1.1 and 2.2.1.2 in TPKT (RFC 2126), and
-//! the first datagram of [MS-RDPEUDP]. TPKT and X.224 alone are shared with H.323, S7 and MMS, so the cookie,
-//! the negotiation or, with an otherwise empty connection request, the port must say that it is Remote
-//! Desktop.
+//! Remote Desktop: the X.224 connection of [MS-RDPBCGR] sections 2.2.1.1 and 2.2.1.2 in TPKT (RFC 2126),
+//! and the first datagram of [MS-RDPEUDP]. TPKT and X.224 alone are shared with H.323, S7 and MMS, so the
+//! cookie, the negotiation or, with an otherwise empty connection request, the port must say that it is
+//! Remote Desktop.
 
 use bifrons_catalog::app;
 
@@ -92,8 +92,8 @@ fn negotiation(rest: &[u8], kinds: &[u8]) -> ProbeAnswer {
     }
 }
 
-/// [MS-RDPEUDP] section 3.1.5.1.1: no acknowledgement yet, the SYN flag, two MTUs of 1132 to 1232, padded to
-/// the MTU.
+/// [MS-RDPEUDP] section 3.1.5.1.1: no acknowledgement yet, the SYN flag, two MTUs of 1132 to 1232, padded
+/// to the MTU.
 fn is_udp_opening(datagram: &[u8]) -> bool {
     const SYN: u16 = 0x0001;
     /// SYN, SYNLOSSY, CORRELATION_ID, SYNEX.

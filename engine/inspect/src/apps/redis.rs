@@ -1,5 +1,5 @@
-//! Redis: a command as an array of bulk strings (RESP), an inline command with the answer to it, or a server
-//! that refuses at once.
+//! Redis: a command as an array of bulk strings (RESP), an inline command with the answer to it, or a
+//! server that refuses at once.
 
 use bifrons_catalog::app;
 

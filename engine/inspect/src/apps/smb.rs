@@ -117,8 +117,8 @@ impl Decoder for DialectReader {
 }
 
 impl Frames {
-    /// Takes what belongs to the current frame; what is left over belongs to the next one. Stops where a head
-    /// is complete.
+    /// Takes what belongs to the current frame; what is left over belongs to the next one. Stops where a
+    /// head is complete.
     fn take<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         if self.frame.len() < FRAME {
             // The rest of the message before, whose head has been looked at.

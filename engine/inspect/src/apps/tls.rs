@@ -1,6 +1,6 @@
-//! TLS and SSL 3.0: the record layer and the hello messages (RFC 8446 sections 4.1 and 5.1), and the hello of
-//! SSL 2.0 that old clients begin with (RFC 5246 appendix E.2). The decoder reads the server's name out of
-//! the ClientHello.
+//! TLS and SSL 3.0: the record layer and the hello messages (RFC 8446 sections 4.1 and 5.1), and the hello
+//! of SSL 2.0 that old clients begin with (RFC 5246 appendix E.2). The decoder reads the server's name out
+//! of the ClientHello.
 
 use alloc::{boxed::Box, vec::Vec};
 
@@ -20,7 +20,8 @@ const ALERT: u8 = 21;
 const HANDSHAKE: u8 = 22;
 const APPLICATION_DATA: u8 = 23;
 const HEADER: usize = 5;
-/// The longest record on the wire: 2^14 and what compression and encryption may add (RFC 5246 section 6.2.3).
+/// The longest record on the wire: 2^14 and what compression and encryption may add (RFC 5246 section
+/// 6.2.3).
 const LONGEST_RECORD: usize = 16_384 + 2048;
 /// Handshake bytes that are kept while the server's name is looked for.
 const LONGEST_HELLO: usize = 16 * 1024;

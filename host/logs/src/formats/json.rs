@@ -34,8 +34,8 @@ impl JsonFormat {
         Self { plan }
     }
 
-    /// Appends the record's line, newline included. `context` names the record's origin (the capture's path);
-    /// empty where there is none.
+    /// Appends the record's line, newline included. `context` names the record's origin (the capture's
+    /// path); empty where there is none.
     pub fn write(&self, record: &TrafficRecord, names: &Names, context: &str, out: &mut Vec<u8>) {
         self.write_row(&Row::new(record, names, context), out);
     }

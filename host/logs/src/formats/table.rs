@@ -1,8 +1,8 @@
 //! A table for people: one line a record, as wide as the terminal and no wider.
 //!
-//! Widths are fixed when the table is made, so lines can be printed as they come. At 80 columns there is room
-//! for the start, both addresses, application and end reason in full words; what a wider terminal adds, and
-//! in which order, is the list `GROWTH`.
+//! Widths are fixed when the table is made, so lines can be printed as they come. At 80 columns there is
+//! room for the start, both addresses, application and end reason in full words; what a wider terminal
+//! adds, and in which order, is the list `GROWTH`.
 
 use std::net::IpAddr;
 
@@ -39,7 +39,8 @@ enum Column {
     Tracker,
 }
 
-/// The narrowest table: columns in the order they stand, width 0 for those that are not shown yet. 80 in all.
+/// The narrowest table: columns in the order they stand, width 0 for those that are not shown yet. 80 in
+/// all.
 const NARROWEST: [(Column, usize); 11] = [
     (Column::Start, 8),
     (Column::Source, 15),
@@ -87,8 +88,8 @@ impl TableFormat {
     /// The narrowest table that can be made.
     pub const WIDTH_MIN: usize = 80;
 
-    /// A table of at most `width` columns, and never below [`Self::WIDTH_MIN`]. With `colour`, records whose
-    /// final action is `Blocked` are red.
+    /// A table of at most `width` columns, and never below [`Self::WIDTH_MIN`]. With `colour`, records
+    /// whose final action is `Blocked` are red.
     pub fn new(width: usize, colour: bool) -> Self {
         Self { columns: layout(width.max(Self::WIDTH_MIN)), colour, day: None }
     }

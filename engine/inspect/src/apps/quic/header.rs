@@ -179,7 +179,8 @@ pub(super) fn google_public_header(datagram: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// Google's servers answer a first ClientHello with a message of tag `REJ`, behind a header without version.
+/// Google's servers answer a first ClientHello with a message of tag `REJ`, behind a header without
+/// version.
 fn is_google_rejection(datagram: &[u8]) -> bool {
     const FARTHEST: usize = 64;
     let has_connection_id = datagram.first().is_some_and(|flags| flags & 0x8b == 0x08);
