@@ -1,7 +1,7 @@
 //! Runs every scenario of `tests/scenarios`.
 //!
-//! `BIFRONS_SCENARIO=NAME cargo test -p bifrons-tests --test scenarios -- --nocapture` runs one, also one
-//! of `pending/`, and prints what happened.
+//! `BIFRONS_SCENARIO=NAME cargo test -p bifrons-tests --test scenarios -- --nocapture` runs one and
+//! prints what happened.
 
 use std::{
     fs,
@@ -37,15 +37,13 @@ fn check(file: &Path) -> Result<(), String> {
 }
 
 fn show_one(name: &str) {
-    let name = format!("{name}.scenario");
-    let places = [folder().join(&name), folder().join("pending").join(&name)];
-    let file = places.iter().find(|file| file.is_file()).unwrap_or_else(|| panic!("no scenario `{name}`"));
-    let scenario = load(file).unwrap_or_else(|mistake| panic!("{}: {mistake}", file.display()));
+    let file = folder().join(format!("{name}.scenario"));
+    let scenario = load(&file).unwrap_or_else(|mistake| panic!("{}: {mistake}", file.display()));
     match run::describe(&scenario) {
         Ok(course) => println!("{}:\n{course}", file.display()),
         Err(errors) => panic!("{}: {}", file.display(), errors.join("\n  ")),
     }
-    if let Err(differences) = check(file) {
+    if let Err(differences) = check(&file) {
         panic!("{}:\n  {differences}", file.display());
     }
 }
@@ -68,15 +66,4 @@ fn scenarios() {
     }
     assert!(failures.is_empty(), "{} of {} scenarios failed", failures.len(), files.len());
     assert!(files.len() >= SCENARIOS_MIN, "only {} scenarios were found", files.len());
-}
-
-/// What is known to be otherwise than it should be: listed, not run. Every file must still be readable.
-#[test]
-fn pending_scenarios_are_listed() {
-    for file in files(&folder().join("pending")) {
-        match load(&file) {
-            Ok(scenario) => println!("pending: {}: {}", scenario.name, scenario.purpose),
-            Err(mistake) => panic!("{}: {mistake}", file.display()),
-        }
-    }
 }

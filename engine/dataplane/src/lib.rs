@@ -24,4 +24,4 @@ mod worker;
 pub use clear::ClearFilter;
 pub use counters::Counters;
 pub use frame::{Frame, Outbox, Rewritten, Verdict};
-pub use worker::{Speed, Worker};
+pub use worker::Worker;

@@ -12,19 +12,6 @@ use slab::Slab;
 
 use crate::{Counters, Frame, Outbox, Verdict, close::Notes};
 
-/// How fast a packet goes through. Fast: about 50 ns, three cache lines of the session and one of the
-/// index. Inspect: the payload is copied and probed, some hundred nanoseconds. Slow: route and rule lookup
-/// and a new session, about 300 ns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Speed {
-    /// A known session that needs no inspection.
-    Fast,
-    /// A known session whose payload is looked at.
-    Inspect,
-    /// The first packet of a session.
-    Slow,
-}
-
 /// One core's work. Sessions, fragments and identification state are its own.
 pub struct Worker {
     pub(crate) policy: Arc<Policy>,
