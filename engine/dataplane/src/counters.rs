@@ -30,8 +30,8 @@ pub struct Counters {
     pub reassembled: u64,
     /// ICMP errors that were matched with the session they report on.
     pub icmp_errors_matched: u64,
-    /// Frames of the fast path: a known session that needs no inspection. About 60 ns each: one cache line of the
-    /// index, three of the session.
+    /// Frames of the fast path: a known session that needs no inspection. About 60 ns each: one cache line
+    /// of the index, three of the session.
     pub fast: u64,
     /// Frames whose payload was inspected: some hundred nanoseconds, as it is held and probed.
     pub inspected: u64,

@@ -68,10 +68,8 @@ impl Worker {
         let after = session.tcp.connection();
         match outcome {
             tcp::Outcome::Pass => {}
-            tcp::Outcome::PassNoticed(reason) if is_first => {
-                // Counted when it was admitted.
-                let _ = reason;
-            }
+            // That of the first packet was counted when it was admitted.
+            tcp::Outcome::PassNoticed(_) if is_first => {}
             tcp::Outcome::PassNoticed(reason) => self.counters.notice(reason),
             tcp::Outcome::Drop(reason) => return Err(Verdict::Drop(reason)),
             tcp::Outcome::NewConnection => return self.reuse(hit, bytes, lane, packet, outbox),
