@@ -21,7 +21,7 @@ fuzz_target!(|data: &[u8]| {
         if packet.fragment.is_none() {
             assert_eq!(packet.payload_of(frame).len(), packet.payload_captured as usize);
             let transport = packet.transport_of(frame).to_vec();
-            let _ = parse_ip_payload(&packet, &transport, info.wire_length, reading);
+            let _ = parse_ip_payload(&packet, &transport, (2, info.wire_length), reading);
         }
     }
 });
