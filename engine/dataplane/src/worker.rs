@@ -194,7 +194,7 @@ impl Worker {
         }
         let hit = match self.lookup(lane, packet, outbox) {
             Some(hit) => hit,
-            None => match self.admit(bytes, lane, packet, outbox) {
+            None => match self.admit(lane, packet, outbox) {
                 Ok(hit) => hit,
                 Err(verdict) => return verdict,
             },

@@ -94,6 +94,9 @@ impl SessionFlags {
     /// A record of subtype start was written.
     pub const STARTED: Self = Self(64);
 
+    /// No application could lead to another rule: the rules need not be asked when it is known.
+    pub const CERTAIN: Self = Self(128);
+
     /// Whether `flag` is set.
     #[inline]
     pub const fn has(self, flag: Self) -> bool {

@@ -22,14 +22,13 @@ impl Worker {
     /// Makes a session for a packet that has none. `Err` holds the verdict of a packet that gets none.
     pub(crate) fn admit(
         &mut self,
-        bytes: &[u8],
         lane: &Lane,
         packet: &Packet,
         outbox: &mut Outbox,
     ) -> Result<Hit, Verdict> {
         self.counters.slow += 1;
         if packet.protocol == protocol::TCP
-            && let Err(reason) = self.may_open(bytes, lane.zone, packet)
+            && let Err(reason) = self.may_open(lane.zone, packet)
         {
             return Err(Verdict::Drop(reason));
         }
@@ -67,23 +66,12 @@ impl Worker {
         Err(Verdict::Drop(DropReason::PolicyDeny))
     }
 
-    /// Whether a TCP segment may begin a session. The tracker is asked on a copy, as there is no session
-    /// yet.
-    fn may_open(&mut self, bytes: &[u8], zone: ZoneId, packet: &Packet) -> Result<(), DropReason> {
-        let segment = segment_of(packet, bytes, tcp::Tracking::direction_of_first(&packet.tcp));
-        let (mut causes, mut handshake) = Default::default();
-        let mut tracking = tcp::Tracking::default();
-        match tracking.open(&segment, &self.knobs_of(zone), &mut causes, &mut handshake) {
-            tcp::Outcome::Drop(reason) => Err(reason),
-            tcp::Outcome::PassNoticed(reason) => {
-                self.counters.notice(reason);
-                Ok(())
-            }
-            tcp::Outcome::Pass
-            | tcp::Outcome::NewConnection
-            | tcp::Outcome::MayReopen
-            | tcp::Outcome::Reopened => Ok(()),
+    /// Whether a TCP segment may begin a session.
+    fn may_open(&mut self, zone: ZoneId, packet: &Packet) -> Result<(), DropReason> {
+        if let Some(noticed) = tcp::Tracking::admits(&packet.tcp, &self.knobs_of(zone))? {
+            self.counters.notice(noticed);
         }
+        Ok(())
     }
 
     fn way_of(&self, lane: &Lane, packet: &Packet) -> Result<Way, DropReason> {
@@ -143,6 +131,7 @@ impl Worker {
         session.flags.set(SessionFlags::LOG_END, decision.log_end);
         session.flags.set(SessionFlags::LOG_START, decision.log_start);
         session.flags.set(SessionFlags::INSPECTED, app != app::UNDECIDED);
+        session.flags.set(SessionFlags::CERTAIN, decision.certain);
     }
 
     /// Blocks a session: its one record is written now, the rest of its life in state DISCARD is silent.

@@ -104,14 +104,18 @@ impl Worker {
         outbox: &mut Outbox,
     ) -> Result<(), DropReason> {
         self.table.get_mut(slot).app = app;
+        // A change of application is a start of its own.
+        self.table.get_mut(slot).flags.set(SessionFlags::STARTED, false);
+        if self.table.get(slot).flags.has(SessionFlags::CERTAIN) {
+            self.follow_timeouts(slot);
+            return Ok(());
+        }
         let decision = self.ask(slot);
         if !decision.action.passes() {
             self.deny(slot, packet, &decision, Subtype::Deny, outbox);
             return Err(DropReason::PolicyDeny);
         }
         self.follow(slot, &decision);
-        // A change of application is a start of its own.
-        self.table.get_mut(slot).flags.set(SessionFlags::STARTED, false);
         Ok(())
     }
 

@@ -92,7 +92,7 @@ impl Worker {
         outbox: &mut Outbox,
     ) -> Result<Hit, Verdict> {
         self.close_now(hit.slot, Tracker::TcpReuse, outbox);
-        let hit = self.admit(bytes, lane, packet, outbox)?;
+        let hit = self.admit(lane, packet, outbox)?;
         self.track_tcp(hit, bytes, lane, packet, outbox)
     }
 
@@ -194,6 +194,9 @@ impl Worker {
         let decision = self.ask(slot);
         self.table.get_mut(slot).generation = self.generation;
         if decision.action.passes() {
+            let is_undecided = self.table.get(slot).app == app::UNDECIDED;
+            let flags = &mut self.table.get_mut(slot).flags;
+            flags.set(SessionFlags::CERTAIN, is_undecided && decision.certain);
             self.follow(slot, &decision);
             return Ok(());
         }
@@ -226,10 +229,14 @@ impl Worker {
         session.service = service;
         session.flags.set(SessionFlags::LOG_END, decision.log_end);
         session.flags.set(SessionFlags::LOG_START, decision.log_start);
-        let (timer, app) = (session.timer, session.app);
-        let timeout = self.timeout(timer, app, service);
-        if timeout != self.table.get(slot).timeout {
-            self.run_timer(slot, timer);
+        self.follow_timeouts(slot);
+    }
+
+    /// Lets a session's timer run as its application and service say.
+    pub(crate) fn follow_timeouts(&mut self, slot: u32) {
+        let session = self.table.get(slot);
+        if self.timeout(session.timer, session.app, session.service) != session.timeout {
+            self.run_timer(slot, session.timer);
         }
     }
 

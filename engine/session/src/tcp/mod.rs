@@ -103,6 +103,22 @@ impl Tracking {
         if is_answer { Direction::ServerToClient } else { Direction::ClientToServer }
     }
 
+    /// Whether a segment with this header may begin a session; `Some` is what the configuration forgives.
+    ///
+    /// # Errors
+    /// The reason for which it is dropped.
+    pub fn admits(tcp: &Tcp, knobs: &Knobs) -> Result<Option<DropReason>, DropReason> {
+        const OPENING: TcpFlags = TcpFlags::SYN.with(TcpFlags::RST).with(TcpFlags::ACK);
+        let is_plain_syn = tcp.flags.0 & OPENING.0 == TcpFlags::SYN.0;
+        match flags_wrong(tcp) {
+            Some(reason) if knobs.drop_zero_flags => Err(reason),
+            _ if !is_plain_syn && !knobs.accept_non_syn => Err(DropReason::TcpNonSyn),
+            _ if !is_plain_syn => Ok(Some(DropReason::TcpNonSyn)),
+            _ if tcp.window < knobs.initial_window_min => Err(DropReason::TcpSmallWindow),
+            _ => Ok(None),
+        }
+    }
+
     /// Takes the first segment of a new session, whose direction is that of `direction_of_first`.
     pub fn open(
         &mut self,
@@ -111,20 +127,13 @@ impl Tracking {
         causes: &mut Causes,
         handshake: &mut Handshake,
     ) -> Outcome {
+        let noticed = match Self::admits(&segment.tcp, knobs) {
+            Ok(noticed) => noticed,
+            Err(reason) => return Outcome::Drop(reason),
+        };
         *self = Self::default();
         let is_syn = segment.has(TcpFlags::SYN) && !segment.has(TcpFlags::RST);
         let is_plain_syn = is_syn && !segment.has(TcpFlags::ACK);
-        if let Some(reason) = flags_wrong(segment)
-            && knobs.drop_zero_flags
-        {
-            return Outcome::Drop(reason);
-        }
-        if !is_plain_syn && !knobs.accept_non_syn {
-            return Outcome::Drop(DropReason::TcpNonSyn);
-        }
-        if is_plain_syn && segment.tcp.window < knobs.initial_window_min {
-            return Outcome::Drop(DropReason::TcpSmallWindow);
-        }
         self.sides[segment.direction.index()].begin(segment, is_syn);
         note_step(segment, handshake);
         if is_plain_syn {
@@ -147,7 +156,7 @@ impl Tracking {
                 self.finish_side(segment, causes);
             }
         }
-        Outcome::PassNoticed(DropReason::TcpNonSyn)
+        noticed.map_or(Outcome::Pass, Outcome::PassNoticed)
     }
 
     /// Takes a later segment.
@@ -175,7 +184,7 @@ impl Tracking {
         causes: &mut Causes,
         handshake: &mut Handshake,
     ) -> Outcome {
-        let zero_flags = flags_wrong(segment);
+        let zero_flags = flags_wrong(&segment.tcp);
         if let Some(reason) = zero_flags
             && knobs.drop_zero_flags
         {
@@ -488,8 +497,8 @@ const fn reset_by(direction: Direction) -> Tracker {
 }
 
 /// A segment without any of the six flags of RFC 9293.
-fn flags_wrong(segment: &Segment) -> Option<DropReason> {
-    (segment.tcp.flags.0 & 0x3f == 0).then_some(DropReason::TcpZeroFlags)
+fn flags_wrong(tcp: &Tcp) -> Option<DropReason> {
+    (tcp.flags.0 & 0x3f == 0).then_some(DropReason::TcpZeroFlags)
 }
 
 const fn refuse(knobs: &Knobs, reason: DropReason) -> Outcome {
