@@ -25,18 +25,21 @@ pub fn run(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Check { file, lenient } => {
             let config = read(file, *lenient)?;
-            println!(
-                "{}: {} zones, {} interfaces, {} routes, {} security rules",
-                file.display(),
-                config.zones.len(),
-                config.interfaces.len(),
-                config.routes.len(),
-                config.rules.len()
-            );
+            let parts = [
+                count(config.zones.len(), "zone"),
+                count(config.interfaces.len(), "interface"),
+                count(config.routes.len(), "route"),
+                count(config.rules.len(), "security rule"),
+            ];
+            println!("{}: in order, {}", file.display(), parts.join(", "));
         }
         Command::ShowBuiltIn => print!("{}", Config::tap().to_set()),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 /// Reads a configuration file. All mistakes go to standard error, one line each; the error counts them.
@@ -68,6 +71,6 @@ pub fn read(file: &std::path::Path, lenient: bool) -> anyhow::Result<Config> {
         for error in &errors {
             eprintln!("bifrons: {error}");
         }
-        anyhow!("{name}: {} mistakes, nothing was taken over", errors.len())
+        anyhow!("{name}: {}, nothing was taken over", count(errors.len(), "mistake"))
     })
 }

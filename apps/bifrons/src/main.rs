@@ -37,10 +37,21 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("bifrons: {error:#}");
+            eprintln!("bifrons: {}", in_one_line(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// The error and what led to it; a cause that the message before quotes already is not said twice.
+fn in_one_line(error: &anyhow::Error) -> String {
+    let mut line = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !line.contains(&cause) {
+            line = format!("{line}: {cause}");
+        }
+    }
+    line
 }
 
 /// Whoever read our output has seen enough, as `head` does.
