@@ -20,7 +20,7 @@ const MACHINE_FILE: &str = ".ci/run";
 
 // The words are written in parts so that this file does not find itself.
 const MACHINE_PATHS: [&str; 3] =
-    [concat!("../", "shared"), concat!("../", ".library"), concat!("/", "work/")];
+    [concat!("../", "shared"), concat!("../.", "library"), concat!("/", "work/")];
 const UNFINISHED: [&str; 2] = [concat!("FIX", "ME"), concat!("XX", "X")];
 const TRACKER_WORDS: [&str; 6] = ["issue", "issues", "bug", "fixes", "closes", "pr"];
 
