@@ -6,7 +6,7 @@ use bifrons_config::typed::Prefix;
 use bifrons_model::{AppId, RuleId, SessionId, Tracker, ZoneId};
 use bifrons_session::State;
 
-use crate::{Outbox, Worker, close::ends};
+use crate::{Outbox, Worker};
 
 /// Which sessions to clear; what is `None` matches all, several conditions must all hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,7 +50,7 @@ impl Worker {
     fn is_to_clear(&self, slot: u32, filter: &ClearFilter) -> bool {
         let session = self.table.get(slot);
         let key = self.table.keys(slot)[0];
-        let (source, destination) = ends(&key);
+        let (source, destination) = (key.addresses().source(), key.addresses().destination());
         filter.id.is_none_or(|id| id == session.id)
             && filter.source.is_none_or(|network| network.contains(source))
             && filter.destination.is_none_or(|network| network.contains(destination))

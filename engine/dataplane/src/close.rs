@@ -1,7 +1,6 @@
 //! The end of a session and the record that says why.
 
 use alloc::boxed::Box;
-use core::net::IpAddr;
 
 use bifrons_catalog::{app, application, is_unidentified};
 use bifrons_model::{
@@ -10,7 +9,7 @@ use bifrons_model::{
 };
 use bifrons_policy::Decision;
 use bifrons_session::{FlowKey, NONE, Session, SessionFlags, State};
-use bifrons_wire::protocol;
+use bifrons_wire::{Packet, protocol};
 
 use crate::{Outbox, Worker};
 
@@ -118,7 +117,7 @@ impl Worker {
         key: &FlowKey,
         interfaces: (InterfaceId, InterfaceId),
         zone_to: ZoneId,
-        wire_length: u32,
+        packet: &Packet,
         decision: &Decision,
     ) -> TrafficRecord {
         self.sequence_number += 1;
@@ -144,7 +143,7 @@ impl Worker {
             interface_out: interfaces.1,
             action: decision.action,
             action_source: decision.action_source,
-            sent: Volume { packets: 1, bytes: u64::from(wire_length) },
+            sent: Volume { packets: u64::from(packet.frames), bytes: u64::from(packet.wire_length) },
             received: Volume::default(),
             end_reason: Tracker::ResourceLimit.end_reason(),
             tracker: Tracker::ResourceLimit,
@@ -178,9 +177,4 @@ fn flags(session: &Session, app: AppId, key: &FlowKey) -> Flags {
     }
     debug_assert!(session.state != State::Init, "a free slot has nothing to log");
     flags
-}
-
-/// The addresses of a record, for filters.
-pub(crate) fn ends(key: &FlowKey) -> (IpAddr, IpAddr) {
-    (key.addresses().source(), key.addresses().destination())
 }

@@ -214,7 +214,7 @@ impl Worker {
                         &way.c2s,
                         (way.interface_in, way.interface_out),
                         way.zone_to,
-                        packet.wire_length,
+                        packet,
                         decision,
                     );
                     outbox.records.push(record);
