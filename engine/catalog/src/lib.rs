@@ -10,6 +10,10 @@ pub use applications::{app, applications};
 
 use bifrons_model::{Action, AppId};
 
+/// The first number of a custom application: those of the catalogue lie below, those that a configuration
+/// defines at and above it.
+pub const CUSTOM_FIRST: u16 = 0x8000;
+
 /// What the catalogue says of one application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Application {

@@ -1,9 +1,22 @@
 //! The typed configuration: every value checked and every name resolved to an entry of the same `Config`.
 
-use alloc::{string::String, vec::Vec};
-use core::net::IpAddr;
+mod nat;
+mod network;
+mod objects;
+mod rules;
 
-use bifrons_model::{Action, AppId};
+pub use nat::{
+    DestinationTranslation, DeviceBinding, Distribution, Fallback, NatKind, NatRule, NatSettings,
+    Oversubscription, SourceTranslation,
+};
+pub use network::{Interface, InterfaceKind, Prefix, Route, Zone};
+pub use objects::{
+    AddressRange, CustomApplication, PortPattern, Schedule, Service, Signature, SignatureCondition,
+    SignatureTest, TimeSpan, TimeoutOverride, UrlCategory,
+};
+pub use rules::{ApplicationOverride, DefaultRule, RuleType, SecurityRule, ServiceMatch, UserMatch};
+
+use alloc::{string::String, vec::Vec};
 
 /// A whole device configuration. `Config::default()` is what a device has before anyone typed a line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,8 +35,19 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// `zone NAME network …`, in the order of their first line.
     pub zones: Vec<Zone>,
+    /// `application NAME …`: custom applications. An `AppId` of `bifrons_catalog::CUSTOM_FIRST` and above
+    /// in this configuration is a place in this list.
+    pub applications: Vec<CustomApplication>,
+    /// `profiles custom-url-category NAME …`
+    pub categories: Vec<UrlCategory>,
     /// `rulebase security rules NAME …`, in order of evaluation.
     pub rules: Vec<SecurityRule>,
+    /// `rulebase nat rules NAME …`, in order of evaluation.
+    pub nat_rules: Vec<NatRule>,
+    /// `deviceconfig setting nat …`
+    pub nat: NatSettings,
+    /// `rulebase application-override rules NAME …`, in order of evaluation.
+    pub application_overrides: Vec<ApplicationOverride>,
     /// `rulebase default-security-rules rules intrazone-default …`
     pub intrazone_default: DefaultRule,
     /// `rulebase default-security-rules rules interzone-default …`
@@ -211,170 +235,4 @@ impl Default for ApplicationSettings {
     fn default() -> Self {
         Self { identification_packets: 4, identification_bytes: 2000 }
     }
-}
-
-/// A layer-3 interface.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Interface {
-    /// `ethernet1/1`
-    pub name: String,
-    /// Its addresses with their prefixes; each prefix is a connected route.
-    pub addresses: Vec<Prefix>,
-}
-
-/// An address and a prefix length: a network, or an interface's address in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Prefix {
-    /// The address; bits beyond the length may be set.
-    pub address: IpAddr,
-    /// 0 to 32 for IPv4, 0 to 128 for IPv6.
-    pub length: u8,
-}
-
-impl Prefix {
-    /// Whether `address` lies in this network; never across the two families.
-    pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.address, address) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => {
-                let mask = u32::MAX.checked_shl(32 - u32::from(self.length)).unwrap_or(0);
-                network.to_bits() & mask == address.to_bits() & mask
-            }
-            (IpAddr::V6(network), IpAddr::V6(address)) => {
-                let mask = u128::MAX.checked_shl(128 - u32::from(self.length)).unwrap_or(0);
-                network.to_bits() & mask == address.to_bits() & mask
-            }
-            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
-        }
-    }
-}
-
-/// A static route.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Route {
-    /// The route's name.
-    pub name: String,
-    /// Where it leads.
-    pub destination: Prefix,
-    /// The egress interface: an index into `Config::interfaces`.
-    pub interface: usize,
-}
-
-/// A security zone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Zone {
-    /// The zone's name, at most 31 characters.
-    pub name: String,
-    /// Its interfaces: indices into `Config::interfaces`. An interface belongs to at most one zone.
-    pub interfaces: Vec<usize>,
-    /// Whether `tcp-reject-non-syn` differs from the global value here.
-    pub tcp_reject_non_syn: Option<bool>,
-    /// Whether `asymmetric-path bypass` differs from the global value here.
-    pub asymmetric_path_bypass: Option<bool>,
-}
-
-/// A security rule. An empty list means `any`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SecurityRule {
-    /// The rule's name, at most 63 characters.
-    pub name: String,
-    /// Zones the traffic comes from: indices into `Config::zones`.
-    pub from: Vec<usize>,
-    /// Zones it goes to: indices into `Config::zones`.
-    pub to: Vec<usize>,
-    /// Source addresses.
-    pub source: Vec<AddressRange>,
-    /// Destination addresses.
-    pub destination: Vec<AddressRange>,
-    /// Whether the source list says which addresses do not match.
-    pub negate_source: bool,
-    /// Whether the destination list says which addresses do not match.
-    pub negate_destination: bool,
-    /// Applications.
-    pub application: Vec<AppId>,
-    /// Services.
-    pub service: ServiceMatch,
-    /// Which zone pairs the rule is for.
-    pub rule_type: RuleType,
-    /// What happens.
-    pub action: Action,
-    /// Whether a drop or reset is answered with an ICMP unreachable.
-    pub icmp_unreachable: bool,
-    /// Whether a record is written at the first data and at each change of application.
-    pub log_start: bool,
-    /// Whether a record is written at the end.
-    pub log_end: bool,
-    /// Whether the rule is skipped.
-    pub disabled: bool,
-    /// Free text.
-    pub description: String,
-}
-
-/// An inclusive range of addresses of one family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct AddressRange {
-    /// The first address.
-    pub first: IpAddr,
-    /// The last address, of the same family and not below the first.
-    pub last: IpAddr,
-}
-
-/// Which services a rule is for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum ServiceMatch {
-    /// Any protocol and port.
-    #[default]
-    Any,
-    /// Each application on its own ports only.
-    ApplicationDefault,
-    /// One of these.
-    Services(Vec<Service>),
-}
-
-/// A protocol with its destination (and perhaps source) ports, and timeouts of its own.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Service {
-    /// The service object's name.
-    pub name: String,
-    /// 6 or 17.
-    pub protocol: u8,
-    /// Inclusive ranges of destination ports.
-    pub ports: Vec<(u16, u16)>,
-    /// Inclusive ranges of source ports; empty for any.
-    pub source_ports: Vec<(u16, u16)>,
-    /// Timeouts of sessions that a rule admits by this service.
-    pub timeouts: TimeoutOverride,
-}
-
-/// Timeouts in seconds that take the place of less specific ones; `None` leaves them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct TimeoutOverride {
-    /// Established TCP or UDP.
-    pub timeout: Option<u32>,
-    /// TCP after the first FIN.
-    pub half_closed: Option<u32>,
-    /// TCP after the second FIN or a reset.
-    pub time_wait: Option<u32>,
-}
-
-/// Which zone pairs a rule is for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum RuleType {
-    /// Any of `from` with any of `to`.
-    #[default]
-    Universal,
-    /// Only within one zone.
-    Intrazone,
-    /// Only between different zones.
-    Interzone,
-}
-
-/// What may be changed of a default rule; nothing is logged unless it says so.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DefaultRule {
-    /// `None` leaves the rule's own: allow within a zone, deny between zones.
-    pub action: Option<Action>,
-    /// Whether the session's first data is logged.
-    pub log_start: bool,
-    /// Whether the session's end is logged.
-    pub log_end: bool,
 }

@@ -4,8 +4,8 @@ use alloc::boxed::Box;
 
 use bifrons_catalog::{app, application, is_unidentified};
 use bifrons_model::{
-    AppId, Direction, EndReason, Flags, Handshake, HandshakeOutcome, InterfaceId, SessionId, Subtype,
-    Timestamp, Tracker, TrafficRecord, Volume, ZoneId,
+    AppId, CategoryId, Direction, EndReason, Flags, Handshake, HandshakeOutcome, InterfaceId, SessionId,
+    Subtype, Timestamp, Tracker, TrafficRecord, UserId, Volume, ZoneId,
 };
 use bifrons_policy::Decision;
 use bifrons_session::{FlowKey, NONE, Session, SessionFlags, State};
@@ -72,6 +72,11 @@ impl Worker {
             destination_port,
             protocol: key.protocol(),
             translation: None,
+            nat_rule: None,
+            source_user: UserId(0),
+            category: CategoryId(0),
+            parent_session: SessionId(0),
+            parent_start: None,
             app,
             rule: session.rule,
             zone_from: session.zone_from(),
@@ -135,6 +140,11 @@ impl Worker {
             destination_port,
             protocol: key.protocol(),
             translation: None,
+            nat_rule: None,
+            source_user: UserId(0),
+            category: CategoryId(0),
+            parent_session: SessionId(0),
+            parent_start: None,
             app: app::NOT_APPLICABLE,
             rule: decision.rule,
             zone_from: key.zone(),

@@ -48,3 +48,15 @@ id!(
     /// Which committed configuration a session was last judged by; raised by one at each commit.
     Generation(u32)
 );
+id!(
+    /// A NAT rule's number, given at commit: an index into `Names::nat_rules`. It says nothing about order.
+    NatRuleId(u32)
+);
+id!(
+    /// A user's number: an index into `Names::users`; 0 is nobody known.
+    UserId(u32)
+);
+id!(
+    /// A custom URL category's number, given at commit: an index into `Names::categories`; 0 is none.
+    CategoryId(u16)
+);

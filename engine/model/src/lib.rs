@@ -21,8 +21,10 @@ pub use drop_reason::DropReason;
 pub use end_reason::{EndReason, Tracker};
 pub use final_action::{FinalAction, Verdicts, final_action_of_app, final_action_of_reason};
 pub use handshake::{Handshake, HandshakeOutcome, HandshakeStep};
-pub use ids::{AppId, Generation, InterfaceId, RuleId, SessionId, ZoneId};
-pub use record::{Flags, Names, RUN_SPECIFIC_FIELDS, Subtype, TrafficRecord, Translation, Volume};
+pub use ids::{AppId, CategoryId, Generation, InterfaceId, NatRuleId, RuleId, SessionId, UserId, ZoneId};
+pub use record::{
+    CustomName, Flags, Names, RUN_SPECIFIC_FIELDS, Subtype, TrafficRecord, Translation, Volume,
+};
 pub use time::Timestamp;
 
 /// The two ways through a session: from the side that opened it to the other, and back.

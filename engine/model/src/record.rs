@@ -4,8 +4,8 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 use core::net::IpAddr;
 
 use crate::{
-    Action, ActionSource, AppId, EndReason, Handshake, InterfaceId, RuleId, SessionId, Timestamp, Tracker,
-    ZoneId,
+    Action, ActionSource, AppId, CategoryId, EndReason, Handshake, InterfaceId, NatRuleId, RuleId, SessionId,
+    Timestamp, Tracker, UserId, ZoneId,
 };
 
 /// When in a session's life the record was written, as the log's `subtype` field spells it.
@@ -113,6 +113,16 @@ pub struct TrafficRecord {
     pub protocol: u8,
     /// Where addresses were translated, the result.
     pub translation: Option<Translation>,
+    /// The NAT rule that translated, or that exempted it from translation.
+    pub nat_rule: Option<NatRuleId>,
+    /// The client's user.
+    pub source_user: UserId,
+    /// The custom URL category of the server's name.
+    pub category: CategoryId,
+    /// The session that foretold this one, as an FTP control connection its data; 0 without.
+    pub parent_session: SessionId,
+    /// When that session began.
+    pub parent_start: Option<Timestamp>,
     /// The application, or the word for why none is known.
     pub app: AppId,
     /// The rule that decided.
@@ -172,13 +182,53 @@ pub struct Names {
     pub interfaces: Vec<String>,
     /// Rules, by `RuleId`.
     pub rules: Vec<String>,
+    /// NAT rules, by `NatRuleId`.
+    pub nat_rules: Vec<String>,
+    /// Users, by `UserId`; the first is empty.
+    pub users: Vec<String>,
+    /// Custom URL categories, by `CategoryId`; the first is empty.
+    pub categories: Vec<String>,
+    /// Custom applications, by `AppId` less the catalogue's `CUSTOM_FIRST`.
+    pub applications: Vec<CustomName>,
     /// The device's name.
     pub device: String,
     /// The device's serial number.
     pub serial: String,
 }
 
+/// What a log says of a custom application besides its number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CustomName {
+    /// Its name.
+    pub name: String,
+    /// `category_of_app`
+    pub category: String,
+    /// `subcategory_of_app`
+    pub subcategory: String,
+    /// `technology_of_app`
+    pub technology: String,
+    /// `risk_of_app`
+    pub risk: u8,
+    /// `container_of_app`: its parent's name.
+    pub parent: String,
+}
+
 impl Names {
+    /// The NAT rule's name; empty for a number that was never given.
+    pub fn nat_rule(&self, id: NatRuleId) -> &str {
+        self.nat_rules.get(id.index()).map_or("", String::as_str)
+    }
+
+    /// The user's name; empty for nobody.
+    pub fn user(&self, id: UserId) -> &str {
+        self.users.get(id.index()).map_or("", String::as_str)
+    }
+
+    /// The category's name; empty for none.
+    pub fn category(&self, id: CategoryId) -> &str {
+        self.categories.get(id.index()).map_or("", String::as_str)
+    }
+
     /// The zone's name; empty for a number that was never given.
     pub fn zone(&self, id: ZoneId) -> &str {
         self.zones.get(id.index()).map_or("", String::as_str)

@@ -108,7 +108,7 @@ mod tests {
     }
 
     fn interface(addresses: &[&str]) -> Interface {
-        Interface { name: String::new(), addresses: addresses.iter().map(|text| prefix(text)).collect() }
+        Interface { addresses: addresses.iter().map(|text| prefix(text)).collect(), ..Interface::default() }
     }
 
     fn route(destination: Prefix, interface: usize) -> Route {

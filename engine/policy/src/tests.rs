@@ -23,24 +23,7 @@ fn range(first: &str, last: &str) -> AddressRange {
 }
 
 fn rule(action: Action) -> SecurityRule {
-    SecurityRule {
-        name: String::from("rule"),
-        from: vec![],
-        to: vec![],
-        source: vec![],
-        destination: vec![],
-        negate_source: false,
-        negate_destination: false,
-        application: vec![],
-        service: ServiceMatch::Any,
-        rule_type: RuleType::Universal,
-        action,
-        icmp_unreachable: false,
-        log_start: false,
-        log_end: true,
-        disabled: false,
-        description: String::new(),
-    }
+    SecurityRule { name: String::from("rule"), action, log_end: true, ..SecurityRule::default() }
 }
 
 fn zone(name: &str, interfaces: &[usize]) -> Zone {
@@ -56,7 +39,7 @@ fn config(rules: Vec<SecurityRule>) -> Config {
     Config {
         hostname: String::from("gate"),
         interfaces: (1..=2)
-            .map(|number| Interface { name: format!("ethernet1/{number}"), addresses: vec![] })
+            .map(|number| Interface { name: format!("ethernet1/{number}"), ..Interface::default() })
             .collect(),
         zones: vec![zone("trust", &[0]), zone("untrust", &[1]), zone("empty", &[])],
         rules,

@@ -7,8 +7,8 @@ use std::{net::IpAddr, time::Instant};
 use bifrons_catalog::app;
 use bifrons_logs::{CsvFormat, JsonFormat, LogVersion, TableFormat};
 use bifrons_model::{
-    Action, ActionSource, EndReason, Flags, Handshake, HandshakeStep, InterfaceId, Names, RuleId, SessionId,
-    Subtype, Timestamp, Tracker, TrafficRecord, Volume, ZoneId,
+    Action, ActionSource, CategoryId, EndReason, Flags, Handshake, HandshakeStep, InterfaceId, Names, RuleId,
+    SessionId, Subtype, Timestamp, Tracker, TrafficRecord, UserId, Volume, ZoneId,
 };
 
 const RECORDS: u32 = 1_000_000;
@@ -20,6 +20,7 @@ fn main() {
         rules: vec!["outbound".into()],
         device: "gate".into(),
         serial: "001234567890".into(),
+        ..Names::default()
     };
     let csv = CsvFormat::new(LogVersion::V10_1, false);
     let csv_11 = CsvFormat::new(LogVersion::V11_1, false);
@@ -94,6 +95,11 @@ fn records(ipv6: bool) -> Vec<TrafficRecord> {
                 destination_port: 443,
                 protocol: 6,
                 translation: None,
+                nat_rule: None,
+                source_user: UserId(0),
+                category: CategoryId(0),
+                parent_session: SessionId(0),
+                parent_start: None,
                 app: app::SSL,
                 rule: RuleId(0),
                 zone_from: ZoneId(0),

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use bifrons_catalog::app;
 use bifrons_model::{
-    Action, ActionSource, AppId, EndReason, Flags, Handshake, HandshakeStep, InterfaceId, Names, RuleId,
-    SessionId, Subtype, Timestamp, Tracker, TrafficRecord, Translation, Volume, ZoneId,
+    Action, ActionSource, AppId, CategoryId, EndReason, Flags, Handshake, HandshakeStep, InterfaceId, Names,
+    RuleId, SessionId, Subtype, Timestamp, Tracker, TrafficRecord, Translation, UserId, Volume, ZoneId,
 };
 
 pub(crate) fn names() -> Names {
@@ -15,6 +15,7 @@ pub(crate) fn names() -> Names {
         rules: vec!["outbound".into(), "deny, \"all\"".into()],
         device: "gate".into(),
         serial: "0042".into(),
+        ..Names::default()
     }
 }
 
@@ -40,6 +41,11 @@ pub(crate) fn ended() -> TrafficRecord {
         destination_port: 443,
         protocol: 6,
         translation: None,
+        nat_rule: None,
+        source_user: UserId(0),
+        category: CategoryId(0),
+        parent_session: SessionId(0),
+        parent_start: None,
         app: app::SSL,
         rule: RuleId(0),
         zone_from: ZoneId(0),

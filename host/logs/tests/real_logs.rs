@@ -11,8 +11,8 @@ use std::{
 use bifrons_catalog::app;
 use bifrons_logs::{CsvFormat, LogVersion};
 use bifrons_model::{
-    Action, ActionSource, EndReason, Flags, Handshake, InterfaceId, Names, RuleId, SessionId, Subtype,
-    Timestamp, Tracker, TrafficRecord, Translation, Volume, ZoneId,
+    Action, ActionSource, CategoryId, EndReason, Flags, Handshake, InterfaceId, Names, RuleId, SessionId,
+    Subtype, Timestamp, Tracker, TrafficRecord, Translation, UserId, Volume, ZoneId,
 };
 
 /// What a value looks like.
@@ -130,6 +130,11 @@ fn our_line() -> Vec<String> {
             destination,
             destination_port: 443,
         }),
+        nat_rule: None,
+        source_user: UserId(0),
+        category: CategoryId(0),
+        parent_session: SessionId(0),
+        parent_start: None,
         app: app::DNS_BASE,
         rule: RuleId(0),
         zone_from: ZoneId(0),
@@ -152,6 +157,7 @@ fn our_line() -> Vec<String> {
         rules: vec!["outbound".into()],
         device: "gate".into(),
         serial: "0042".into(),
+        ..Names::default()
     };
     let mut line = Vec::new();
     CsvFormat::new(LogVersion::V10_1, false).write(&record, &names, &mut line);

@@ -20,7 +20,7 @@ pub(super) fn interfaces(root: &View<'_>, objects: &Objects, report: &mut Report
                 addresses.extend(address(&view, value, is_ipv6, objects, report));
             }
         }
-        interfaces.push(Interface { name: name.into(), addresses });
+        interfaces.push(Interface { name: name.into(), addresses, ..Interface::default() });
     }
     interfaces
 }

@@ -64,6 +64,7 @@ fn rule(
         log_end: entry.below("log-end").is_yes(),
         disabled: entry.below("disabled").is_yes() || entry.is_unread() || lists_usable.contains(&false),
         description: entry.below("description").value().map_or_else(String::new, |value| value.text.into()),
+        ..SecurityRule::default()
     }
 }
 

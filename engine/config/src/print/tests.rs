@@ -95,6 +95,7 @@ prop_compose! {
             log_end: flags[4],
             disabled: flags[5],
             description,
+            ..SecurityRule::default()
         }
     }
 }
@@ -132,7 +133,7 @@ fn with_fields(mut config: Config, changed: &[u32]) -> Config {
 fn any_interface(number: usize) -> impl Strategy<Value = Interface> {
     prop::collection::vec(any_prefix(), 0..4).prop_map(move |mut addresses| {
         addresses.sort_by_key(|prefix| prefix.address.is_ipv6());
-        Interface { name: format!("ethernet1/{number}"), addresses }
+        Interface { name: format!("ethernet1/{number}"), addresses, ..Interface::default() }
     })
 }
 

@@ -22,7 +22,11 @@ fn edited(
 }
 
 fn interface(name: &str, network: &str) -> Interface {
-    Interface { name: name.into(), addresses: vec![Prefix { address: ip(network), length: 24 }] }
+    Interface {
+        name: name.into(),
+        addresses: vec![Prefix { address: ip(network), length: 24 }],
+        ..Interface::default()
+    }
 }
 
 fn chain(configs: &[Config]) -> Policy {
@@ -158,7 +162,7 @@ prop_compose! {
         let default = |action: &Option<Action>| DefaultRule { action: *action, ..DefaultRule::default() };
         Config {
             interfaces: interfaces.iter().zip(addresses)
-                .map(|(name, addresses)| Interface { name: String::from(*name), addresses }).collect(),
+                .map(|(name, addresses)| Interface { name: String::from(*name), addresses, ..Interface::default() }).collect(),
             routes: routes.into_iter().filter(|(_, interface)| *interface < interfaces.len())
                 .map(|(destination, interface)| Route { name: String::new(), destination, interface })
                 .collect(),
