@@ -33,6 +33,7 @@ const EXTERNAL: &[(&str, &str)] = &[
     ("hkdf", "key derivation of QUIC Initial packets"),
     ("httparse", "HTTP/1 request and response heads"),
     ("memchr", "byte search at memory speed"),
+    ("roxmltree", "XML of imported configurations, without entities"),
     ("serde", "derived encoding of records and configuration"),
     ("sha2", "hash below HKDF"),
     ("slab", "cold objects behind small numbers"),
