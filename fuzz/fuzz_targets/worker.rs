@@ -83,10 +83,10 @@ fn run(policy: &Arc<Policy>, frames: &[Taken<'_>], batch: usize, seed: u128) -> 
     let mut outbox = Outbox::default();
     let mut verdicts = Vec::new();
     for chunk in frames.chunks(batch) {
-        let mut frames: Vec<Frame<'_>> = chunk
-            .iter()
-            .map(|taken| Frame {
-                bytes: taken.bytes,
+        let mut bytes: Vec<Vec<u8>> = chunk.iter().map(|taken| taken.bytes.to_vec()).collect();
+        let mut frames: Vec<Frame<'_>> = std::iter::zip(chunk, &mut bytes)
+            .map(|(taken, bytes)| Frame {
+                bytes,
                 wire_length: taken.bytes.len() as u32 + taken.beyond,
                 link: LINKS.get(usize::from(taken.link)).copied(),
                 interface: None,

@@ -173,33 +173,35 @@ struct Runner {
 impl Runner {
     fn frames(&mut self, steps: &[Step]) {
         let policy = self.worker.policy().clone();
-        let mut frames: Vec<Frame<'_>> = steps
-            .iter()
-            .filter_map(|step| match &step.event {
-                Event::Frame(sent) => Some(Frame {
-                    bytes: &sent.frame.bytes,
-                    wire_length: sent.frame.wire_length as u32,
-                    link: Some(LinkType::Ethernet),
-                    interface: interface_of(&policy, sent),
-                    arrival: step.at,
-                    verdict: Verdict::Pending,
-                }),
-                Event::Clear(_) | Event::Commit(_) => None,
+        let sent = steps.iter().filter_map(|step| match &step.event {
+            Event::Frame(sent) => Some((step.at, sent)),
+            Event::Clear(_) | Event::Commit(_) => None,
+        });
+        let mut bytes: Vec<Vec<u8>> = sent.clone().map(|(_, sent)| sent.frame.bytes.clone()).collect();
+        let mut frames: Vec<Frame<'_>> = std::iter::zip(sent.clone(), &mut bytes)
+            .map(|((arrival, sent), bytes)| Frame {
+                bytes,
+                wire_length: sent.frame.wire_length as u32,
+                link: Some(LinkType::Ethernet),
+                interface: interface_of(&policy, sent),
+                arrival,
+                verdict: Verdict::Pending,
             })
             .collect();
         let now = steps.last().map_or(ZERO, |step| step.at);
         self.worker.process(now, &mut frames, &mut self.outbox);
         let first = self.course.frames.len();
         let names = &self.names;
-        self.course.frames.extend(frames.iter().map(|frame| Seen::new(frame.verdict, names)));
-        for changed in self.outbox.rewritten.drain(..) {
+        self.course.frames.extend(std::iter::zip(sent, &frames).map(|((_, sent), frame)| {
+            let is_changed = *frame.bytes != *sent.frame.bytes;
+            Seen { rewritten: is_changed.then(|| frame.bytes.to_vec()), ..Seen::new(frame.verdict, names) }
+        }));
+        for changed in self.outbox.replaced.drain(..) {
             match self.course.frames.get_mut(first + changed.frame) {
                 Some(seen) => seen.rewritten = Some(changed.bytes),
-                None => self.course.broken.push(format!(
-                    "a rewritten frame {} of {}",
-                    changed.frame,
-                    frames.len()
-                )),
+                None => {
+                    self.course.broken.push(format!("a replaced frame {} of {}", changed.frame, frames.len()))
+                }
             }
         }
         self.collect();

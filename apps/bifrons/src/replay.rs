@@ -14,7 +14,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use bifrons_config::Config;
 use bifrons_dataplane::{Counters, Frame, Outbox, Verdict, Worker};
-use bifrons_drivers::{Batch, Capture, CapturedPacket};
+use bifrons_drivers::{Batch, Capture, CaptureInterface};
 use bifrons_logs::{Format, LogVersion, Options, RecordWriter};
 use bifrons_model::{Generation, InterfaceId, Timestamp};
 use bifrons_policy::Policy;
@@ -213,7 +213,7 @@ impl Run<'_> {
         let mut outcome = Ok(());
         loop {
             match capture.next_batch(usize::from(self.arguments.batch)) {
-                Ok(Some(batch)) => self.feed(&mut worker, &batch, &mut outbox),
+                Ok(Some(batch)) => self.feed(&mut worker, batch, &mut outbox),
                 Ok(None) => break,
                 Err(error) => {
                     outcome = Err(Failure::Capture(error.to_string()));
@@ -237,16 +237,17 @@ impl Run<'_> {
         (worker.counters().clone(), outcome)
     }
 
-    fn feed(&self, worker: &mut Worker, batch: &Batch<'_>, outbox: &mut Outbox) {
+    fn feed(&self, worker: &mut Worker, mut batch: Batch<'_>, outbox: &mut Outbox) {
+        let captured = batch.interfaces();
         let mut frames: Vec<Frame<'_>> = batch
-            .iter()
+            .iter_mut()
             .map(|packet| Frame {
-                bytes: packet.data,
+                interface: self.interface_of(captured, packet.interface),
                 wire_length: packet.original_length,
                 link: packet.link.supported(),
-                interface: self.interface_of(batch, &packet),
                 arrival: packet.time,
                 verdict: Verdict::Pending,
+                bytes: packet.data,
             })
             .collect();
         let latest = frames.last().map_or(Timestamp::ZERO, |frame| frame.arrival);
@@ -255,12 +256,12 @@ impl Run<'_> {
 
     /// The configured interface that `--map` names for the packet's capture interface, by its name or
     /// number.
-    fn interface_of(&self, batch: &Batch<'_>, packet: &CapturedPacket<'_>) -> Option<InterfaceId> {
+    fn interface_of(&self, captured: &[CaptureInterface], number: u32) -> Option<InterfaceId> {
         if self.interfaces.is_empty() {
             return None;
         }
-        let number = packet.interface.to_string();
-        let name = batch.interface(packet.interface).and_then(|interface| interface.name.as_deref());
+        let name = captured.get(number as usize).and_then(|interface| interface.name.as_deref());
+        let number = number.to_string();
         let is_meant = |key: &str| name == Some(key) || key == number;
         self.interfaces.iter().find(|(key, _)| is_meant(key)).map(|(_, interface)| *interface)
     }

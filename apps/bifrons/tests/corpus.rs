@@ -81,10 +81,10 @@ fn run(policy: &Arc<Policy>, packets: &[Packet], batch: usize, seed: u128) -> Ra
     let mut outbox = Outbox::default();
     let mut verdicts = Vec::with_capacity(packets.len());
     for chunk in packets.chunks(batch) {
-        let mut frames: Vec<Frame<'_>> = chunk
-            .iter()
-            .map(|packet| Frame {
-                bytes: &packet.bytes,
+        let mut bytes: Vec<Vec<u8>> = chunk.iter().map(|packet| packet.bytes.clone()).collect();
+        let mut frames: Vec<Frame<'_>> = std::iter::zip(chunk, &mut bytes)
+            .map(|(packet, bytes)| Frame {
+                bytes,
                 wire_length: packet.wire_length,
                 link: packet.link,
                 interface: None,

@@ -6,10 +6,10 @@ use bifrons_model::{DropReason, InterfaceId, Timestamp, TrafficRecord};
 use bifrons_wire::LinkType;
 
 /// A frame as it arrived.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Frame<'a> {
-    /// Its bytes, as far as they are at hand.
-    pub bytes: &'a [u8],
+    /// Its bytes, as far as they are at hand. What the firewall changes in a packet that passes is changed here.
+    pub bytes: &'a mut [u8],
     /// Its length on the wire without frame check sequence; at least `bytes.len()`.
     pub wire_length: u32,
     /// What it begins with; `None` for a link type that the engine does not read.
@@ -28,7 +28,7 @@ pub enum Verdict {
     /// The worker has not seen it.
     #[default]
     Pending,
-    /// It leaves by this interface, as it is or as `Outbox::rewritten` has it.
+    /// It leaves by this interface: its bytes as they are now, or what `Outbox::replaced` has in its place.
     Transmit(InterfaceId),
     /// It goes no further.
     Drop(DropReason),
@@ -36,13 +36,23 @@ pub enum Verdict {
     Held,
 }
 
-/// A frame that leaves with other bytes than it came with.
+/// What leaves in the place of a frame that cannot be changed where it lies: a packet that gets longer or shorter, or one
+/// that waited as fragments. Several with the same place leave one after the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rewritten {
-    /// Its place among the frames of the call.
+pub struct Replaced {
+    /// The frame's place among the frames of the call.
     pub frame: usize,
     /// What leaves instead.
     pub bytes: Vec<u8>,
+}
+
+/// A packet that the firewall itself sends: a reset, an ICMP error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Emitted {
+    /// The interface that it leaves by.
+    pub interface: InterfaceId,
+    /// From the IP header on.
+    pub packet: Vec<u8>,
 }
 
 /// What happened besides the verdicts. The driver empties it after each call; the worker only appends.
@@ -50,14 +60,17 @@ pub struct Rewritten {
 pub struct Outbox {
     /// Records of sessions, in the order of their writing.
     pub records: Vec<TrafficRecord>,
-    /// Frames that leave changed.
-    pub rewritten: Vec<Rewritten>,
+    /// What leaves in the place of frames.
+    pub replaced: Vec<Replaced>,
+    /// Packets of the firewall's own.
+    pub emitted: Vec<Emitted>,
 }
 
 impl Outbox {
     /// Forgets everything, keeps the memory.
     pub fn clear(&mut self) {
         self.records.clear();
-        self.rewritten.clear();
+        self.replaced.clear();
+        self.emitted.clear();
     }
 }

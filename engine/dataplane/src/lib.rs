@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A [`Worker`] owns its sessions and shares nothing. [`Worker::process`] takes frames, writes each one's
-//! [`Verdict`] into it and puts what else happened (records of ended sessions, rewritten frames) into the
+//! [`Verdict`] into it and puts what else happened (records of ended sessions, packets of its own) into the
 //! [`Outbox`]. The branches of a packet's life stand in one function, `Worker::live`; each stage is a file
 //! of `stage/`.
 #![no_std]
@@ -23,5 +23,5 @@ mod worker;
 
 pub use clear::ClearFilter;
 pub use counters::Counters;
-pub use frame::{Frame, Outbox, Rewritten, Verdict};
+pub use frame::{Emitted, Frame, Outbox, Replaced, Verdict};
 pub use worker::Worker;

@@ -149,10 +149,10 @@ impl Worker {
             }
             for (at, (frame, lane)) in chunk.iter_mut().zip(&lanes).enumerate() {
                 self.advance(frame.arrival, AGER_BUDGET, outbox);
-                let rewritten = outbox.rewritten.len();
+                let replaced = outbox.replaced.len();
                 frame.verdict = self.live(frame, lane, outbox);
-                if let Some(changed) = outbox.rewritten.get_mut(rewritten) {
-                    changed.frame = place * BATCH + at;
+                for replaced in outbox.replaced.iter_mut().skip(replaced) {
+                    replaced.frame = place * BATCH + at;
                 }
                 self.account(frame);
             }
@@ -165,7 +165,7 @@ impl Worker {
     }
 
     /// The life of a packet.
-    fn live(&mut self, frame: &Frame<'_>, lane: &Lane, outbox: &mut Outbox) -> Verdict {
+    fn live(&mut self, frame: &mut Frame<'_>, lane: &Lane, outbox: &mut Outbox) -> Verdict {
         if let Some(reason) = lane.problem {
             return Verdict::Drop(reason);
         }
@@ -179,7 +179,7 @@ impl Worker {
     /// A whole packet; `bytes` is what its offsets count in.
     pub(crate) fn pass(
         &mut self,
-        bytes: &[u8],
+        bytes: &mut [u8],
         lane: &Lane,
         packet: &Packet,
         outbox: &mut Outbox,
@@ -204,7 +204,7 @@ impl Worker {
                 if let Err(reason) = self.inspect(hit, bytes, packet, outbox) {
                     return Verdict::Drop(reason);
                 }
-                self.egress(hit, bytes, packet, outbox)
+                self.egress(hit, bytes, packet)
             }
             Err(verdict) => verdict,
         }

@@ -67,6 +67,8 @@ drop_reasons! {
     NoRoute = 54, "no-route", "No route leads to the destination.";
     NoZone = 55, "no-zone", "The interface belongs to no security zone.";
     ResourceLimit = 56, "resource-limit", "The session was ended because a resource limit was met.";
+    NatPoolExhausted = 57, "nat-pool-exhausted", "The NAT rule's pool has no address or port left.";
+    NatUntranslatable = 58, "nat-untranslatable", "The packet cannot be expressed in the addresses it would leave with.";
 }
 
 impl DropReason {

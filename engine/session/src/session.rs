@@ -76,7 +76,7 @@ impl Causes {
 
 /// Facts of a session that are either so or not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SessionFlags(u8);
+pub struct SessionFlags(u16);
 
 impl SessionFlags {
     /// Its addresses are IPv6 and stand in the side table.
@@ -96,6 +96,12 @@ impl SessionFlags {
 
     /// No application could lead to another rule: the rules need not be asked when it is known.
     pub const CERTAIN: Self = Self(128);
+    /// Its packets leave with other addresses or ports than they come with.
+    pub const TRANSLATED: Self = Self(256);
+    /// Its payload changed in length on the way, so sequence numbers shift.
+    pub const SHIFTED: Self = Self(512);
+    /// Let through as what an allowed application is carried by.
+    pub const IMPLICIT: Self = Self(1024);
 
     /// Whether `flag` is set.
     #[inline]
@@ -167,6 +173,8 @@ pub struct Session {
     pub notes: u32,
     /// The service whose timeouts it has: a number of the policy's, `NONE` without.
     pub service: u32,
+    /// The NAT rule that matched: a `NatRuleId`'s number, `NONE` without.
+    pub nat_rule: u32,
 }
 
 const _: () = assert!(size_of::<Session>() == 192, "a session is three cache lines");
@@ -199,6 +207,7 @@ impl Session {
             zone_to: ZoneId(0),
             notes: NONE,
             service: NONE,
+            nat_rule: NONE,
         }
     }
 

@@ -217,10 +217,10 @@ impl SessionTable {
         let mut session = Session::new(SessionId(self.last_id), start);
         session.timeout = timeout;
         session.keys = [[c2s.v4, c2s.rest], [s2c.v4, s2c.rest]];
-        if c2s.is_v6() {
+        if c2s.is_v6() || s2c.is_v6() {
             session.v6 = self.insert_v6([c2s.v6, s2c.v6]);
-            session.flags.set(crate::SessionFlags::IPV6, true);
         }
+        session.flags.set(crate::SessionFlags::IPV6, c2s.is_v6());
         let deadline = self.pressure.deadline(&session);
         let slot = match self.free.pop() {
             Some(slot) => {

@@ -23,7 +23,7 @@ fn count(path: &std::ffi::OsStr) -> bool {
     let end = loop {
         match capture.next_batch(256) {
             Ok(Some(batch)) => {
-                for packet in batch {
+                for packet in batch.iter() {
                     packets += 1;
                     bytes += u64::from(packet.original_length);
                     // Reading each packet makes the time an honest one.

@@ -8,7 +8,7 @@ mod error;
 mod writer;
 
 pub use capture::{
-    Batch, BatchPackets, Capture, CaptureInterface, CaptureLink, CapturedPacket, LinkProblem,
+    Batch, Capture, CaptureInterface, CaptureLink, CapturedPacket, LinkProblem,
     PACKET_LENGTH_MAX,
 };
 pub use error::{CaptureError, CaptureProblem};

@@ -40,7 +40,7 @@ pub fn measure(sessions: u32, batch: usize) -> Result<f64> {
             now += GAP;
             frames::write(made, number, step, now);
         }
-        let mut batch_frames: Vec<Frame<'_>> = round.iter().map(Made::frame).collect();
+        let mut batch_frames: Vec<Frame<'_>> = round.iter_mut().map(Made::frame).collect();
         let began = Instant::now();
         for frames in batch_frames.chunks_mut(batch) {
             let latest = frames.last().map_or(now, |frame| frame.arrival);
@@ -65,7 +65,7 @@ pub fn fill(worker: &mut Worker, sessions: u32, now: &mut Timestamp, outbox: &mu
                 *now += GAP;
                 frames::write(&mut round[place as usize], first + place, step, *now);
             }
-            let mut frames: Vec<Frame<'_>> = round.iter().take(count as usize).map(Made::frame).collect();
+            let mut frames: Vec<Frame<'_>> = round.iter_mut().take(count as usize).map(Made::frame).collect();
             worker.process(*now, &mut frames, outbox);
             outbox.clear();
         }

@@ -34,9 +34,9 @@ impl Made {
     }
 
     /// The frame as the worker takes it.
-    pub fn frame(&self) -> Frame<'_> {
+    pub fn frame(&mut self) -> Frame<'_> {
         Frame {
-            bytes: &self.bytes[..self.length],
+            bytes: &mut self.bytes[..self.length],
             wire_length: self.length as u32,
             link: Some(LinkType::Ethernet),
             interface: Some(InterfaceId(if self.is_from_client { 0 } else { 1 })),

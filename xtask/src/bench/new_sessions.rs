@@ -46,7 +46,7 @@ pub fn measure(kind: Kind) -> Result<f64> {
                 now += gap;
                 frames::write(&mut round[place as usize], first + place, *step, now);
             }
-            let mut frames: Vec<Frame<'_>> = round.iter().map(Made::frame).collect();
+            let mut frames: Vec<Frame<'_>> = round.iter_mut().map(Made::frame).collect();
             let began = Instant::now();
             worker.process(now, &mut frames, &mut outbox);
             let took = began.elapsed();

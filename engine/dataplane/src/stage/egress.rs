@@ -1,11 +1,9 @@
 //! The way out: the interface, and what the firewall changes in a packet that passes.
 
-use alloc::vec::Vec;
-
 use bifrons_session::Hit;
 use bifrons_wire::{Packet, TcpFlags, internet_checksum, protocol};
 
-use crate::{Outbox, Rewritten, Verdict, Worker};
+use crate::{Verdict, Worker};
 
 /// Where the checksum lies in a TCP header.
 const TCP_CHECKSUM: usize = 16;
@@ -17,25 +15,23 @@ const OPTION_NO_OPERATION: u8 = 1;
 
 impl Worker {
     #[inline]
-    pub(crate) fn egress(&mut self, hit: Hit, bytes: &[u8], packet: &Packet, outbox: &mut Outbox) -> Verdict {
+    pub(crate) fn egress(&mut self, hit: Hit, bytes: &mut [u8], packet: &Packet) -> Verdict {
         // Fragments leave as they came: the frames of a packet put together are not rewritten.
         if packet.protocol == protocol::TCP && packet.frames == 1 {
             let knobs = self.policy.tcp();
             let clears_urgent = knobs.clear_urgent && packet.tcp.flags.has(TcpFlags::URG);
             let strips_multipath = knobs.strip_mptcp_option && packet.tcp.options_length >= 3;
-            if (clears_urgent || strips_multipath)
-                && let Some(bytes) = rewrite(bytes, packet, clears_urgent, strips_multipath)
-            {
-                outbox.rewritten.push(Rewritten { frame: 0, bytes });
+            if clears_urgent || strips_multipath {
+                rewrite(bytes, packet, clears_urgent, strips_multipath);
             }
         }
         Verdict::Transmit(self.interface_towards(hit))
     }
 }
 
-/// The frame without urgent flag and pointer, or with its multipath options (RFC 8684) blanked; `None` when
-/// nothing changes. The checksum follows by the difference (RFC 1624).
-fn rewrite(frame: &[u8], packet: &Packet, clear_urgent: bool, strip_multipath: bool) -> Option<Vec<u8>> {
+/// Takes out the urgent flag and pointer, or blanks multipath options (RFC 8684); `None` when nothing changes. The
+/// checksum follows by the difference (RFC 1624).
+fn rewrite(frame: &mut [u8], packet: &Packet, clear_urgent: bool, strip_multipath: bool) -> Option<()> {
     let start = usize::from(packet.transport);
     let options = TCP_HEADER + usize::from(packet.tcp.options_length);
     let before = frame.get(start..start + options)?;
@@ -57,9 +53,8 @@ fn rewrite(frame: &[u8], packet: &Packet, clear_urgent: bool, strip_multipath: b
     old.get_mut(TCP_CHECKSUM..TCP_CHECKSUM + 2)?.fill(0);
     let adjusted = adjust(old_checksum, internet_checksum(&[&old]), internet_checksum(&[&header]));
     header.get_mut(TCP_CHECKSUM..TCP_CHECKSUM + 2)?.copy_from_slice(&adjusted.to_be_bytes());
-    let mut changed = frame.to_vec();
-    changed.get_mut(start..start + options)?.copy_from_slice(&header);
-    Some(changed)
+    frame.get_mut(start..start + options)?.copy_from_slice(&header);
+    Some(())
 }
 
 /// A checksum over a part whose own complemented sum went from `old` to `new`.
@@ -97,6 +92,7 @@ fn blank_multipath(options: &mut [u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec::Vec;
     use bifrons_wire::{FrameInfo, LinkType, Reading, parse, verify};
 
     fn frame(flags: u8, options: &[u8]) -> Vec<u8> {
@@ -145,7 +141,8 @@ mod tests {
     #[test]
     fn the_urgent_flag_goes_and_the_checksum_follows() {
         let before = frame(0x38, &[]);
-        let after = rewrite(&before, &read(&before), true, true).unwrap();
+        let mut after = before.clone();
+        rewrite(&mut after, &read(&before), true, true).unwrap();
         assert_eq!(read(&after).tcp.flags, TcpFlags::PSH.with(TcpFlags::ACK));
         assert_eq!(after[38..40], [0, 0]);
     }
@@ -153,10 +150,12 @@ mod tests {
     #[test]
     fn multipath_options_become_padding() {
         let before = frame(0x02, &[2, 4, 5, 180, 30, 4, 0, 129]);
-        let after = rewrite(&before, &read(&before), false, true).unwrap();
+        let mut after = before.clone();
+        rewrite(&mut after, &read(&before), false, true).unwrap();
         assert_eq!(after[40..], [2, 4, 5, 180, 1, 1, 1, 1]);
         read(&after);
-        let without = frame(0x02, &[2, 4, 5, 180]);
-        assert_eq!(rewrite(&without, &read(&without), false, true), None);
+        let mut without = frame(0x02, &[2, 4, 5, 180]);
+        let packet = read(&without);
+        assert_eq!(rewrite(&mut without, &packet, false, true), None);
     }
 }

@@ -30,7 +30,7 @@ impl Worker {
 
     /// The verdict of the whole packet holds for the frames that waited, too; the last one's is accounted
     /// by the caller.
-    fn pass_assembled(&mut self, assembled: Assembled, lane: &Lane, outbox: &mut Outbox) -> Verdict {
+    fn pass_assembled(&mut self, mut assembled: Assembled, lane: &Lane, outbox: &mut Outbox) -> Verdict {
         self.counters.reassembled += 1;
         let waited = u64::from(assembled.frames.saturating_sub(1));
         let verdict = match self.read_assembled(&assembled) {
@@ -39,7 +39,7 @@ impl Worker {
                 let hash = self.table.hash(&key);
                 let (interface, zone): (InterfaceId, _) = (lane.interface, lane.zone);
                 let whole = Lane { packet, problem: None, interface, zone, hash, candidate: None };
-                self.pass(&assembled.data, &whole, &packet, outbox)
+                self.pass(&mut assembled.data, &whole, &packet, outbox)
             }
             Err(reason) => Verdict::Drop(reason),
         };

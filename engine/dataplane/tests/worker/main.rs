@@ -8,7 +8,7 @@ mod traffic;
 use std::sync::Arc;
 
 use bifrons_config::parse;
-use bifrons_dataplane::{Counters, Frame, Outbox, Rewritten, Verdict, Worker};
+use bifrons_dataplane::{Counters, Frame, Outbox, Verdict, Worker};
 use bifrons_model::{Generation, Timestamp, TrafficRecord};
 use bifrons_policy::Policy;
 use bifrons_session::HashSeed;
@@ -62,8 +62,8 @@ enum Event {
 struct Output {
     verdicts: Vec<Verdict>,
     records: Vec<TrafficRecord>,
-    /// Place among all frames, and the bytes.
-    rewritten: Vec<Rewritten>,
+    /// The frames as they left.
+    frames: Vec<Vec<u8>>,
     counters: Counters,
 }
 
@@ -84,10 +84,10 @@ impl Bench {
         if packets.is_empty() {
             return;
         }
-        let mut frames: Vec<Frame<'_>> = packets
-            .iter()
-            .map(|packet| Frame {
-                bytes: &packet.bytes,
+        let mut bytes: Vec<Vec<u8>> = packets.iter().map(|packet| packet.bytes.clone()).collect();
+        let mut frames: Vec<Frame<'_>> = std::iter::zip(packets, &mut bytes)
+            .map(|(packet, bytes)| Frame {
+                bytes,
                 wire_length: packet.wire_length,
                 link: Some(LinkType::Ethernet),
                 interface: None,
@@ -97,17 +97,14 @@ impl Bench {
             .collect();
         let latest = frames.last().map_or(Timestamp::ZERO, |frame| frame.arrival);
         self.worker.process(latest, &mut frames, &mut self.outbox);
-        let before = self.output.verdicts.len();
         self.output.verdicts.extend(frames.iter().map(|frame| frame.verdict));
-        self.collect(before);
+        self.output.frames.extend(bytes);
+        self.collect();
     }
 
     /// Takes over what the last call left behind, and checks what holds after every call.
-    fn collect(&mut self, frames_before: usize) {
+    fn collect(&mut self) {
         self.output.records.append(&mut self.outbox.records);
-        for Rewritten { frame, bytes } in self.outbox.rewritten.drain(..) {
-            self.output.rewritten.push(Rewritten { frame: frame + frames_before, bytes });
-        }
         let counters = self.worker.counters();
         assert!(counters.is_conserved(), "{counters:?}");
         assert!(!self.output.verdicts.contains(&Verdict::Pending));
@@ -121,7 +118,7 @@ impl Bench {
         let mut turns = 0;
         while let Some(deadline) = self.worker.poll_timeout() {
             self.worker.handle_timeout(deadline, &mut self.outbox);
-            self.collect(self.output.verdicts.len());
+            self.collect();
             turns += 1;
             assert!(turns < 1_000_000, "time runs on for ever");
         }
@@ -157,7 +154,7 @@ fn play(policies: &[Arc<Policy>], events: &[Event], batch: usize, seed: u128) ->
                 let filter =
                     bifrons_dataplane::ClearFilter { destination_port: Some(*port), ..Default::default() };
                 bench.worker.clear(&filter, &mut bench.outbox);
-                bench.collect(bench.output.verdicts.len());
+                bench.collect();
             }
         }
     }

@@ -97,6 +97,19 @@ impl Tracking {
         self.sides[direction.index()].first_sequence()
     }
 
+    /// The numbers of a reset towards the receiver of `direction`'s packets, in the name of their sender: the
+    /// sequence number that the receiver expects next (RFC 5961, section 3.2, accepts no other), and what it has sent
+    /// so far as the acknowledgement. `dropped` is the segment that the session is blocked for: it has been tracked,
+    /// but its receiver does not get it.
+    pub fn reset_numbers(&self, direction: Direction, dropped: &Segment) -> (u32, u32) {
+        let next = |way: Direction| {
+            let side = &self.sides[way.index()];
+            let is_latest = dropped.direction == way && dropped.end() == side.next();
+            if is_latest { dropped.tcp.sequence } else { side.next() }
+        };
+        (next(direction), next(direction.reverse()))
+    }
+
     /// Which way the first packet of a session goes: a SYN-ACK comes from the server.
     pub const fn direction_of_first(tcp: &Tcp) -> Direction {
         let is_answer = tcp.flags.has(TcpFlags::SYN) && tcp.flags.has(TcpFlags::ACK);

@@ -80,6 +80,11 @@ impl Side {
         if self.facts & SYN != 0 { Some(self.first) } else { None }
     }
 
+    /// The sequence number behind everything it has sent.
+    pub const fn next(&self) -> u32 {
+        self.next
+    }
+
     pub const fn has_reset(&self) -> bool {
         self.facts & RST != 0
     }

@@ -74,8 +74,8 @@ impl Input {
     }
 
     /// The buffer around the window; the window begins at [`Input::start`].
-    pub fn buffer(&self) -> &[u8] {
-        &self.buffer
+    pub fn buffer_mut(&mut self) -> &mut [u8] {
+        &mut self.buffer
     }
 
     #[inline]

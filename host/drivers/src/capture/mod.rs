@@ -28,7 +28,7 @@ use std::{
 
 use input::Input;
 use packet::Slot;
-pub use packet::{Batch, BatchPackets, CaptureInterface, CaptureLink, CapturedPacket, PACKET_LENGTH_MAX};
+pub use packet::{Batch, CaptureInterface, CaptureLink, CapturedPacket, PACKET_LENGTH_MAX};
 use pcap::Pcap;
 use pcapng::Pcapng;
 
@@ -87,7 +87,7 @@ impl Capture {
     pub fn next_batch(&mut self, packets_max: usize) -> Result<Option<Batch<'_>>, CaptureError> {
         self.gather(packets_max.max(1))?;
         let interfaces = interfaces_of(&self.format);
-        let batch = Batch { slots: &self.slots, bytes: self.input.buffer(), interfaces };
+        let batch = Batch { slots: &self.slots, bytes: self.input.buffer_mut(), interfaces };
         Ok(if batch.is_empty() { None } else { Some(batch) })
     }
 

@@ -44,9 +44,10 @@ pub struct CaptureInterface {
     pub fcs_length: u32,
 }
 
-/// One packet, lent from the buffer of its [`Capture`](super::Capture).
+/// One packet, lent from the buffer of its [`Capture`](super::Capture); `Data` is `&[u8]`, or `&mut [u8]` for who
+/// rewrites it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CapturedPacket<'a> {
+pub struct CapturedPacket<Data> {
     /// When it was captured. A pcapng Simple Packet has no time of its own and carries that of the packet
     /// before.
     pub time: Timestamp,
@@ -57,14 +58,14 @@ pub struct CapturedPacket<'a> {
     /// Length on the wire in bytes, without frame check sequence; never below the length of `data`.
     pub original_length: u32,
     /// What was captured of the frame, without frame check sequence.
-    pub data: &'a [u8],
+    pub data: Data,
 }
 
 /// Up to as many packets as were asked for, all lent from one buffer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Batch<'a> {
     pub(super) slots: &'a [Slot],
-    pub(super) bytes: &'a [u8],
+    pub(super) bytes: &'a mut [u8],
     pub(super) interfaces: &'a [CaptureInterface],
 }
 
@@ -72,6 +73,11 @@ impl<'a> Batch<'a> {
     /// The interface that a packet of this batch names.
     pub fn interface(&self, number: u32) -> Option<&'a CaptureInterface> {
         self.interfaces.get(number as usize)
+    }
+
+    /// The interfaces that packets of this batch name, by number.
+    pub const fn interfaces(&self) -> &'a [CaptureInterface] {
+        self.interfaces
     }
 
     /// How many packets; never 0.
@@ -86,55 +92,31 @@ impl<'a> Batch<'a> {
 
     /// The packet at a place, 0 being the first.
     #[inline]
-    pub fn get(&self, index: usize) -> Option<CapturedPacket<'a>> {
-        self.slots.get(index).map(|slot| slot.packet(self.bytes))
+    pub fn get(&self, index: usize) -> Option<CapturedPacket<&[u8]>> {
+        self.slots.get(index).map(|slot| slot.packet(slot.bytes_in(self.bytes)))
     }
 
     /// The packets in file order.
-    pub fn iter(&self) -> BatchPackets<'a> {
-        BatchPackets { slots: self.slots.iter(), bytes: self.bytes }
-    }
-}
-
-impl<'a> IntoIterator for Batch<'a> {
-    type Item = CapturedPacket<'a>;
-    type IntoIter = BatchPackets<'a>;
-
-    fn into_iter(self) -> BatchPackets<'a> {
-        self.iter()
-    }
-}
-
-impl<'a> IntoIterator for &Batch<'a> {
-    type Item = CapturedPacket<'a>;
-    type IntoIter = BatchPackets<'a>;
-
-    fn into_iter(self) -> BatchPackets<'a> {
-        self.iter()
-    }
-}
-
-/// The packets of a [`Batch`] in file order.
-#[derive(Clone, Debug)]
-pub struct BatchPackets<'a> {
-    slots: std::slice::Iter<'a, Slot>,
-    bytes: &'a [u8],
-}
-
-impl<'a> Iterator for BatchPackets<'a> {
-    type Item = CapturedPacket<'a>;
-
-    #[inline]
-    fn next(&mut self) -> Option<CapturedPacket<'a>> {
-        self.slots.next().map(|slot| slot.packet(self.bytes))
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = CapturedPacket<&[u8]>> {
+        self.slots.iter().map(|slot| slot.packet(slot.bytes_in(self.bytes)))
     }
 
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        self.slots.size_hint()
+    /// The packets in file order, to be changed in place.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = CapturedPacket<&mut [u8]>> {
+        let mut rest = &mut *self.bytes;
+        let mut at = 0;
+        self.slots.iter().map(move |slot| {
+            // The slots follow one another in the buffer.
+            let (_, from) = core::mem::take(&mut rest)
+                .split_at_mut_checked(slot.start.saturating_sub(at))
+                .unwrap_or_default();
+            let (data, behind) = from.split_at_mut_checked(slot.length as usize).unwrap_or_default();
+            rest = behind;
+            at = slot.start + slot.length as usize;
+            slot.packet(data)
+        })
     }
 }
-
-impl ExactSizeIterator for BatchPackets<'_> {}
 
 /// A packet by its place in the buffer.
 #[derive(Clone, Copy, Debug)]
@@ -160,8 +142,12 @@ impl Slot {
     }
 
     #[inline]
-    fn packet<'a>(&self, bytes: &'a [u8]) -> CapturedPacket<'a> {
-        let data = bytes.get(self.start..self.start + self.length as usize).unwrap_or_default();
+    fn bytes_in<'a>(&self, buffer: &'a [u8]) -> &'a [u8] {
+        buffer.get(self.start..self.start + self.length as usize).unwrap_or_default()
+    }
+
+    #[inline]
+    const fn packet<Data>(&self, data: Data) -> CapturedPacket<Data> {
         CapturedPacket {
             time: self.time,
             interface: self.interface,
