@@ -39,6 +39,7 @@ const EXTERNAL: &[(&str, &str)] = &[
     ("slab", "cold objects behind small numbers"),
     ("smallvec", "short lists without an allocation"),
     ("thiserror", "error types without boilerplate"),
+    ("toml", "the catalogue's files, read when the catalogue is built"),
     ("zerocopy", "checked views of bytes as headers"),
 ];
 

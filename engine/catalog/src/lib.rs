@@ -1,14 +1,18 @@
 //! The application catalogue: what is known of each application before a packet is seen.
 //!
-//! An application's number is fixed here for good and never reused, so that records, peers and saved state
-//! agree on it. Names follow the PAN-OS application list of 2021 and later (`dns-base`, `ntp-base`, …).
+//! Each application is a file of `applications/`; the build checks them all and turns them into one table.
+//! An application's number stands in its file, is fixed for good and never reused, so that records, peers
+//! and saved state agree on it. Names follow the PAN-OS application list of 2021 and later (`dns-base`,
+//! `ntp-base`, …).
 #![no_std]
 
-mod applications;
+mod characteristics;
 
-pub use applications::{app, applications};
+pub use characteristics::Characteristics;
 
 use bifrons_model::{Action, AppId};
+
+include!(concat!(env!("OUT_DIR"), "/table.rs"));
 
 /// The first number of a custom application: those of the catalogue lie below, those that a configuration
 /// defines at and above it.
@@ -31,10 +35,19 @@ pub struct Application {
     pub risk: u8,
     /// The ports of `application-default`.
     pub ports: &'static [Port],
-    /// The application whose traffic carries this one; allowed implicitly while this one is looked for.
+    /// The application that this one is a part of; allowed implicitly while this one is looked for.
     pub parent: Option<AppId>,
+    /// Further applications as which its sessions begin (`ssl`, `web-browsing`, …); allowed implicitly
+    /// while this one is looked for.
+    pub implicit: &'static [AppId],
     /// What a rule's `deny` does to it: `Drop` or one of the resets.
     pub deny_action: Action,
+    /// What application filters ask for.
+    pub characteristics: Characteristics,
+    /// The probe that is certain of it, where its own protocol tells it.
+    pub probe: Option<&'static str>,
+    /// What names it inside the protocol that carries it.
+    pub signatures: &'static [Signature],
     /// Idle timeout of its UDP sessions in seconds, where it is not the global one.
     pub udp_timeout: Option<u32>,
     /// Idle timeout of its TCP sessions in seconds, where it is not the global one.
@@ -43,6 +56,34 @@ pub struct Application {
     pub tcp_half_closed_timeout: Option<u32>,
     /// Time-wait timeout of its TCP sessions in seconds, where it is not the global one.
     pub tcp_time_wait_timeout: Option<u32>,
+}
+
+/// One text that names an application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Signature {
+    /// Where it stands.
+    pub context: Context,
+    /// The text.
+    pub text: &'static str,
+}
+
+/// Where a signature's text stands, and how it is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Context {
+    /// The server's name as TLS, QUIC, an HTTP request or a certificate tells it: this domain or one below.
+    Host,
+    /// A protocol that a TLS or QUIC client offers (RFC 7301): the whole identifier.
+    Alpn,
+    /// The HTTP user agent: contained, in any case.
+    UserAgent,
+    /// The path of an HTTP request: its beginning, in any case.
+    Path,
+    /// The head of an HTTP request: contained, in any case.
+    Header,
+    /// The content type of an HTTP request: its beginning, in any case.
+    RequestType,
+    /// The content type of an HTTP response: its beginning, in any case.
+    ResponseType,
 }
 
 /// One entry of an application's default ports.
@@ -79,6 +120,11 @@ impl Application {
     pub fn is_default_port(&self, protocol: u8, port: u16) -> bool {
         self.ports.is_empty() || self.ports.iter().any(|own| own.matches(protocol, port))
     }
+}
+
+/// Every application; an application's number is its place.
+pub fn applications() -> &'static [Application] {
+    TABLE
 }
 
 /// The application with this number; the nameless one where there is none.
@@ -128,8 +174,26 @@ mod tests {
             if place > 0 {
                 assert_eq!(by_name(application.name), Some(application.id));
             }
-            assert!(application.risk <= 5);
         }
+    }
+
+    #[test]
+    fn each_application_can_be_recognised() {
+        for application in applications().iter().skip(usize::from(app::LAST_PSEUDO.0) + 1) {
+            let by_protocol = application.ports.iter().any(|port| matches!(port, Port::Protocol(_)));
+            let known = application.probe.is_some() || !application.signatures.is_empty() || by_protocol;
+            assert!(known || application.id == app::UNKNOWN_IP, "{}", application.name);
+        }
+    }
+
+    #[test]
+    fn characteristics_and_signatures_come_from_the_files() {
+        let bittorrent = application(app::BITTORRENT);
+        assert!(bittorrent.characteristics.has(Characteristics::EVASIVE));
+        assert!(!bittorrent.characteristics.has(Characteristics::SAAS));
+        assert_eq!(bittorrent.probe, Some("bittorrent"));
+        assert_eq!(application(app::QUIC_BASE).udp_timeout, Some(120));
+        assert_eq!(application(app::MS_DS_SMBV2).parent, Some(app::MS_DS_SMB_BASE));
     }
 
     #[test]
