@@ -8,11 +8,17 @@
 extern crate alloc;
 
 mod checksum;
+mod difference;
 mod icmp;
 mod ip;
 mod link;
 mod options;
 mod packet;
+mod quoted;
+mod rewrite;
+mod tcp;
+#[cfg(test)]
+mod testing;
 
 pub use checksum::{internet_checksum, verify, verify_transport};
 pub use icmp::Embedded;
@@ -22,6 +28,9 @@ pub use packet::{
     Addresses, Fragment, FrameInfo, Icmp, Packet, Reading, Tcp, TcpFlags, parse, parse_into,
     parse_ip_payload, protocol,
 };
+pub use quoted::rewrite_error;
+pub use rewrite::{Rewrite, rewrite, rewrite_fragment};
+pub use tcp::{blank_multipath, clear_urgent, shift_sequence};
 
 /// Two bytes in network order.
 #[inline]
