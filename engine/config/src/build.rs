@@ -1,9 +1,13 @@
 //! Tree to typed configuration: defaults filled in, names resolved, what several lines say together
 //! checked.
 
+mod lists;
+mod nat;
 mod network;
 mod objects;
+mod overrides;
 mod rules;
+mod schedules;
 
 use alloc::{
     format,
@@ -29,7 +33,18 @@ pub(crate) fn config(schema: &Schema, root: &Node, report: &mut Report<'_>) -> C
     config.interfaces = network::interfaces(&root, &objects, report);
     config.routes = network::routes(&root, &objects, &config.interfaces, report);
     config.zones = network::zones(&root, &config.interfaces, report);
-    config.rules = rules::security(&root, &objects, &config.zones, report);
+    config.categories = schedules::categories(&root, report);
+    let schedules = schedules::schedules(&root, report);
+    let names = lists::Names {
+        objects: &objects,
+        interfaces: &config.interfaces,
+        zones: &config.zones,
+        categories: &config.categories,
+        schedules: &schedules,
+    };
+    config.rules = rules::security(&root, names, report);
+    config.nat_rules = nat::rules(&root, names, report);
+    config.application_overrides = overrides::rules(&root, names, report);
     [config.intrazone_default, config.interzone_default] = rules::defaults(&root);
     config
 }

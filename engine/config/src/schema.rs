@@ -5,13 +5,16 @@
 //! word.
 
 mod device;
+mod nat;
 mod network;
 mod objects;
 mod rules;
+mod times;
 mod values;
 
 use alloc::{boxed::Box, vec::Vec};
 
+pub(crate) use times::{DAYS, parse_dates, parse_day_time};
 pub(crate) use values::{Kind, parse_ports, parse_prefix, parse_range, range_of};
 
 use crate::{Config, typed::LimitBehavior};
@@ -64,6 +67,8 @@ pub(crate) const KEYS: &[Key] = &[
     Key { place: "<address>", kind: Kind::Name { max: 63 } },
     Key { place: "<address-group>", kind: Kind::Name { max: 63 } },
     Key { place: "<service>", kind: Kind::Name { max: 63 } },
+    Key { place: "<schedule>", kind: Kind::Name { max: 31 } },
+    Key { place: "<category>", kind: Kind::Name { max: 31 } },
     Key { place: "<rule>", kind: Kind::Name { max: 63 } },
 ];
 
@@ -86,8 +91,12 @@ pub(crate) const SECTIONS: &[Section] = &[
     network::ZONES,
     objects::ADDRESSES,
     objects::SERVICES,
+    objects::SCHEDULES,
+    objects::CATEGORIES,
     rules::SECURITY,
     rules::DEFAULT,
+    nat::NAT,
+    nat::OVERRIDES,
 ];
 
 /// The table as a tree of words, for walking along a line.

@@ -127,7 +127,7 @@ fn route(
     longest.map(|(_, interface)| (prefix, interface))
 }
 
-fn interface(
+pub(super) fn interface(
     view: &View<'_>,
     value: Value<'_>,
     interfaces: &[Interface],

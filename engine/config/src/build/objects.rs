@@ -2,7 +2,7 @@
 
 use alloc::{borrow::ToOwned, collections::BTreeMap, format, string::String, vec, vec::Vec};
 
-use super::View;
+use super::{Value, View};
 use crate::{
     Problem,
     parse::Report,
@@ -50,13 +50,20 @@ impl Objects {
         objects
     }
 
-    /// The addresses that `text` stands for: an object, a group, or the address, prefix or range itself.
-    pub(super) fn addresses(&self, text: &str) -> Option<Vec<AddressRange>> {
-        if let Some(ranges) = self.addresses.get(text) {
-            return Some(ranges.clone());
+    /// Adds what `text` stands for: an object, a group, or the address, prefix or range itself; false where
+    /// it is none of these.
+    pub(super) fn add_addresses(&self, text: &str, ranges: &mut Vec<AddressRange>) -> bool {
+        if let Some(known) = self.addresses.get(text) {
+            ranges.extend_from_slice(known);
+            return true;
         }
         let literal = parse_prefix(text).map(range_of).or_else(|| parse_range(text));
-        literal.map(|range| vec![range])
+        ranges.extend(literal);
+        literal.is_some()
+    }
+
+    pub(super) fn unknown_address(&self, view: &View<'_>, value: Value<'_>, report: &mut Report<'_>) {
+        view.unknown(report, "address", value, self.address_names());
     }
 
     pub(super) fn address_names(&self) -> impl Iterator<Item = &str> + Clone {

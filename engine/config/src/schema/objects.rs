@@ -66,3 +66,54 @@ pub(super) const SERVICES: Section = Section {
         entry("service <service> description", Kind::Text { max: 1023 }, "", "Free text."),
     ],
 };
+
+pub(super) const SCHEDULES: Section = Section {
+    title: "Schedules",
+    text: "Times are the device's. A time of day whose end lies before its beginning ends on the next day.",
+    leaves: &[
+        entry(
+            "schedule <schedule> schedule-type recurring daily",
+            Kind::DayTimes,
+            "",
+            "From the first up to but without the second minute, every day.",
+        ),
+        entry(
+            "schedule <schedule> schedule-type recurring weekly \
+             monday|tuesday|wednesday|thursday|friday|saturday|sunday",
+            Kind::DayTimes,
+            "",
+            "From the first up to but without the second minute, on this day of the week.",
+        ),
+        entry(
+            "schedule <schedule> schedule-type non-recurring",
+            Kind::Dates,
+            "",
+            "From the first up to but without the second minute, once.",
+        ),
+    ],
+};
+
+pub(super) const CATEGORIES: Section = Section {
+    title: "URL categories",
+    text: "A rule's `category` is compared with the name by which the client asks for the server.",
+    leaves: &[
+        entry(
+            "profiles custom-url-category <category> list",
+            Kind::Hosts,
+            "",
+            "Host names without a path; `*` as the first label stands for any number of labels.",
+        ),
+        entry(
+            "profiles custom-url-category <category> type",
+            Kind::Words(&["URL List"]),
+            "URL List",
+            "What the list holds.",
+        ),
+        entry(
+            "profiles custom-url-category <category> description",
+            Kind::Text { max: 255 },
+            "",
+            "Free text.",
+        ),
+    ],
+};

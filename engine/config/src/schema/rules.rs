@@ -8,8 +8,7 @@ pub(super) const SECURITY: Section = Section {
     title: "Security rules",
     text: "Rules are tried in the order of their first line, which `move rulebase security rules NAME \
            top|bottom|before OTHER|after OTHER` changes; the first that matches decides. Conditions on \
-           users, host \
-           profiles and URL categories are accepted only with the value `any`.\n\n\
+           host profiles are accepted only with the value `any`.\n\n\
            As long as a session's application is not known, a rule for certain applications, or with \
            `application-default`, matches possibly. If such a rule allows, the session is let through for \
            now; if it blocks, it is passed over. A rule that matches whatever the application is decides at \
@@ -36,7 +35,12 @@ pub(super) const SECURITY: Section = Section {
             "no",
             "Whether the rule is for all destinations except the listed ones.",
         ),
-        entry("rulebase security rules <rule> source-user", Kind::OnlyAny, "any", "Users."),
+        entry(
+            "rulebase security rules <rule> source-user",
+            Kind::Users,
+            "any",
+            "The client's user: anyone known, anyone unknown, or users and groups by name.",
+        ),
         entry(
             "rulebase security rules <rule> source-hip",
             Kind::OnlyAny,
@@ -55,7 +59,18 @@ pub(super) const SECURITY: Section = Section {
             "any",
             "Host profiles, as older versions have it.",
         ),
-        entry("rulebase security rules <rule> category", Kind::OnlyAny, "any", "URL categories."),
+        entry(
+            "rulebase security rules <rule> category",
+            Kind::Categories,
+            "any",
+            "Custom URL categories of the server's name.",
+        ),
+        entry(
+            "rulebase security rules <rule> schedule",
+            Kind::Schedule,
+            "",
+            "When the rule holds; without the line, always.",
+        ),
         entry("rulebase security rules <rule> application", Kind::Applications, "any", "Applications."),
         entry(
             "rulebase security rules <rule> service",
@@ -95,6 +110,7 @@ pub(super) const SECURITY: Section = Section {
         ),
         entry("rulebase security rules <rule> disabled", Kind::YesNo, "no", "Whether the rule is skipped."),
         entry("rulebase security rules <rule> description", Kind::Text { max: 1023 }, "", "Free text."),
+        entry("rulebase security rules <rule> tag", Kind::Tags, "", "Tags, for people."),
     ],
 };
 

@@ -3,6 +3,7 @@
 use alloc::{format, string::String};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::times::{parse_dates, parse_day_time};
 use crate::typed::{AddressRange, Prefix};
 
 /// The form of a value. What a name refers to is checked when the typed configuration is built.
@@ -55,6 +56,30 @@ pub(crate) enum Kind {
     Applications,
     /// `any`, `application-default`, or services.
     Services,
+    /// `any`, or one service or service group.
+    Service,
+    /// `any`, or one interface.
+    AnyInterface,
+    /// One address, prefix, range, object or group.
+    Address,
+    /// Addresses, prefixes, ranges, objects and groups.
+    Pool,
+    /// One application.
+    Application,
+    /// `any`, `known-user`, `unknown`, or names of users and groups.
+    Users,
+    /// `any`, or URL categories.
+    Categories,
+    /// The name of a schedule.
+    Schedule,
+    /// Tags.
+    Tags,
+    /// `08:00-17:30`, several.
+    DayTimes,
+    /// `2030/01/31@08:00-2030/02/01@17:30`, several.
+    Dates,
+    /// Names of servers.
+    Hosts,
     /// A condition that this engine does not have: only its neutral value.
     OnlyAny,
 }
@@ -70,6 +95,13 @@ impl Kind {
             | Self::Addresses
             | Self::Applications
             | Self::Services
+            | Self::Pool
+            | Self::Users
+            | Self::Categories
+            | Self::Tags
+            | Self::DayTimes
+            | Self::Dates
+            | Self::Hosts
             | Self::OnlyAny => true,
             Self::Presence
             | Self::YesNo
@@ -85,6 +117,11 @@ impl Kind {
             | Self::Ports
             | Self::Interface
             | Self::NextHop
+            | Self::Service
+            | Self::AnyInterface
+            | Self::Address
+            | Self::Application
+            | Self::Schedule
             | Self::Profile => false,
         }
     }
@@ -105,6 +142,9 @@ impl Kind {
             Self::Range => parse_range(value).is_some(),
             Self::Ports => parse_ports(value).is_some(),
             Self::OnlyAny => value == "any",
+            Self::DayTimes => parse_day_time(value).is_some(),
+            Self::Dates => parse_dates(value).is_some(),
+            Self::Users | Self::Hosts => !value.is_empty() && is_text(value, 255),
             Self::InterfaceAddresses
             | Self::NextHop
             | Self::Addresses
@@ -114,6 +154,14 @@ impl Kind {
             | Self::AddressNames
             | Self::Zones
             | Self::Applications
+            | Self::Service
+            | Self::AnyInterface
+            | Self::Address
+            | Self::Pool
+            | Self::Application
+            | Self::Categories
+            | Self::Schedule
+            | Self::Tags
             | Self::Services => !value.is_empty() && is_text(value, 127),
         };
         if fits { Ok(()) } else { Err(()) }
@@ -153,6 +201,18 @@ impl Kind {
             Self::Addresses => "`any`, or addresses, prefixes, ranges, address objects and groups",
             Self::Applications => "`any`, or applications",
             Self::Services => "`any`, `application-default`, or services",
+            Self::Service => "`any`, or a service or service group",
+            Self::AnyInterface => "`any`, or an interface",
+            Self::Address => "an address, a prefix, a range, an address object or group",
+            Self::Pool => "addresses, prefixes, ranges, address objects and groups",
+            Self::Application => "an application",
+            Self::Users => "`any`, `known-user`, `unknown`, or users and groups",
+            Self::Categories => "`any`, or custom URL categories",
+            Self::Schedule => "a schedule",
+            Self::Tags => "tags",
+            Self::DayTimes => "times of day like `08:00-17:30`, from 00:00 to 24:00",
+            Self::Dates => "times like `2030/01/31@08:00-2030/02/01@17:30`",
+            Self::Hosts => "names of servers",
             Self::OnlyAny => "`any`",
         };
         text.into()
@@ -240,7 +300,7 @@ fn alternatives(words: &[&str]) -> String {
     text
 }
 
-fn digits(text: &str) -> Option<u32> {
+pub(super) fn digits(text: &str) -> Option<u32> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
 }
 
