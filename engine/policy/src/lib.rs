@@ -51,6 +51,7 @@
 extern crate alloc;
 
 mod addresses;
+mod interfaces;
 mod lookup;
 mod numbers;
 mod policy;

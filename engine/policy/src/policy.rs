@@ -5,11 +5,12 @@ use core::{iter, net::IpAddr};
 
 use bifrons_config::{
     Config,
-    typed::{ApplicationSettings, SessionSettings, TcpSettings},
+    typed::{ApplicationSettings, InterfaceKind, Prefix, SessionSettings, TcpSettings},
 };
 use bifrons_model::{Generation, InterfaceId, Names, RuleId, ZoneId};
 
 use crate::{
+    interfaces::Interfaces,
     lookup::{Decision, Query, Rules},
     numbers::{RULES_MAX, Retired, ZONES_OR_INTERFACES_MAX},
     routes::Routes,
@@ -22,11 +23,15 @@ pub struct Policy {
     numbering: Numbering,
     zone_of_interface: Vec<Option<ZoneId>>,
     zones: Vec<Option<ZoneSettings>>,
+    interfaces: Interfaces,
     routes: Routes,
-    rules: Rules,
+    rules: Arc<Rules>,
+    users: Arc<Users>,
+    categories: Arc<Categories>,
+    overrides: Arc<Overrides>,
     session: SessionSettings,
     tcp: TcpSettings,
-    application: ApplicationSettings,
+    identification: ApplicationSettings,
 }
 
 /// What holds for packets that come in from one zone: its zone protection profile over the global settings.
@@ -47,28 +52,38 @@ impl Policy {
     /// Compiles the first configuration since the start: numbers are places in its lists, and the default
     /// rules have the last two. It cannot fail: what could be wrong was refused when the `Config` was made.
     pub fn compile(config: &Config, generation: Generation) -> Self {
-        Self::build(Numbering::default(), config, generation)
+        Self::build(Numbering::default(), &Arc::default(), config, generation)
     }
 
     /// Compiles the configuration that takes the place of `previous`, under which sessions may still be
     /// alive: every zone, interface and rule whose name was ever known keeps its number; the crate's
-    /// documentation tells more. The serial number is the previous one.
+    /// documentation tells more. The serial number and the users are the previous ones.
     pub fn compile_after(previous: &Self, config: &Config, generation: Generation) -> Self {
-        Self::build(previous.numbering.clone(), config, generation)
+        Self::build(previous.numbering.clone(), previous.users.map(), config, generation)
     }
 
-    fn build(mut numbering: Numbering, config: &Config, generation: Generation) -> Self {
+    fn build(
+        mut numbering: Numbering,
+        users: &Arc<UserMap>,
+        config: &Config,
+        generation: Generation,
+    ) -> Self {
         let numbers = numbering.assign(config);
-        let Names { zones, interfaces, .. } = &numbering.names;
+        let Names { zones, interfaces, applications, users: known, .. } = &numbering.names;
+        let rules = Rules::new(config, &numbers, applications);
         Self {
             generation,
             zone_of_interface: zones_of_interfaces(config, &numbers, interfaces.len()),
             zones: zone_settings(config, &numbers, zones.len()),
+            interfaces: Interfaces::new(config, &numbers.interfaces, interfaces.len()),
             routes: Routes::new(config, &numbers.interfaces),
-            rules: Rules::new(config, &numbers),
+            users: Arc::new(Users::new(Arc::clone(users), known, &rules.sets.vocabulary)),
+            categories: Arc::new(Categories::new(&config.categories, &numbers.categories)),
+            overrides: Arc::new(Overrides::new(config, &numbers)),
+            rules: Arc::new(rules),
             session: config.session.clone(),
             tcp: config.tcp.clone(),
-            application: config.application.clone(),
+            identification: config.application.clone(),
             numbering,
         }
     }
@@ -77,6 +92,17 @@ impl Policy {
     /// `Names::serial` is empty.
     pub fn with_serial(mut self, serial: String) -> Self {
         self.numbering.names.serial = serial;
+        self
+    }
+
+    /// The same policy with these users behind the addresses. A user keeps the number that his name ever
+    /// had.
+    pub fn with_users(mut self, map: &UserMap) -> Self {
+        let listed = iter::once("").chain(Users::names_in(map));
+        self.numbering.retired_users.assign(&mut self.numbering.names.users, listed, USERS_MAX);
+        let map = Arc::new(map.clone());
+        self.users =
+            Arc::new(Users::new(map, &self.numbering.names.users, &self.rules.sets.vocabulary));
         self
     }
 
@@ -102,6 +128,21 @@ impl Policy {
     #[inline]
     pub fn ingress_of(&self, source: IpAddr) -> Option<InterfaceId> {
         self.routes.lookup(source)
+    }
+
+    /// What the interface does with packets; `None` for one that the configuration has no longer.
+    pub fn interface_kind(&self, interface: InterfaceId) -> Option<InterfaceKind> {
+        self.interfaces.kind(interface)
+    }
+
+    /// The interface's addresses with their networks.
+    pub fn interface_addresses(&self, interface: InterfaceId) -> &[Prefix] {
+        self.interfaces.addresses(interface)
+    }
+
+    /// The interface's own address that speaks to `peer`.
+    pub fn interface_address(&self, interface: InterfaceId, peer: IpAddr) -> Option<IpAddr> {
+        self.interfaces.address_towards(interface, peer)
     }
 
     /// The zone that the interface belongs to.
@@ -134,24 +175,74 @@ impl Policy {
 
     /// `deviceconfig setting application`.
     #[inline]
-    pub fn application(&self) -> &ApplicationSettings {
-        &self.application
+    pub fn identification(&self) -> &ApplicationSettings {
+        &self.identification
+    }
+
+    /// What is known of the application, be it of the catalogue or of the configuration.
+    #[inline]
+    pub fn application(&self, id: AppId) -> ApplicationFacts<'_> {
+        self.rules.applications.facts(id)
+    }
+
+    /// The configuration's own applications by their numbers over commits, parents included.
+    pub fn custom_applications(&self) -> impl Iterator<Item = (AppId, &CustomApplication)> {
+        self.rules.applications.custom()
+    }
+
+    /// The user behind the address; 0 where none is known.
+    #[inline]
+    pub fn user_of(&self, address: IpAddr) -> UserId {
+        self.users.user_of(address)
+    }
+
+    /// Whether the configuration has URL categories; without them every name's is 0.
+    #[inline]
+    pub fn has_categories(&self) -> bool {
+        !self.categories.is_empty()
+    }
+
+    /// The custom URL category of a server's name in lower case: the first in the order of the
+    /// configuration that has a pattern for it, 0 for none. `*` in a pattern stands for one or more whole
+    /// labels.
+    pub fn category_of(&self, host: &str) -> CategoryId {
+        self.categories.lookup(host)
+    }
+
+    /// The application that an override rule fixes for the session, before anything looks into it; what the
+    /// query says of the application does not matter.
+    pub fn application_override(&self, query: &Query) -> Option<AppId> {
+        let from = self.rules.zone_places.place_of(query.zone_from)?;
+        self.overrides.lookup(query, from, self.rules.zone_places.place_of(query.zone_to)?)
     }
 
     /// The number of `intrazone-default`.
     pub fn intrazone_default(&self) -> RuleId {
-        self.rules.intrazone_default.decision.rule
+        self.rules.intrazone_default.rule
     }
 
     /// The number of `interzone-default`.
     pub fn interzone_default(&self) -> RuleId {
-        self.rules.interzone_default.decision.rule
+        self.rules.interzone_default.rule
     }
 
     /// What the security rules say; the crate's documentation tells how.
     #[inline]
     pub fn lookup(&self, query: &Query) -> Decision {
-        self.rules.lookup(query)
+        self.rules.lookup(query, &self.users, true)
+    }
+
+    /// As `lookup`, for a session whose application will not change any more: none is let through for what
+    /// it carries.
+    #[inline]
+    pub fn lookup_settled(&self, query: &Query) -> Decision {
+        self.rules.lookup(query, &self.users, false)
+    }
+
+    /// What the rules say, and why none of the rules before the deciding one did. The work grows with the
+    /// number of rules; the decision is the one of `lookup`.
+    pub fn explain(&self, query: &Query) -> Explanation {
+        Explanation::new(&self.rules, query, &self.users)
     }
 }
 
@@ -162,7 +253,14 @@ struct Numbering {
     retired_zones: Retired,
     retired_interfaces: Retired,
     retired_rules: Retired,
+    application_names: Vec<String>,
+    retired_applications: Retired,
+    retired_categories: Retired,
+    retired_users: Retired,
 }
+
+/// Users are not numbered beyond this: `UserId` is 32 bits wide.
+const USERS_MAX: usize = u32::MAX as usize;
 
 impl Numbering {
     fn assign(&mut self, config: &Config) -> Numbers {
@@ -178,16 +276,40 @@ impl Numbering {
         let interfaces =
             self.retired_interfaces.assign(&mut names.interfaces, interfaces, ZONES_OR_INTERFACES_MAX);
         let rules = self.retired_rules.assign(&mut names.rules, rules, RULES_MAX);
+        // The first category is none, so it needs no name and keeps its number.
+        let categories = iter::once("").chain(config.categories.iter().map(|own| own.name.as_str()));
+        let categories =
+            self.retired_categories.assign(&mut names.categories, categories, ZONES_OR_INTERFACES_MAX);
+        let applications = self.assign_applications(&config.applications);
         Numbers {
+            applications,
+            categories: narrow(categories).skip(1).map(|number| number.map(CategoryId)).collect(),
             zones: narrow(zones).map(|number| number.map(ZoneId)).collect(),
             interfaces: narrow(interfaces).map(|number| number.map(InterfaceId)).collect(),
             rules: rules.into_iter().map(|number| number.map(RuleId)).collect(),
         }
     }
+
+    fn assign_applications(&mut self, applications: &[CustomApplication]) -> Vec<Option<AppId>> {
+        let entries = applications.iter().map(|application| application.name.as_str());
+        let names = &mut self.application_names;
+        let places = self.retired_applications.assign(names, entries, CUSTOM_APPLICATIONS_MAX);
+        self.names.applications.resize_with(names.len(), Default::default);
+        for (application, place) in iter::zip(applications, &places) {
+            let place = place.and_then(|place| self.names.applications.get_mut(place as usize));
+            if let Some(name) = place {
+                *name = custom_name(application, applications);
+            }
+        }
+        let number = |place: Option<u32>| CUSTOM_FIRST.checked_add(u16::try_from(place?).ok()?).map(AppId);
+        places.into_iter().map(number).collect()
+    }
 }
 
 /// The numbers of a configuration's entries by their places; `None` where numbers ran out.
 pub(crate) struct Numbers {
+    pub(crate) applications: Vec<Option<AppId>>,
+    pub(crate) categories: Vec<Option<CategoryId>>,
     pub(crate) zones: Vec<Option<ZoneId>>,
     pub(crate) interfaces: Vec<Option<InterfaceId>>,
     /// The last two are the default rules.
