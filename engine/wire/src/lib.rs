@@ -7,20 +7,26 @@
 
 extern crate alloc;
 
+mod build;
 mod checksum;
 mod difference;
+mod extensions;
+mod fragment;
 mod icmp;
 mod ip;
 mod link;
 mod options;
 mod packet;
+mod payload;
 mod quoted;
 mod rewrite;
 mod tcp;
 #[cfg(test)]
 mod testing;
 
+pub use build::{HOP_LIMIT, IcmpError, Reset, echo_reply, icmp_error, may_report_on, tcp_reset};
 pub use checksum::{internet_checksum, verify, verify_transport};
+pub use fragment::{fragment, may_fragment, unfragment};
 pub use icmp::Embedded;
 pub use link::LinkType;
 pub use options::{TcpOption, tcp_options};
@@ -28,6 +34,7 @@ pub use packet::{
     Addresses, Fragment, FrameInfo, Icmp, Packet, Reading, Tcp, TcpFlags, parse, parse_into,
     parse_ip_payload, protocol,
 };
+pub use payload::replace_payload;
 pub use quoted::rewrite_error;
 pub use rewrite::{Rewrite, rewrite, rewrite_fragment};
 pub use tcp::{blank_multipath, clear_urgent, shift_sequence};

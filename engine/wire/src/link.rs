@@ -177,6 +177,43 @@ fn by_version(frame: &[u8], at: usize) -> Result<Network, DropReason> {
     }
 }
 
+/// Makes a link header fit an IP packet that was replaced: the type of the family, and the lengths that
+/// PPPoE and 802.2 headers hold. `link` is what stood before the old packet of `old` bytes.
+pub(crate) fn refit(link: &mut [u8], is_v6: bool, old: usize, new: usize) {
+    let (ethertype, ppp) = if is_v6 { (ETHERTYPE_IPV6, PPP_IPV6) } else { (ETHERTYPE_IPV4, PPP_IPV4) };
+    let length = link.len();
+    match link {
+        [.., 0x88, 0x64, 0x11, 0, _, _, high, low, 0, last] => {
+            refit_length(high, low, old + 2, new + 2);
+            *last = ppp as u8;
+        }
+        [.., 0x88, 0x64, 0x11, 0, _, _, high, low, last @ (0x21 | 0x57)] => {
+            refit_length(high, low, old + 1, new + 1);
+            *last = ppp as u8;
+        }
+        [.., high, low, 0xaa, 0xaa, 3, 0, 0, 0, first, last] => {
+            refit_length(high, low, old + 8, new + 8);
+            [*first, *last] = ethertype.to_be_bytes();
+        }
+        // Linux cooked capture v2 has its type in front.
+        [first @ (0x08 | 0x86), last @ (0x00 | 0xdd), 0, 0, ..] if length == 20 => {
+            [*first, *last] = ethertype.to_be_bytes();
+        }
+        [.., first @ 0x08, last @ 0x00] | [.., first @ 0x86, last @ 0xdd] => {
+            [*first, *last] = ethertype.to_be_bytes();
+        }
+        [.., 0, last @ (0x21 | 0x57)] | [last @ (0x21 | 0x57)] => *last = ppp as u8,
+        [0, 0, 0, family] | [family, 0, 0, 0] => *family = if is_v6 { 24 } else { 2 },
+        _ => {}
+    }
+}
+
+fn refit_length(high: &mut u8, low: &mut u8, old: usize, new: usize) {
+    if usize::from(u16::from_be_bytes([*high, *low])) == old {
+        [*high, *low] = (new as u16).to_be_bytes();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -224,5 +261,44 @@ mod tests {
         assert_eq!(network(LinkType::Ethernet, &[0; 13]), Err(DropReason::TruncatedHeader));
         let endless: Vec<u8> = [0x81, 0x00, 0, 1].repeat(40);
         assert_eq!(network(LinkType::Ethernet, &ethernet(&endless)), Err(DropReason::NotIp));
+    }
+
+    #[test]
+    fn a_header_fits_the_packet_that_was_put_behind_it() {
+        for (before, after) in [
+            (&[0x08, 0x00][..], &[0x86, 0xdd][..]),
+            (&[0x81, 0, 0, 5, 0x08, 0x00], &[0x81, 0, 0, 5, 0x86, 0xdd]),
+            (
+                &[0x88, 0x64, 0x11, 0, 0, 1, 0, 30, 0x00, 0x21],
+                &[0x88, 0x64, 0x11, 0, 0, 1, 0, 50, 0x00, 0x57],
+            ),
+            (&[0x88, 0x64, 0x11, 0, 0, 1, 0, 29, 0x21], &[0x88, 0x64, 0x11, 0, 0, 1, 0, 49, 0x57]),
+            (&[0, 36, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0], &[0, 56, 0xaa, 0xaa, 3, 0, 0, 0, 0x86, 0xdd]),
+            (&[0x88, 0x47, 0, 2, 1, 64], &[0x88, 0x47, 0, 2, 1, 64]),
+        ] {
+            let (before, after) = (ethernet(before), ethernet(after));
+            let mut header = before.clone();
+            refit(&mut header, true, 28, 48);
+            assert_eq!(header, after);
+            refit(&mut header, false, 48, 28);
+            assert_eq!(header, before);
+        }
+        for (before, after) in [
+            (&[2, 0, 0, 0][..], &[24, 0, 0, 0][..]),
+            (&[0, 0, 0, 2], &[0, 0, 0, 24]),
+            (&[0xff, 3, 0, 0x21], &[0xff, 3, 0, 0x57]),
+            (&[0x0f, 0, 8, 0], &[0x0f, 0, 0x86, 0xdd]),
+            (&[], &[]),
+        ] {
+            let mut header = before.to_vec();
+            refit(&mut header, true, 28, 48);
+            assert_eq!(header, after);
+            refit(&mut header, false, 48, 28);
+            assert_eq!(header, before);
+        }
+        let mut cooked = alloc::vec![0; 20];
+        cooked[0] = 8;
+        refit(&mut cooked, true, 28, 48);
+        assert_eq!(cooked[..3], [0x86, 0xdd, 0]);
     }
 }
