@@ -1,0 +1,1 @@
+//! Pools under load, over commits and shared by two devices.
