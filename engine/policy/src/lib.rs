@@ -51,14 +51,29 @@
 extern crate alloc;
 
 mod addresses;
+mod applications;
+mod categories;
+mod explain;
 mod interfaces;
-mod lookup;
 mod numbers;
+mod overrides;
 mod policy;
+mod query;
 mod routes;
+mod rule;
+mod rules;
+mod schedules;
+mod services;
+mod sets;
+mod users;
+mod zones;
 
-pub use lookup::{Decision, Query};
+pub use applications::ApplicationFacts;
+pub use explain::Explanation;
 pub use policy::{Policy, ZoneSettings};
+pub use query::{Decision, Query};
+pub use rule::Mismatch;
+pub use users::UserMap;
 
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,8 @@ use alloc::{
 
 /// How many zones or interfaces can have a number: `ZoneId` and `InterfaceId` are 16 bits wide.
 pub(crate) const ZONES_OR_INTERFACES_MAX: usize = 1 << 16;
+/// How many custom applications can: their numbers begin at `CUSTOM_FIRST` and are 16 bits wide.
+pub(crate) const CUSTOM_APPLICATIONS_MAX: usize = (1 << 16) - bifrons_catalog::CUSTOM_FIRST as usize;
 /// How many rules can have one.
 pub(crate) const RULES_MAX: usize = u32::MAX as usize;
 

@@ -1,19 +1,26 @@
 //! One committed configuration, compiled.
 
-use alloc::{string::String, vec, vec::Vec};
+use alloc::{string::String, sync::Arc, vec, vec::Vec};
 use core::{iter, net::IpAddr};
 
+use bifrons_catalog::CUSTOM_FIRST;
 use bifrons_config::{
     Config,
-    typed::{ApplicationSettings, InterfaceKind, Prefix, SessionSettings, TcpSettings},
+    typed::{ApplicationSettings, CustomApplication, InterfaceKind, Prefix, SessionSettings, TcpSettings},
 };
-use bifrons_model::{Generation, InterfaceId, Names, RuleId, ZoneId};
+use bifrons_model::{AppId, CategoryId, Generation, InterfaceId, Names, RuleId, UserId, ZoneId};
 
 use crate::{
+    applications::{ApplicationFacts, custom_name},
+    categories::Categories,
+    explain::Explanation,
     interfaces::Interfaces,
-    lookup::{Decision, Query, Rules},
-    numbers::{RULES_MAX, Retired, ZONES_OR_INTERFACES_MAX},
+    numbers::{CUSTOM_APPLICATIONS_MAX, RULES_MAX, Retired, ZONES_OR_INTERFACES_MAX},
+    overrides::Overrides,
+    query::{Decision, Query},
     routes::Routes,
+    rules::Rules,
+    users::{UserMap, Users},
 };
 
 /// A configuration compiled for lookup. Immutable; every id is an index into the lists of `Policy::names`.
@@ -101,8 +108,7 @@ impl Policy {
         let listed = iter::once("").chain(Users::names_in(map));
         self.numbering.retired_users.assign(&mut self.numbering.names.users, listed, USERS_MAX);
         let map = Arc::new(map.clone());
-        self.users =
-            Arc::new(Users::new(map, &self.numbering.names.users, &self.rules.sets.vocabulary));
+        self.users = Arc::new(Users::new(map, &self.numbering.names.users, &self.rules.sets.vocabulary));
         self
     }
 

@@ -9,7 +9,9 @@ use bifrons_config::{
     typed::{AddressRange, DefaultRule, Interface, RuleType, SecurityRule, Service, ServiceMatch},
     typed::{TimeoutOverride, Zone},
 };
-use bifrons_model::{Action, ActionSource, AppId, Generation, InterfaceId, RuleId, ZoneId};
+use bifrons_model::{
+    Action, ActionSource, AppId, CategoryId, Generation, InterfaceId, RuleId, Timestamp, UserId, ZoneId,
+};
 use proptest::prelude::*;
 
 use crate::{Decision, Policy, Query};
@@ -61,6 +63,9 @@ const QUERY: Query = Query {
     destination_port: 443,
     protocol: 6,
     app: Some(app::SSL),
+    user: UserId(0),
+    category: Some(CategoryId(0)),
+    time: Timestamp::ZERO,
 };
 
 /// Whether a single allow rule takes the session.
@@ -433,6 +438,7 @@ prop_compose! {
             destination_port: ports.1,
             protocol,
             app,
+            ..QUERY
         }
     }
 }
