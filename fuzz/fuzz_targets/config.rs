@@ -2,23 +2,26 @@
 //! again.
 #![no_main]
 
-use bifrons_config::{parse, parse_lenient};
+use bifrons_config::{Document, parse, parse_lenient};
 use bifrons_model::Generation;
 use bifrons_policy::Policy;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let text = String::from_utf8_lossy(data);
+    if let Ok(document) = Document::parse(&text, "fuzz") {
+        let printed = document.to_set();
+        let again = Document::parse(&printed, "printed").map(|document| document.to_set());
+        assert_eq!(again.as_ref(), Ok(&printed), "{text}");
+        assert_eq!(parse(&printed, "fuzz").ok(), parse(&text, "fuzz").ok(), "{printed}");
+    }
     match parse(&text, "fuzz") {
-        Ok(config) => {
-            let printed = config.to_set();
-            assert_eq!(parse(&printed, "printed").as_ref(), Ok(&config), "{printed}");
-            let _ = Policy::compile(&config, Generation(1));
-        }
+        Ok(config) => drop(Policy::compile(&config, Generation(1))),
         Err(errors) => errors.iter().for_each(|error| assert!(!error.to_string().is_empty())),
     }
-    if let Ok(lenient) = parse_lenient(&text, "fuzz") {
-        let printed = lenient.config.to_set();
-        assert_eq!(parse(&printed, "printed").as_ref(), Ok(&lenient.config), "{printed}");
+    if let Ok((document, _)) = Document::parse_lenient(&text, "fuzz") {
+        let printed = document.to_set();
+        let configs = [&printed, &*text].map(|text| parse_lenient(text, "fuzz").map(|read| read.config).ok());
+        assert_eq!(configs[0], configs[1], "{printed}");
     }
 });

@@ -3,7 +3,7 @@
 use std::{io::Read, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, anyhow};
-use bifrons_config::Config;
+use bifrons_config::{Config, Document};
 use clap::Subcommand;
 
 /// Checks and shows configurations of `set` lines.
@@ -33,7 +33,7 @@ pub fn run(command: &Command) -> anyhow::Result<ExitCode> {
             ];
             println!("{}: in order, {}", file.display(), parts.join(", "));
         }
-        Command::ShowBuiltIn => print!("{}", Config::tap().to_set()),
+        Command::ShowBuiltIn => print!("{}", Document::tap().to_set()),
     }
     Ok(ExitCode::SUCCESS)
 }

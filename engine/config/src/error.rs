@@ -6,9 +6,9 @@ use core::fmt;
 /// One mistake.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct ConfigError {
-    /// The file's name, as it was given.
+    /// The file's name, as it was given; empty where there is none.
     pub file: String,
-    /// The line, from 1.
+    /// The line, from 1; 0 where what is wrong was not read from a line.
     pub line: u32,
     /// The setting as far as it is known; empty where the line has none.
     pub path: String,
@@ -19,7 +19,11 @@ pub struct ConfigError {
 /// `gate.set:7: zone trust network layer3: …`
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: ", self.file, self.line)?;
+        match (self.file.as_str(), self.line) {
+            ("", _) => {}
+            (file, 0) => write!(f, "{file}: ")?,
+            (file, line) => write!(f, "{file}:{line}: ")?,
+        }
         if !self.path.is_empty() {
             write!(f, "{}: ", self.path)?;
         }
@@ -97,6 +101,26 @@ pub enum Problem {
     /// `delete` or `move` of something that is not there.
     #[error("there is nothing of that name")]
     NothingThere,
+    /// `rename` or `copy` to a name that another entry has.
+    #[error("the name {} is taken", Quoted(name))]
+    NameTaken {
+        /// The name.
+        name: String,
+    },
+    /// The text is refused before it is read.
+    #[error("the text has {bytes} bytes; at most {most} are read")]
+    TooLong {
+        /// How many bytes it has.
+        bytes: usize,
+        /// How many it may have.
+        most: usize,
+    },
+    /// Reading stopped here.
+    #[error("the configuration has more than {most} words")]
+    TooManyWords {
+        /// How many it may have.
+        most: usize,
+    },
 }
 
 /// Words that may stand where another one stood.

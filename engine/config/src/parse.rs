@@ -3,10 +3,11 @@
 use alloc::{string::String, vec::Vec};
 
 use crate::{
-    Accepted, Config, ConfigError, Problem, build,
+    Accepted, Config, ConfigError, Document, Problem,
+    edit::{self, Stray},
     schema::{Kind, Schema},
-    tree::{Position, Tree},
-    words::{Part, quoted, split},
+    tree::Tree,
+    words::{Part, excerpt, split, text_of},
 };
 
 /// A configuration that was read although not all of it was understood.
@@ -18,16 +19,25 @@ pub struct Lenient {
     pub warnings: Vec<ConfigError>,
 }
 
+/// A longer text, in bytes, is refused before it is read. 100,000 rules of eight settings each fit.
+pub const MOST_BYTES: usize = 64 << 20;
+
+/// More words than this, each at one place of the tree, are refused: a text of short values would otherwise
+/// take a multiple of its size in memory.
+pub const MOST_WORDS: usize = 4_000_000;
+
 /// Reads a configuration: one setting or more on a line, `delete` and `move` as they come. `file` is the
-/// name that errors carry.
+/// name that errors carry. `Document::parse` and `Document::build` do the same in two steps.
 ///
 /// # Errors
 ///
 /// Everything that is wrong, up to 50 mistakes, in the order of the lines; then no configuration exists.
 /// Settings of PAN-OS that this engine does not have are mistakes too.
 pub fn parse(text: &str, file: &str) -> Result<Config, Vec<ConfigError>> {
-    let Lenient { config, .. } = read(text, file, false)?;
-    Ok(config)
+    let mut report = Report::new(file, false);
+    let document = read(text, &mut report);
+    let config = document.typed(&mut report);
+    report.finish().map(|_| config)
 }
 
 /// Reads what it understands of a configuration written for another device. Settings that this engine does
@@ -40,7 +50,79 @@ pub fn parse(text: &str, file: &str) -> Result<Config, Vec<ConfigError>> {
 ///
 /// Values that the settings cannot have, and lines that cannot be read, up to 50.
 pub fn parse_lenient(text: &str, file: &str) -> Result<Lenient, Vec<ConfigError>> {
-    read(text, file, true)
+    let mut report = Report::new(file, true);
+    let document = read(text, &mut report);
+    let config = document.typed(&mut report);
+    report.finish().map(|warnings| Lenient { config, warnings })
+}
+
+/// Reads a whole text.
+pub(crate) fn read(text: &str, report: &mut Report<'_>) -> Document {
+    let mut document = Document::default();
+    document.set_file(report.file);
+    if text.len() > MOST_BYTES {
+        let problem = Problem::TooLong { bytes: text.len(), most: MOST_BYTES };
+        report.error(1, String::new(), problem);
+        return document;
+    }
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let (header, body, first) = header(text);
+    document.header = header;
+    read_lines(&mut document, body, first, report);
+    document.disable_unread();
+    document
+}
+
+/// Reads the lines of a text into a document, the first of which has the number `first`.
+pub(crate) fn read_lines(document: &mut Document, text: &str, first: u32, report: &mut Report<'_>) {
+    let schema = document.schema();
+    let mut reader = Reader::new(&schema, &mut document.tree, report);
+    for (number, line) in (first..).zip(text.lines()) {
+        let line = line.trim();
+        if line.starts_with('#') {
+            add_line(&mut reader.comment, line);
+        } else if !line.is_empty() {
+            reader.line(number, line);
+        }
+    }
+    let rest = core::mem::take(&mut reader.comment);
+    if !rest.is_empty() {
+        add_line(&mut document.footer, &rest);
+    }
+}
+
+/// Reads one line, of which either all is taken or nothing.
+pub(crate) fn read_parts(document: &mut Document, parts: &[Part], report: &mut Report<'_>) {
+    let schema = document.schema();
+    let mut reader = Reader::new(&schema, &mut document.tree, report);
+    reader.whole_lines = true;
+    reader.parts(0, parts);
+}
+
+/// The comment at the beginning of a text, if an empty line sets it apart from what follows; the rest, and
+/// the number of its first line.
+fn header(text: &str) -> (String, &str, u32) {
+    let mut header = String::new();
+    let mut rest = text;
+    for number in 1.. {
+        let (line, after) = rest.split_once('\n').unwrap_or((rest, ""));
+        match line.trim() {
+            "" if rest.is_empty() => break,
+            "" if !header.is_empty() => return (header, rest, number),
+            "" => {}
+            comment if comment.starts_with('#') => add_line(&mut header, comment),
+            _ => break,
+        }
+        rest = after;
+    }
+    (String::new(), text, 1)
+}
+
+fn add_line(text: &mut String, line: &str) {
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text.push_str(line);
 }
 
 /// Errors and warnings of one reading.
@@ -54,7 +136,22 @@ pub(crate) struct Report<'a> {
 /// More mistakes than this are not listed.
 const MOST_ERRORS: usize = 50;
 
-impl Report<'_> {
+impl<'a> Report<'a> {
+    pub(crate) fn new(file: &'a str, lenient: bool) -> Self {
+        Self { file, lenient, errors: Vec::new(), warnings: Vec::new() }
+    }
+
+    /// The warnings in the order of the lines.
+    ///
+    /// # Errors
+    ///
+    /// The errors, if there are any.
+    pub(crate) fn finish(mut self) -> Result<Vec<ConfigError>, Vec<ConfigError>> {
+        self.errors.sort_by_key(|error| error.line);
+        self.warnings.sort_by_key(|warning| warning.line);
+        if self.errors.is_empty() { Ok(self.warnings) } else { Err(self.errors) }
+    }
+
     /// Whether it is still worth looking for the word that was meant.
     pub(crate) fn wants_hints(&self) -> bool {
         self.errors.len() + self.warnings.len() < MOST_ERRORS
@@ -77,34 +174,25 @@ impl Report<'_> {
     }
 }
 
-fn read(text: &str, file: &str, lenient: bool) -> Result<Lenient, Vec<ConfigError>> {
-    let schema = Schema::new();
-    let mut reader = Reader {
-        schema: &schema,
-        tree: Tree::default(),
-        report: Report { file, lenient, errors: Vec::new(), warnings: Vec::new() },
-    };
-    for (number, line) in (1..).zip(text.lines()) {
-        let line = line.trim();
-        if !line.is_empty() && !line.starts_with('#') {
-            reader.line(number, line);
-        }
-    }
-    let Reader { tree, mut report, .. } = reader;
-    let config = build::config(&schema, &tree.root, &mut report);
-    report.errors.sort_by_key(|error| error.line);
-    report.warnings.sort_by_key(|warning| warning.line);
-    if report.errors.is_empty() {
-        Ok(Lenient { config, warnings: report.warnings })
-    } else {
-        Err(report.errors)
-    }
+struct Reader<'a, 'r> {
+    schema: &'a Schema,
+    tree: &'a mut Tree,
+    report: &'a mut Report<'r>,
+    /// Comment lines that wait for the setting they stand before.
+    comment: String,
+    /// Whether a line with a mistake changes nothing. Else what can be read of it is taken, so that the lines
+    /// after it are not wrong for its sake.
+    whole_lines: bool,
+    /// Whether there are as many words as there may be.
+    is_full: bool,
 }
 
-struct Reader<'a> {
-    schema: &'a Schema,
-    tree: Tree,
-    report: Report<'a>,
+/// One setting of a line, or an entry that is only named.
+struct Setting {
+    path: Vec<String>,
+    /// What kind of value it has; none where the path ends before a setting.
+    kind: Option<Kind>,
+    values: Vec<String>,
 }
 
 /// How far along a line the reader is.
@@ -113,56 +201,113 @@ struct Cursor<'a> {
     path: Vec<String>,
     /// The schema at each word of the path, the root first, and whether the word names an entry.
     steps: Vec<(&'a Schema, bool)>,
-    /// Whether a setting on this line has been taken.
-    settled: bool,
+    settings: Vec<Setting>,
 }
 
-impl<'a> Reader<'a> {
+impl Cursor<'_> {
+    /// Whether a setting on this line has been taken.
+    fn settled(&self) -> bool {
+        !self.settings.is_empty()
+    }
+}
+
+impl<'a, 'r> Reader<'a, 'r> {
+    fn new(schema: &'a Schema, tree: &'a mut Tree, report: &'a mut Report<'r>) -> Self {
+        Self { schema, tree, report, comment: String::new(), whole_lines: false, is_full: false }
+    }
+
     fn line(&mut self, number: u32, line: &str) {
-        let parts = match split(line) {
-            Ok(parts) => parts,
-            Err(problem) => return self.report.gap(number, String::new(), problem),
+        match split(line) {
+            Ok(parts) => self.parts(number, &parts),
+            Err(problem) => self.report.gap(number, String::new(), problem),
+        }
+    }
+
+    fn parts(&mut self, number: u32, parts: &[Part]) {
+        let (verb, rest) = match parts {
+            [Part::Word(verb), rest @ ..] => (verb.as_str(), rest),
+            rest => ("", rest),
         };
-        match parts.as_slice() {
-            [Part::Word(verb), rest @ ..] if verb == "delete" => self.delete(number, without_prefixes(rest)),
-            [Part::Word(verb), rest @ ..] if verb == "move" => {
-                self.move_entry(number, without_prefixes(rest))
-            }
-            [Part::Word(verb), rest @ ..] if verb == "set" => self.set(number, without_prefixes(rest)),
-            _ => self.set(number, without_prefixes(&parts)),
+        match verb {
+            "delete" => self.delete(number, without_prefixes(rest)),
+            "move" | "rename" | "copy" => self.arrange(verb, number, without_prefixes(rest)),
+            "set" => self.set(number, without_prefixes(rest)),
+            _ => self.set(number, without_prefixes(parts)),
         }
     }
 
     fn set(&mut self, line: u32, parts: &[Part]) {
+        let before = self.report.errors.len();
         let mut cursor =
-            Cursor { line, path: Vec::new(), steps: alloc::vec![(self.schema, false)], settled: false };
+            Cursor { line, path: Vec::new(), steps: alloc::vec![(self.schema, false)], settings: Vec::new() };
+        let is_read = self.settings(&mut cursor, parts).is_some();
+        if is_read && !cursor.settled() {
+            let path = core::mem::take(&mut cursor.path);
+            cursor.settings.push(Setting { path, kind: None, values: Vec::new() });
+        }
+        if !(self.whole_lines && self.report.errors.len() > before) {
+            for setting in cursor.settings {
+                self.take(line, setting);
+            }
+        }
+    }
+
+    /// The settings of a line; `None` when the rest of it cannot be read.
+    fn settings(&mut self, cursor: &mut Cursor<'a>, parts: &[Part]) -> Option<()> {
         let mut rest = parts;
         while let [part, after @ ..] = rest {
-            let below = match part {
-                Part::Word(word) => self.step(&mut cursor, word),
+            let schema = match part {
+                Part::Word(word) => self.step(cursor, word)?,
                 Part::List(_) => {
-                    self.unsupported(&cursor, "[");
-                    None
+                    self.unsupported(cursor, "[");
+                    return None;
                 }
             };
-            let Some(schema) = below else { return };
             rest = match schema.leaf {
-                Some(leaf) => match self.value(&mut cursor, leaf.kind, after) {
-                    Some(rest) => rest,
-                    None => return,
-                },
-                None => after,
+                Some(leaf) if !goes_on(schema, after) => self.value(cursor, leaf.kind, after)?,
+                _ => after,
             };
         }
-        if !cursor.settled {
-            self.tree.insert(&cursor.path, line);
+        Some(())
+    }
+
+    /// Puts a setting into the tree, with the comment that stands before it.
+    fn take(&mut self, line: u32, setting: Setting) {
+        if self.is_full {
+            return;
+        }
+        let Setting { mut path, kind, values } = setting;
+        // What is neither a setting nor in an entry says nothing.
+        if kind.is_none() && !edit::is_in_entry(self.schema, &path) {
+            return;
+        }
+        if self.tree.size() + path.len() + values.len() > MOST_WORDS {
+            self.is_full = true;
+            return self.report.error(line, text_of(&path), Problem::TooManyWords { most: MOST_WORDS });
+        }
+        let is_list = kind.is_none_or(Kind::is_list) || kind == Some(Kind::Presence);
+        if !is_list {
+            self.tree.clear(&path);
+        }
+        let node = self.tree.insert(&path, line);
+        if kind.is_some() {
+            node.line = line;
+        }
+        if !self.comment.is_empty() {
+            node.add_comment(&self.comment);
+            self.comment.clear();
+        }
+        for value in values {
+            path.push(value);
+            self.tree.insert(&path, line);
+            path.pop();
         }
     }
 
     /// Goes on by one word: below the last one, or, once a setting was taken, to another setting of the
     /// same entry.
     fn step(&mut self, cursor: &mut Cursor<'a>, word: &str) -> Option<&'a Schema> {
-        if cursor.settled {
+        if cursor.settled() {
             while let Some((schema, is_entry)) = cursor.steps.last()
                 && schema.word(word).is_none()
                 && !is_entry
@@ -184,7 +329,7 @@ impl<'a> Reader<'a> {
         };
         if key.kind.check(word).is_err() {
             let problem = Problem::BadValue {
-                value: word.into(),
+                value: excerpt(word),
                 expected: key.kind.describe(),
                 accepted: Accepted::Unknown,
             };
@@ -215,63 +360,59 @@ impl<'a> Reader<'a> {
             self.report.error(cursor.line, text_of(&cursor.path), problem);
             return None;
         }
-        for value in &values {
-            self.check(cursor, kind, value);
+        let asked = values.len();
+        let values: Vec<String> =
+            values.into_iter().filter(|value| self.check(cursor, kind, value)).map(String::from).collect();
+        if asked == 0 || !values.is_empty() {
+            cursor.settings.push(Setting { path: cursor.path.clone(), kind: Some(kind), values });
         }
-        let node = self.tree.insert(&cursor.path, cursor.line);
-        node.line = cursor.line;
-        if !kind.is_list() {
-            node.clear();
-        }
-        for value in values {
-            cursor.path.push(value.into());
-            self.tree.insert(&cursor.path, cursor.line);
-            cursor.path.pop();
-        }
-        cursor.settled = true;
         cursor.path.pop();
         cursor.steps.pop();
         Some(after)
     }
 
-    fn check(&mut self, cursor: &Cursor<'a>, kind: Kind, value: &str) {
+    /// Whether the setting can have the value; if not, that is reported.
+    fn check(&mut self, cursor: &Cursor<'a>, kind: Kind, value: &str) -> bool {
         if kind.check(value).is_ok() {
-            return;
+            return true;
         }
         let accepted = if let Kind::Words(words) = kind {
             Accepted::near(value, words.iter().copied())
         } else {
             Accepted::Unknown
         };
-        let problem = Problem::BadValue { value: value.into(), expected: kind.describe(), accepted };
+        let problem = Problem::BadValue { value: excerpt(value), expected: kind.describe(), accepted };
         if kind == Kind::OnlyAny {
             self.mark_unread(cursor);
             self.report.gap(cursor.line, text_of(&cursor.path), problem);
         } else {
             self.report.error(cursor.line, text_of(&cursor.path), problem);
         }
+        false
     }
 
     /// A word that the schema does not have at this place.
     fn unsupported(&mut self, cursor: &Cursor<'a>, word: &str) {
-        let known = cursor.steps.last().into_iter().flat_map(|(schema, _)| schema.words.iter());
-        let accepted = Accepted::for_word(word, known.map(|(word, _)| *word));
         // These say nothing of which traffic a rule is for.
         let is_neutral = matches!(
             word,
             "tag" | "group-tag" | "profile-setting" | "log-setting" | "option" | "qos" | "uuid" | "target"
         );
-        if cursor.settled || !is_neutral {
+        if cursor.settled() || !is_neutral {
             self.mark_unread(cursor);
         }
-        let problem = Problem::NotSupported { word: word.into(), accepted };
+        let (schema, _) = cursor.steps.last().copied().unwrap_or((self.schema, false));
+        let problem = Stray::problem(schema, word);
         self.report.gap(cursor.line, text_of(&cursor.path), problem);
     }
 
-    /// Marks the rule that the line is about.
+    /// Marks the rule that the line is about, if it is to be read nevertheless.
     fn mark_unread(&mut self, cursor: &Cursor<'a>) {
-        if let [first, second, third, name, ..] = cursor.path.as_slice()
-            && [first, second, third] == ["rulebase", "security", "rules"]
+        if self.report.lenient
+            && let [first, second, third, name, ..] = cursor.path.as_slice()
+            && first == "rulebase"
+            && third == "rules"
+            && matches!(cursor.steps.get(4), Some((_, true)))
         {
             self.tree.insert(&[first, second, third, name], cursor.line).unread = true;
         }
@@ -287,21 +428,22 @@ impl<'a> Reader<'a> {
             }
         }
         if values.is_empty() {
-            if !self.tree.remove(&path) {
-                self.report.gap(line, text_of(&path), Problem::NothingThere);
+            if let Err(problem) = edit::delete(self.schema, self.tree, &path) {
+                self.report.gap(line, text_of(&path), problem);
             }
             return;
         }
         for value in values {
             path.push(value);
-            if !self.tree.remove(&path) {
-                self.report.gap(line, text_of(&path), Problem::NothingThere);
+            if let Err(problem) = edit::delete(self.schema, self.tree, &path) {
+                self.report.gap(line, text_of(&path), problem);
             }
             path.pop();
         }
     }
 
-    fn move_entry(&mut self, line: u32, parts: &[Part]) {
+    /// `move`, `rename` and `copy`.
+    fn arrange(&mut self, verb: &str, line: u32, parts: &[Part]) {
         let words: Vec<&str> = parts
             .iter()
             .map(|part| match part {
@@ -309,20 +451,24 @@ impl<'a> Reader<'a> {
                 Part::List(_) => "[",
             })
             .collect();
-        let (path, name, position) = match words.as_slice() {
-            [path @ .., name, "top"] => (path, name, Position::Top),
-            [path @ .., name, "bottom"] => (path, name, Position::Bottom),
-            [path @ .., name, "before", other] => (path, name, Position::Before(other)),
-            [path @ .., name, "after", other] => (path, name, Position::After(other)),
-            _ => {
-                let expected = "an entry, then `top`, `bottom`, `before NAME` or `after NAME`".into();
-                return self.report.gap(line, text_of(&words), Problem::MissingValue { expected });
+        let done = edit::arrange(self.schema, self.tree, verb, line, &words);
+        match done {
+            Ok(path) => {
+                if let Some(node) = self.tree.at_mut(&path)
+                    && !self.comment.is_empty()
+                {
+                    node.add_comment(&self.comment);
+                    self.comment.clear();
+                }
             }
-        };
-        if path != ["rulebase", "security", "rules"] || !self.tree.move_to(path, name, position) {
-            self.report.gap(line, text_of(&words), Problem::NothingThere);
+            Err(problem) => self.report.gap(line, text_of(&words), problem),
         }
     }
+}
+
+/// Whether the line goes on below a word that is a setting already by itself.
+fn goes_on(schema: &Schema, rest: &[Part]) -> bool {
+    matches!(rest.first(), Some(Part::Word(word)) if schema.word(word).is_some())
 }
 
 /// The path without the words that exports put before it: `config`, `devices NAME`, `vsys vsys1`, `shared`.
@@ -336,9 +482,4 @@ fn without_prefixes(parts: &[Part]) -> &[Part] {
             _ => return rest,
         };
     }
-}
-
-fn text_of<W: AsRef<str>>(path: &[W]) -> String {
-    let words: Vec<String> = path.iter().map(|word| quoted(word.as_ref())).collect();
-    words.join(" ")
 }

@@ -18,6 +18,8 @@ pub use rules::{ApplicationOverride, DefaultRule, RuleType, SecurityRule, Servic
 
 use alloc::{string::String, vec::Vec};
 
+use crate::Document;
+
 /// A whole device configuration. `Config::default()` is what a device has before anyone typed a line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Config {
@@ -52,6 +54,15 @@ pub struct Config {
     pub intrazone_default: DefaultRule,
     /// `rulebase default-security-rules rules interzone-default …`
     pub interzone_default: DefaultRule,
+}
+
+impl Config {
+    /// What `replay` reads a capture with when no configuration is given: it judges nothing and loses
+    /// nothing.
+    pub fn tap() -> Self {
+        // The text is part of the program; a test reads it.
+        Document::tap().build().unwrap_or_default()
+    }
 }
 
 /// `deviceconfig setting session`. Timeouts are in seconds; ranges and defaults are those of the PAN-OS

@@ -44,6 +44,19 @@ pub(crate) fn quoted(word: &str) -> String {
     }
 }
 
+/// A row of words as it is written in a line.
+pub(crate) fn text_of<W: AsRef<str>>(path: &[W]) -> String {
+    let words: Vec<String> = path.iter().map(|word| quoted(&excerpt(word.as_ref()))).collect();
+    words.join(" ")
+}
+
+/// As much of a word as a message shows: a text from outside may be one word of many megabytes.
+pub(crate) fn excerpt(word: &str) -> String {
+    // No value is longer, and `Problem` shows less.
+    const KEPT: usize = 1024;
+    word.chars().take(KEPT).collect()
+}
+
 fn list(text: &str) -> Result<(Vec<String>, &str), Problem> {
     let mut words = Vec::new();
     let mut rest = text.trim_start();

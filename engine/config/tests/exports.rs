@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use bifrons_config::{parse, parse_lenient};
+use bifrons_config::{Document, parse, parse_lenient};
 
 /// Every file below `folder` with at least one line that begins with `set `.
 fn in_set_format(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
@@ -44,8 +44,12 @@ fn exports_are_read_and_printed_alike() {
                 if lenient.warnings.is_empty() {
                     assert_eq!(parse(text, &name).as_ref(), Ok(&lenient.config), "{name}");
                 }
-                let printed = lenient.config.to_set();
-                assert_eq!(parse(&printed, "printed"), Ok(lenient.config), "{name}\n{printed}");
+                let (document, _) = Document::parse_lenient(text, &name).expect("it was read before");
+                let printed = document.to_set();
+                let again = parse_lenient(&printed, "printed").map(|lenient| lenient.config);
+                assert_eq!(again, Ok(lenient.config), "{name}\n{printed}");
+                let document = Document::parse(&printed, "printed").expect("only what is known is printed");
+                assert_eq!(document.to_set(), printed, "{name}");
             }
             Err(errors) => {
                 for error in errors {
