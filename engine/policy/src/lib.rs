@@ -54,6 +54,7 @@ mod addresses;
 mod applications;
 mod categories;
 mod explain;
+mod hits;
 mod interfaces;
 mod numbers;
 mod overrides;
@@ -70,6 +71,7 @@ mod zones;
 
 pub use applications::ApplicationFacts;
 pub use explain::Explanation;
+pub use hits::RuleHits;
 pub use policy::{Policy, ZoneSettings};
 pub use query::{Decision, Query};
 pub use rule::Mismatch;
