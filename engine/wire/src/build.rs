@@ -50,7 +50,7 @@ pub fn tcp_reset(reset: &Reset) -> Vec<u8> {
     segment.extend(reset.destination_port.to_be_bytes());
     segment.extend(reset.sequence.to_be_bytes());
     segment.extend(reset.acknowledgement.unwrap_or(0).to_be_bytes());
-    segment.extend([HEADER / 4 << 4, flags.0, 0, 0, 0, 0, 0, 0]);
+    segment.extend([(HEADER / 4) << 4, flags.0, 0, 0, 0, 0, 0, 0]);
     ip_packet(reset.addresses, protocol::TCP, reset.hop_limit, 0, &mut segment, TCP_CHECKSUM)
 }
 

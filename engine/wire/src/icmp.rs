@@ -70,7 +70,11 @@ pub(crate) fn quoted(frame: &[u8], at: usize, kind: u8, protocol_number: u8) -> 
     let is_v6 = protocol_number == protocol::ICMPV6;
     // An ICMPv6 redirect names two addresses, then options; the quoted packet is in option 4 (RFC 4861,
     // section 4.6.3).
-    let inner = if is_v6 && kind == 137 { redirected(frame, at + 40)? } else { at + 8 };
+    quoted_at(frame, if is_v6 && kind == 137 { redirected(frame, at + 40)? } else { at + 8 })
+}
+
+/// As [`quoted`], where the packet's place is known.
+pub(crate) fn quoted_at(frame: &[u8], inner: usize) -> Option<(usize, IpHeader)> {
     // The quoted packet is usually cut, so its own length says nothing about the frame.
     let header = match frame.get(inner)? >> 4 {
         4 => ip::v4(frame, inner, usize::MAX / 2, Reading::Lenient).ok()?,

@@ -23,6 +23,7 @@ mod rewrite;
 mod tcp;
 #[cfg(test)]
 mod testing;
+mod translate64;
 
 pub use build::{HOP_LIMIT, IcmpError, Reset, echo_reply, icmp_error, may_report_on, tcp_reset};
 pub use checksum::{internet_checksum, verify, verify_transport};
@@ -38,6 +39,7 @@ pub use payload::replace_payload;
 pub use quoted::rewrite_error;
 pub use rewrite::{Rewrite, rewrite, rewrite_fragment};
 pub use tcp::{blank_multipath, clear_urgent, shift_sequence};
+pub use translate64::{Untranslatable, translate, translate_error, translate_fragment};
 
 /// Two bytes in network order.
 #[inline]

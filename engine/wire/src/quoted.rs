@@ -71,7 +71,7 @@ pub(crate) fn quoted_packet(quotation: &[u8], at: usize, header: &IpHeader) -> P
         hop_limit: header.hop_limit,
         transport: transport as u16,
         payload: transport as u16,
-        payload_length: header.transport_length as u32,
+        payload_length: header.transport_length.min(usize::from(u16::MAX)) as u32,
         payload_captured: quotation.len().saturating_sub(transport) as u32,
         frames: 1,
         ..Packet::BLANK

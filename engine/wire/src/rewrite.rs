@@ -92,7 +92,7 @@ pub fn rewrite_fragment(frame: &mut [u8], fragment: &Packet, whole: &Packet, to:
 }
 
 /// From one packet's ends to others.
-struct Change<'a> {
+pub(crate) struct Change<'a> {
     whole: &'a Packet,
     to: &'a Rewrite,
     addresses: Difference,
@@ -108,7 +108,7 @@ const IPV4_CHECKSUM: usize = 10;
 
 impl<'a> Change<'a> {
     #[inline]
-    fn new(whole: &'a Packet, to: &'a Rewrite) -> Self {
+    pub(crate) fn new(whole: &'a Packet, to: &'a Rewrite) -> Self {
         Self { whole, to, addresses: Difference::addresses(whole.addresses, to.addresses) }
     }
 
@@ -145,7 +145,7 @@ impl<'a> Change<'a> {
 
     /// Writes into a part of the transport's bytes that begins at `base` in them.
     #[inline]
-    fn write_transport(&self, segment: &mut [u8], base: usize) {
+    pub(crate) fn write_transport(&self, segment: &mut [u8], base: usize) {
         match self.whole.protocol {
             protocol::TCP => {
                 let difference = self.addresses.and(self.write_ports(segment, base));
