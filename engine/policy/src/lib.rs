@@ -56,6 +56,7 @@ mod categories;
 mod explain;
 mod hits;
 mod interfaces;
+mod nat;
 mod numbers;
 mod overrides;
 mod policy;
@@ -71,6 +72,7 @@ mod zones;
 
 pub use applications::ApplicationFacts;
 pub use explain::Explanation;
+pub use nat::{NatDecision, NatExplanation, NatMismatch, NatOwner, NatQuery, NatWarning, ProxyArp};
 pub use hits::RuleHits;
 pub use policy::{Policy, ZoneSettings};
 pub use query::{Decision, Query};

@@ -6,15 +6,19 @@ use core::{iter, net::IpAddr};
 use bifrons_catalog::CUSTOM_FIRST;
 use bifrons_config::{
     Config,
-    typed::{ApplicationSettings, CustomApplication, InterfaceKind, Prefix, SessionSettings, TcpSettings},
+    typed::{
+        ApplicationSettings, CustomApplication, InterfaceKind, NatRule, NatSettings, Prefix, SessionSettings,
+        TcpSettings,
+    },
 };
-use bifrons_model::{AppId, CategoryId, Generation, InterfaceId, Names, RuleId, UserId, ZoneId};
+use bifrons_model::{AppId, CategoryId, Generation, InterfaceId, Names, NatRuleId, RuleId, UserId, ZoneId};
 
 use crate::{
     applications::{ApplicationFacts, custom_name},
     categories::Categories,
     explain::Explanation,
     interfaces::Interfaces,
+    nat::{NatDecision, NatExplanation, NatOwner, NatQuery, NatRules, NatWarning, ProxyArp},
     numbers::{CUSTOM_APPLICATIONS_MAX, RULES_MAX, Retired, ZONES_OR_INTERFACES_MAX},
     overrides::Overrides,
     query::{Decision, Query},
@@ -36,6 +40,7 @@ pub struct Policy {
     users: Arc<Users>,
     categories: Arc<Categories>,
     overrides: Arc<Overrides>,
+    nat: Arc<NatRules>,
     session: SessionSettings,
     tcp: TcpSettings,
     identification: ApplicationSettings,
@@ -87,6 +92,7 @@ impl Policy {
             users: Arc::new(Users::new(Arc::clone(users), known, &rules.sets.vocabulary)),
             categories: Arc::new(Categories::new(&config.categories, &numbers.categories)),
             overrides: Arc::new(Overrides::new(config, &numbers)),
+            nat: Arc::new(NatRules::new(config, &numbers)),
             rules: Arc::new(rules),
             session: config.session.clone(),
             tcp: config.tcp.clone(),
@@ -245,6 +251,38 @@ impl Policy {
         self.rules.lookup(query, &self.users, false)
     }
 
+    /// The NAT rule for a new session, which its owner may use; `None` where nothing is translated.
+    #[inline]
+    pub fn nat(&self, query: &NatQuery, owner: NatOwner) -> Option<NatDecision> {
+        self.nat.lookup(query, owner)
+    }
+
+    /// What `nat` answers, and why none of the rules before the deciding one did. The work grows with the
+    /// number of rules.
+    pub fn explain_nat(&self, query: &NatQuery, owner: NatOwner) -> NatExplanation {
+        self.nat.explain(query, owner)
+    }
+
+    /// The enabled NAT rules in order, for a worker's pools.
+    pub fn nat_rules(&self) -> impl Iterator<Item = (NatRuleId, &NatRule)> {
+        self.nat.rules()
+    }
+
+    /// `deviceconfig setting nat`.
+    pub fn nat_settings(&self) -> &NatSettings {
+        self.nat.settings()
+    }
+
+    /// For which addresses of translation rules the device answers on the interface.
+    pub fn proxy_arp_addresses(&self, interface: InterfaceId) -> &[ProxyArp] {
+        self.nat.proxy_arp(interface)
+    }
+
+    /// What in the NAT rules is likely not meant.
+    pub fn nat_warnings(&self) -> &[NatWarning] {
+        self.nat.warnings()
+    }
+
     /// What the rules say, and why none of the rules before the deciding one did. The work grows with the
     /// number of rules; the decision is the one of `lookup`.
     pub fn explain(&self, query: &Query) -> Explanation {
@@ -259,6 +297,7 @@ struct Numbering {
     retired_zones: Retired,
     retired_interfaces: Retired,
     retired_rules: Retired,
+    retired_nat_rules: Retired,
     application_names: Vec<String>,
     retired_applications: Retired,
     retired_categories: Retired,
@@ -282,6 +321,8 @@ impl Numbering {
         let interfaces =
             self.retired_interfaces.assign(&mut names.interfaces, interfaces, ZONES_OR_INTERFACES_MAX);
         let rules = self.retired_rules.assign(&mut names.rules, rules, RULES_MAX);
+        let nat_rules = config.nat_rules.iter().map(|rule| rule.name.as_str());
+        let nat_rules = self.retired_nat_rules.assign(&mut names.nat_rules, nat_rules, RULES_MAX);
         // The first category is none, so it needs no name and keeps its number.
         let categories = iter::once("").chain(config.categories.iter().map(|own| own.name.as_str()));
         let categories =
@@ -293,6 +334,7 @@ impl Numbering {
             zones: narrow(zones).map(|number| number.map(ZoneId)).collect(),
             interfaces: narrow(interfaces).map(|number| number.map(InterfaceId)).collect(),
             rules: rules.into_iter().map(|number| number.map(RuleId)).collect(),
+            nat_rules: nat_rules.into_iter().map(|number| number.map(NatRuleId)).collect(),
         }
     }
 
@@ -320,6 +362,7 @@ pub(crate) struct Numbers {
     pub(crate) interfaces: Vec<Option<InterfaceId>>,
     /// The last two are the default rules.
     pub(crate) rules: Vec<Option<RuleId>>,
+    pub(crate) nat_rules: Vec<Option<NatRuleId>>,
 }
 
 /// By interface number.
