@@ -1,9 +1,11 @@
 //! One direction's TCP payload, put in order.
 //!
-//! Bytes that are in order pass straight through and are not kept here. What comes ahead of its turn waits,
-//! bounded in segments and bytes. Where two segments claim the same sequence numbers the first one wins:
-//! bytes already passed on or already waiting are never replaced, later ones only fill gaps. (RFC 9293
-//! section 3.10.7.4 leaves the choice open; one fixed rule keeps what is inspected predictable.) A range
+//! Bytes that are in order pass straight through; a copy is kept until the receiver has acknowledged them. What
+//! comes ahead of its turn waits, bounded in segments and bytes. Where two segments claim the same sequence
+//! numbers the first one wins: bytes already passed on or already waiting are never replaced, later ones only
+//! fill gaps. RFC 9293, section 3.10.7.4, leaves the choice open and hosts differ, and a first copy may never
+//! have reached its host (a small TTL, say). So a segment whose bytes contradict what was seen and is not
+//! acknowledged is told apart: whoever drops it makes sure that the receiver sees what was inspected. A range
 //! that the capture cut off is a gap that closes itself.
 
 use alloc::{boxed::Box, collections::VecDeque};
@@ -11,12 +13,18 @@ use alloc::{boxed::Box, collections::VecDeque};
 /// Bytes that may wait for a gap in one direction.
 const WAITING_BYTES: usize = 32 * 1024;
 
+/// Bytes passed on that are remembered in one direction while their receiver has not acknowledged them.
+const PASSED_BYTES: usize = 32 * 1024;
+
 /// One direction of a TCP session.
 #[derive(Debug, Default)]
 pub(crate) struct Stream {
     next: Option<u32>,
     waiting: VecDeque<Segment>,
     waiting_bytes: usize,
+    /// What was passed on last and is not acknowledged.
+    passed: VecDeque<Segment>,
+    passed_bytes: usize,
 }
 
 /// What became of one packet's payload.
@@ -50,7 +58,52 @@ struct Segment {
 impl Stream {
     /// A direction whose first byte has this sequence number; `None`: whatever comes first is the first.
     pub(crate) const fn new(first: Option<u32>) -> Self {
-        Self { next: first, waiting: VecDeque::new(), waiting_bytes: 0 }
+        Self {
+            next: first,
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            passed: VecDeque::new(),
+            passed_bytes: 0,
+        }
+    }
+
+    /// Whether a segment has other bytes than were seen before at the same sequence numbers, and the receiver
+    /// has not acknowledged them: it may not have them yet. `acknowledged` is the highest number that it has.
+    pub(crate) fn contradicts(&mut self, sequence: u32, bytes: &[u8], acknowledged: Option<u32>) -> bool {
+        let (sequence, bytes) = match acknowledged {
+            None => (sequence, bytes),
+            Some(number) => {
+                self.forget_until(number);
+                match after(number, sequence, bytes, 0) {
+                    Some((sequence, bytes, _)) => (sequence, bytes),
+                    None => return false,
+                }
+            }
+        };
+        self.passed.iter().chain(&self.waiting).any(|known| known.differs(sequence, bytes))
+    }
+
+    /// Remembers bytes that were passed on, the last of which is the one before `next`.
+    pub(crate) fn remember(&mut self, bytes: &[u8]) {
+        let Some(next) = self.next else { return };
+        let length = bytes.len() as u32;
+        self.passed_bytes += bytes.len();
+        self.passed.push_back(Segment { sequence: next.wrapping_sub(length), length, bytes: bytes.into() });
+        while self.passed_bytes > PASSED_BYTES {
+            self.forget_first();
+        }
+    }
+
+    /// Whether bytes are remembered that the receiver has not acknowledged. Where it has acknowledged nothing
+    /// at all its answers take another path, and nothing can be told.
+    pub(crate) fn is_unacknowledged(&mut self, acknowledged: Option<u32>) -> bool {
+        match acknowledged {
+            None => false,
+            Some(number) => {
+                self.forget_until(number);
+                !self.passed.is_empty()
+            }
+        }
     }
 
     /// Takes the payload of one segment, and the number of bytes after it that were not captured.
@@ -98,6 +151,18 @@ impl Stream {
         self.waiting.iter().map(|segment| &*segment.bytes).filter(|bytes| !bytes.is_empty())
     }
 
+    fn forget_until(&mut self, acknowledged: u32) {
+        while self.passed.front().is_some_and(|first| distance(acknowledged, first.end()) <= 0) {
+            self.forget_first();
+        }
+    }
+
+    fn forget_first(&mut self) {
+        if let Some(first) = self.passed.pop_front() {
+            self.passed_bytes -= first.bytes.len();
+        }
+    }
+
     /// Puts those parts of a range into the queue that nothing there covers. Empty `bytes`: the range has
     /// none.
     fn fill(&mut self, sequence: u32, length: u32, bytes: &[u8]) {
@@ -126,6 +191,25 @@ impl Stream {
     fn insert(&mut self, place: usize, sequence: u32, length: u32, bytes: &[u8]) {
         self.waiting_bytes += bytes.len();
         self.waiting.insert(place, Segment { sequence, length, bytes: bytes.into() });
+    }
+}
+
+impl Segment {
+    const fn end(&self) -> u32 {
+        self.sequence.wrapping_add(self.length)
+    }
+
+    /// Whether these bytes differ from its own where both are at hand.
+    fn differs(&self, sequence: u32, bytes: &[u8]) -> bool {
+        let ahead = distance(self.sequence, sequence);
+        let skipped = ahead.unsigned_abs() as usize;
+        let (own, others) = if ahead >= 0 {
+            (self.bytes.get(skipped..), Some(bytes))
+        } else {
+            (Some(&*self.bytes), bytes.get(skipped..))
+        };
+        let (own, others) = (own.unwrap_or_default(), others.unwrap_or_default());
+        own.iter().zip(others).any(|(own, other)| own != other)
     }
 }
 
@@ -229,6 +313,47 @@ mod tests {
         assert_eq!(run(Some(0), &[wait, (0, b"abcdEFGHij", 0)]), b"abcdefghij", "around");
         let two: (u32, &[u8], u32) = (10, b"kl", 0);
         assert_eq!(run(Some(0), &[two, wait, (0, b"abcdEFGHijKLmn", 0)]), b"abcdefghijklmn", "around two");
+    }
+
+    #[test]
+    fn other_bytes_contradict_what_waits_and_what_is_not_acknowledged() {
+        let mut stream = Stream::new(Some(u32::MAX));
+        assert_eq!(stream.segment(u32::MAX, b"abcd", 0), Arrival::InOrder(b"abcd"));
+        stream.remember(b"abcd");
+        assert_eq!(stream.segment(5, b"ghij", 0), Arrival::Queued);
+        let none = Some(u32::MAX);
+        for (sequence, bytes, contradicts) in [
+            (u32::MAX, &b"abcd"[..], false),
+            (u32::MAX, b"abcdXXghij", false),
+            (1, b"cdXXghijklm", false),
+            (0, b"bX", true),
+            (2, b"dXXgX", true),
+            (8, b"X", true),
+            (3, b"XX", false),
+            (9, b"X", false),
+            (u32::MAX - 1, b"Xa", false),
+            (u32::MAX - 1, b"XX", true),
+        ] {
+            assert_eq!(stream.contradicts(sequence, bytes, none), contradicts, "{sequence} {bytes:?}");
+        }
+        assert!(stream.is_unacknowledged(none));
+        assert!(!stream.contradicts(0, b"XX", Some(2)), "the receiver has these two");
+        assert!(stream.contradicts(0, b"XXX", Some(2)));
+        assert!(!stream.is_unacknowledged(Some(3)));
+        assert_eq!(stream.passed_bytes, 0);
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let mut stream = Stream::new(Some(0));
+        let block = [7; 1000];
+        for sequence in (0..100_000).step_by(block.len()) {
+            stream.segment(sequence, &block, 0);
+            stream.remember(&block);
+            assert!(stream.passed_bytes <= PASSED_BYTES);
+        }
+        assert!(!stream.contradicts(0, &[8; 1000], Some(0)), "forgotten");
+        assert!(stream.contradicts(99_000, &[8; 1000], Some(0)));
     }
 
     #[test]

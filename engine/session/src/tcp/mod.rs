@@ -110,6 +110,18 @@ impl Tracking {
         (next(direction), next(direction.reverse()))
     }
 
+    /// Up to where each direction's bytes are acknowledged by their receiver; `None` where its answers take
+    /// another path.
+    pub const fn acknowledged(&self) -> [Option<u32>; 2] {
+        let is_opening = matches!(self.connection, Connection::Opening | Connection::Answered);
+        let [client, server] = &self.sides;
+        match (client.acknowledged(), server.acknowledged()) {
+            (by_client, None) if is_opening => [client.first_sequence(), by_client],
+            (None, by_server) if is_opening => [by_server, server.first_sequence()],
+            (by_client, by_server) => [by_server, by_client],
+        }
+    }
+
     /// Which way the first packet of a session goes: a SYN-ACK comes from the server.
     pub const fn direction_of_first(tcp: &Tcp) -> Direction {
         let is_answer = tcp.flags.has(TcpFlags::SYN) && tcp.flags.has(TcpFlags::ACK);
@@ -197,16 +209,19 @@ impl Tracking {
         causes: &mut Causes,
         handshake: &mut Handshake,
     ) -> Outcome {
-        let zero_flags = flags_wrong(&segment.tcp);
-        if let Some(reason) = zero_flags
-            && knobs.drop_zero_flags
-        {
-            return Outcome::Drop(reason);
+        if let Some(reason) = flags_wrong(&segment.tcp) {
+            return if knobs.drop_zero_flags { Outcome::Drop(reason) } else { Outcome::PassNoticed(reason) };
         }
         if self.facts & WAS_ESTABLISHED == 0 {
             note_step(segment, handshake);
         }
-        let outcome = if segment.has(TcpFlags::RST) {
+        // RFC 9293, section 3.10.7.4, fifth step: once in sync, hosts drop whatever has no ACK.
+        const MEANT_WITHOUT_ACK: TcpFlags = TcpFlags::ACK.with(TcpFlags::SYN).with(TcpFlags::RST);
+        let lacks_ack = !segment.has(MEANT_WITHOUT_ACK);
+        if lacks_ack && self.connection != Connection::Opening {
+            return refuse(knobs, DropReason::TcpOutOfSync);
+        }
+        if segment.has(TcpFlags::RST) {
             self.track_reset(segment, knobs, causes)
         } else if segment.has(TcpFlags::SYN) && !segment.has(TcpFlags::ACK) {
             self.track_syn(segment, knobs, causes)
@@ -214,10 +229,6 @@ impl Tracking {
             self.track_syn_ack(segment, knobs, causes)
         } else {
             self.track_data(segment, knobs, causes)
-        };
-        match (outcome, zero_flags) {
-            (Outcome::Pass, Some(reason)) => Outcome::PassNoticed(reason),
-            (outcome, _) => outcome,
         }
     }
 

@@ -85,6 +85,11 @@ impl Side {
         self.next
     }
 
+    /// The highest acknowledgement it has sent.
+    pub const fn acknowledged(&self) -> Option<u32> {
+        if self.facts & ACKED != 0 { Some(self.acknowledged) } else { None }
+    }
+
     pub const fn has_reset(&self) -> bool {
         self.facts & RST != 0
     }

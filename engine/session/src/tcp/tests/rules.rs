@@ -400,3 +400,29 @@ fn the_syn_behind_its_own_answer_is_no_other_connection() {
     let outcome = scene.pass(&knobs, segment(ClientToServer, SYN, CLIENT_ISN, 0, 0));
     assert!(matches!(outcome, Outcome::Pass | Outcome::PassNoticed(_)), "{outcome:?}");
 }
+
+/// RFC 9293, section 3.10.7.4, fifth step: hosts in sync drop a segment without ACK.
+#[test]
+fn a_segment_without_ack_is_out_of_sync() {
+    for state in [Connection::Answered, Connection::Established, Connection::HalfClosed, Connection::Closed] {
+        for flags in [TcpFlags::PSH, TcpFlags::FIN, TcpFlags::FIN.with(TcpFlags::PSH).with(TcpFlags::URG)] {
+            let mut scene = Scene::in_state(state);
+            let bare = scene.next_of(ClientToServer, flags, 10);
+            assert_eq!(scene.pass(&STRICT, bare), Outcome::Drop(DropReason::TcpOutOfSync), "{state:?}");
+            assert_eq!(scene.connection(), state);
+            assert_eq!(
+                scene.pass(&BYPASS, bare),
+                Outcome::PassNoticed(DropReason::TcpOutOfSync),
+                "{state:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn acknowledgements_are_told_by_the_direction_of_what_they_acknowledge() {
+    assert_eq!(Scene::opening().tracking.acknowledged(), [Some(CLIENT_ISN + 1), None]);
+    assert_eq!(Scene::answered().tracking.acknowledged(), [Some(CLIENT_ISN + 1), Some(SERVER_ISN + 1)]);
+    let acknowledged = [Some(CLIENT_ISN + 101), Some(SERVER_ISN + 101)];
+    assert_eq!(Scene::established().tracking.acknowledged(), acknowledged);
+}
