@@ -1,12 +1,12 @@
 //! The configuration as the operator wrote it.
 
-use alloc::{borrow::ToOwned, boxed::Box, string::String, sync::Arc, vec::Vec};
+use alloc::{borrow::ToOwned, boxed::Box, collections::BTreeSet, string::String, sync::Arc, vec::Vec};
 use core::fmt;
 
 use crate::{
     Config, ConfigError, Lenient, Position, Problem, build, edit,
     parse::{self, Report},
-    schema::{Kind, Schema},
+    schema::{Kind, SECTIONS, Schema},
     tree::{Node, Tree},
     words::{Part, quoted, split, text_of},
 };
@@ -223,6 +223,24 @@ impl Document {
         Ok(())
     }
 
+    /// What it sets that is accepted and has no effect yet: paths as they stand in the manual, or the titles
+    /// of its sections.
+    pub fn without_effect(&self) -> Vec<&'static str> {
+        const MARK: &str = "ithout effect yet";
+        let mut used = BTreeSet::new();
+        collect_settings(&self.schema, &self.tree.root, &mut used);
+        let mut found = Vec::new();
+        for section in SECTIONS {
+            let mut settings = section.leaves.iter().filter(|leaf| used.contains(leaf.path));
+            if section.text.contains(MARK) {
+                found.extend(settings.next().map(|_| section.title));
+            } else {
+                found.extend(settings.filter(|leaf| leaf.help.contains(MARK)).map(|leaf| leaf.path));
+            }
+        }
+        found
+    }
+
     /// The name of the file it was read from; empty where there is none.
     pub fn file(&self) -> &str {
         &self.file
@@ -385,6 +403,21 @@ fn push_values(path: &mut String, values: &[(&str, &Node)]) {
     path.push_str(" ]");
 }
 
+/// The paths, as they stand in the manual, of all settings at and below a node.
+fn collect_settings(schema: &Schema, node: &Node, used: &mut BTreeSet<&'static str>) {
+    used.extend(schema.leaf.map(|leaf| leaf.path));
+    for (word, below) in &schema.words {
+        if let Some(node) = node.child(word) {
+            collect_settings(below, node, used);
+        }
+    }
+    if let Some((_, below)) = schema.key.as_ref() {
+        for (_, node) in node.children().into_iter().filter(|(name, _)| schema.word(name).is_none()) {
+            collect_settings(below, node, used);
+        }
+    }
+}
+
 /// A line with its comment.
 fn push(text: &mut String, line: &Line<'_>) {
     if !line.comment.is_empty() {
@@ -415,4 +448,4 @@ fn error<W: AsRef<str>>(path: &[W], problem: Problem) -> Box<ConfigError> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -58,6 +58,11 @@ pub(crate) fn is_in_entry<W: AsRef<str>>(root: &Schema, path: &[W]) -> bool {
     walk(root, path).is_ok_and(|walk| walk.steps.iter().any(|(_, is_entry)| *is_entry))
 }
 
+/// What to say of a path at which there is nothing.
+pub(crate) fn missing(root: &Schema, path: &[&str]) -> Problem {
+    walk(root, path).map_or_else(|stray| stray.problem, |_| Problem::NothingThere)
+}
+
 /// Takes out what stands at the path: an entry, a setting, one value of a list, or all below a word. Words
 /// above it that say nothing without it go too.
 pub(crate) fn delete(root: &Schema, tree: &mut Tree, path: &[&str]) -> Result<(), Problem> {

@@ -14,6 +14,8 @@
 extern crate alloc;
 
 mod build;
+mod commit;
+mod diff;
 mod document;
 mod edit;
 mod error;
@@ -24,6 +26,11 @@ mod tree;
 pub mod typed;
 mod words;
 
+pub use commit::{
+    Cause, CommitError, CommitRequest, Committed, ConfigStore, HistoryLimits, MOST_MINUTES, Output, Running,
+    State, UnknownVersion, Validated, Version,
+};
+pub use diff::{Change, Diff, diff};
 pub use document::Document;
 pub use error::{Accepted, ConfigError, Problem};
 pub use manual::manual;

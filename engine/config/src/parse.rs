@@ -427,18 +427,22 @@ impl<'a, 'r> Reader<'a, 'r> {
                 Part::List(words) => values = words,
             }
         }
-        if values.is_empty() {
-            if let Err(problem) = edit::delete(self.schema, self.tree, &path) {
-                self.report.gap(line, text_of(&path), problem);
-            }
-            return;
+        let paths: Vec<Vec<&str>> = if values.is_empty() {
+            alloc::vec![path]
+        } else {
+            values.iter().map(|value| path.iter().copied().chain([value.as_str()]).collect()).collect()
+        };
+        let is_missing = |path: &Vec<&str>| self.tree.at(path).is_none();
+        if self.whole_lines
+            && let Some(missing) = paths.iter().find(|path| is_missing(path))
+        {
+            let problem = edit::missing(self.schema, missing);
+            return self.report.error(line, text_of(missing), problem);
         }
-        for value in values {
-            path.push(value);
+        for path in paths {
             if let Err(problem) = edit::delete(self.schema, self.tree, &path) {
                 self.report.gap(line, text_of(&path), problem);
             }
-            path.pop();
         }
     }
 

@@ -198,6 +198,14 @@ fn values_are_never_read_as_lines() {
 }
 
 #[test]
+fn settings_without_effect_are_named_once() {
+    let text = "deviceconfig system hostname a\ndeviceconfig setting session tcp-retransmit-scan yes\n";
+    let document = Document::parse(text, "x.set").unwrap();
+    assert_eq!(document.without_effect(), ["deviceconfig setting session tcp-retransmit-scan"]);
+    assert_eq!(Document::tap().without_effect(), [""; 0]);
+}
+
+#[test]
 fn too_much_is_refused_early() {
     let text = " ".repeat(crate::MOST_BYTES + 1);
     let errors = Document::parse(&text, "big.set").unwrap_err();
