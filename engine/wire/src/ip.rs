@@ -98,8 +98,7 @@ pub(crate) fn v6(frame: &[u8], at: usize, wire_end: usize, reading: Reading) -> 
     Err(DropReason::BadIpv6Extension)
 }
 
-/// Steps over one extension header; false when `protocol` is not one, or when only a fragment's data
-/// follows.
+/// Steps over one extension header; false when `protocol` is not one, or when a fragment's data follows.
 fn skip_extension(frame: &[u8], found: &mut IpHeader) -> Result<bool, DropReason> {
     let at = found.transport;
     let length = match found.protocol {
@@ -125,16 +124,42 @@ fn skip_extension(frame: &[u8], found: &mut IpHeader) -> Result<bool, DropReason
         }
         _ => return Ok(false),
     };
-    let is_first_or_whole = found.fragment.is_none_or(|fragment| fragment.offset == 0);
-    let was_fragment_header = found.protocol == protocol::FRAGMENT;
+    let is_fragment = found.protocol == protocol::FRAGMENT && found.fragment.is_some();
     if found.transport_length < length {
         return Err(DropReason::BadIpv6Extension);
     }
     found.protocol = *frame.get(at).ok_or(DropReason::TruncatedHeader)?;
     found.transport += length;
     found.transport_length -= length;
-    // Behind the header of a later fragment lies data, not a header.
-    Ok(is_first_or_whole || !was_fragment_header)
+    // What lies behind it is a part of something: it is read when that is whole.
+    Ok(!is_fragment)
+}
+
+/// The transport's protocol and place in `data`, which was put together from the fragments of an IPv6 packet and
+/// begins with a header of type `protocol`: extension headers may come first (RFC 8200, section 4.5).
+pub(crate) fn behind_extensions(
+    data: &[u8],
+    addresses: Addresses,
+    protocol: u8,
+) -> Result<(u8, usize), DropReason> {
+    let mut found = IpHeader {
+        addresses,
+        protocol,
+        transport: 0,
+        transport_length: data.len(),
+        hop_limit: 0,
+        fragment: None,
+    };
+    for _ in 0..EXTENSIONS_MAX {
+        let is_more = skip_extension(data, &mut found)?;
+        if found.fragment.is_some() {
+            break;
+        }
+        if !is_more {
+            return Ok((found.protocol, found.transport));
+        }
+    }
+    Err(DropReason::BadIpv6Extension)
 }
 
 fn be128(header: &[u8; IPV6_HEADER], at: usize) -> u128 {

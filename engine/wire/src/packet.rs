@@ -323,10 +323,22 @@ pub fn parse_ip_payload(
     (frames, wire_length): (u32, u32),
     reading: Reading,
 ) -> Result<Packet, DropReason> {
-    let payload_length = data.len() as u32;
-    let mut packet =
-        Packet { fragment: None, transport: 0, payload: 0, payload_length, frames, wire_length, ..*first };
-    transport(data, data.len(), data.len(), reading, &mut packet)?;
+    let (protocol, at) = match first.addresses {
+        Addresses::V4 { .. } => (first.protocol, 0),
+        Addresses::V6 { .. } => ip::behind_extensions(data, first.addresses, first.protocol)?,
+    };
+    let claimed = data.len() - at;
+    let mut packet = Packet {
+        fragment: None,
+        protocol,
+        transport: at as u16,
+        payload: at as u16,
+        payload_length: claimed as u32,
+        frames,
+        wire_length,
+        ..*first
+    };
+    transport(data, data.len(), claimed, reading, &mut packet)?;
     Ok(packet)
 }
 
