@@ -39,6 +39,34 @@ impl AddressSet {
         }
     }
 
+    /// The IPv4 addresses that it holds.
+    pub(crate) fn ranges_v4(&self) -> Vec<(u32, u32)> {
+        match self {
+            Self::Any => Vec::from([(0, u32::MAX)]),
+            Self::Listed { ranges_v4, negate: false, .. } => ranges_v4.to_vec(),
+            Self::Listed { ranges_v4, negate: true, .. } => complement(
+                ranges_v4,
+                (0, u32::MAX),
+                |first| first.checked_sub(1),
+                |last| last.checked_add(1),
+            ),
+        }
+    }
+
+    /// The IPv6 addresses that it holds.
+    pub(crate) fn ranges_v6(&self) -> Vec<(u128, u128)> {
+        match self {
+            Self::Any => Vec::from([(0, u128::MAX)]),
+            Self::Listed { ranges_v6, negate: false, .. } => ranges_v6.to_vec(),
+            Self::Listed { ranges_v6, negate: true, .. } => complement(
+                ranges_v6,
+                (0, u128::MAX),
+                |first| first.checked_sub(1),
+                |last| last.checked_add(1),
+            ),
+        }
+    }
+
     #[inline]
     pub(crate) fn contains(&self, address: IpAddr) -> bool {
         match self {
@@ -52,6 +80,27 @@ impl AddressSet {
             }
         }
     }
+}
+
+/// What lies outside sorted, disjoint, not adjacent ranges.
+fn complement<T: Ord + Copy>(
+    ranges: &[(T, T)],
+    (least, greatest): (T, T),
+    before: impl Fn(T) -> Option<T>,
+    after: impl Fn(T) -> Option<T>,
+) -> Vec<(T, T)> {
+    let mut outside = Vec::with_capacity(ranges.len() + 1);
+    let mut from = Some(least);
+    for (first, last) in ranges {
+        if let (Some(from), Some(until)) = (from, before(*first))
+            && from <= until
+        {
+            outside.push((from, until));
+        }
+        from = after(*last);
+    }
+    outside.extend(from.map(|from| (from, greatest)));
+    outside
 }
 
 fn is_within<T: Ord + Copy>(ranges: &[(T, T)], address: T) -> bool {
@@ -100,6 +149,18 @@ mod tests {
         assert_eq!((ranges_v4.len(), ranges_v6.len()), (2, 0));
         assert!(holds(&set, "10.0.0.0") && holds(&set, "10.0.0.9") && holds(&set, "255.255.255.255"));
         assert!(!holds(&set, "10.0.0.10") && !holds(&set, "9.255.255.255") && !holds(&set, "::1"));
+    }
+
+    #[test]
+    fn ranges_are_what_is_contained() {
+        let listed = [range("0.0.0.0", "0.0.0.9"), range("10.0.0.0", "10.0.0.4")];
+        let last = [range("10.0.0.0", "255.255.255.255")];
+        let start = 10 << 24;
+        assert_eq!(AddressSet::new(&listed, false).ranges_v4(), [(0, 9), (start, start + 4)]);
+        assert_eq!(AddressSet::new(&listed, true).ranges_v4(), [(10, start - 1), (start + 5, u32::MAX)]);
+        assert_eq!(AddressSet::new(&last, true).ranges_v4(), [(0, start - 1)]);
+        assert_eq!(AddressSet::new(&last, true).ranges_v6(), [(0, u128::MAX)]);
+        assert_eq!(AddressSet::new(&last, false).ranges_v6(), []);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Applications of the catalogue and of the configuration alike, and the sets of them that rules name.
 
-use alloc::{boxed::Box, string::String, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeSet, string::String, vec, vec::Vec};
 
 use bifrons_catalog::{Application, CUSTOM_FIRST, Port, application};
 use bifrons_config::typed::{CustomApplication, PortPattern};
@@ -23,8 +23,10 @@ pub struct ApplicationFacts<'a> {
     pub technology: &'a str,
     /// The log's `risk_of_app`, 1 to 5.
     pub risk: u8,
-    /// The application whose traffic carries this one.
+    /// The application that this one is a part of, or whose traffic carries it.
     pub parent: Option<AppId>,
+    /// Further applications as which its sessions begin.
+    pub implicit: &'a [AppId],
     /// What a rule's `deny` does to it: `Drop` or one of the resets. A custom application's is its
     /// parent's, without one `Drop`.
     pub deny_action: Action,
@@ -159,14 +161,17 @@ impl Applications {
             .filter_map(|(number, custom)| Some((AppId(number), custom.as_ref()?)))
     }
 
-    /// The applications that carry this one: its parent, that one's parent and so on.
-    pub(crate) fn carriers(&self, id: AppId) -> impl Iterator<Item = AppId> {
-        // A configuration cannot make a circle of more than its own applications.
-        let mut steps = self.custom.len() + bifrons_catalog::applications().len();
-        core::iter::successors(self.facts(id).parent, move |id| {
-            steps = steps.checked_sub(1)?;
-            self.facts(*id).parent
-        })
+    /// The applications as which sessions of this one may pass before they are known: its parent, those as
+    /// which its sessions begin, and theirs in turn.
+    pub(crate) fn carriers(&self, id: AppId) -> BTreeSet<AppId> {
+        let mut carriers = BTreeSet::new();
+        let mut pending = vec![id];
+        while let Some(carried) = pending.pop() {
+            let facts = self.facts(carried);
+            let own = facts.parent.into_iter().chain(facts.implicit.iter().copied());
+            pending.extend(own.filter(|carrier| *carrier != id && carriers.insert(*carrier)));
+        }
+        carriers
     }
 
     fn of_custom<'a>(&self, id: AppId, custom: &'a CustomApplication) -> ApplicationFacts<'a> {
@@ -179,6 +184,7 @@ impl Applications {
             technology: &custom.technology,
             risk: custom.risk,
             parent: custom.parent,
+            implicit: &[],
             deny_action: Action::Drop,
             udp_timeout: nonzero(custom.udp_timeout),
             tcp_timeout: nonzero(custom.tcp_timeout),
@@ -210,6 +216,7 @@ fn of_catalogue(application: &'static Application) -> ApplicationFacts<'static> 
         technology: application.technology,
         risk: application.risk,
         parent: application.parent,
+        implicit: application.implicit,
         deny_action: application.deny_action,
         udp_timeout: application.udp_timeout,
         tcp_timeout: application.tcp_timeout,
@@ -265,12 +272,9 @@ impl ApplicationSet {
                 home.extend(&own);
                 home
             });
-            let carriers = applications.carriers(*id);
-            carried.extend(
-                carriers
-                    .filter(|carrier| listed.binary_search(carrier).is_err())
-                    .map(|carrier| (carrier, *id)),
-            );
+            let carriers = applications.carriers(*id).into_iter();
+            let unlisted = carriers.filter(|carrier| listed.binary_search(carrier).is_err());
+            carried.extend(unlisted.map(|carrier| (carrier, *id)));
         }
         if let Some(home) = &mut home {
             home.normalize();
@@ -290,6 +294,11 @@ impl ApplicationSet {
         let from = self.carried.partition_point(|(own, _)| *own < carrier);
         let rest = self.carried.get(from..).unwrap_or(&[]).iter();
         rest.take_while(move |(own, _)| *own == carrier).map(|(_, id)| *id)
+    }
+
+    /// The carriers of listed applications that are not listed themselves, with repeats.
+    pub(crate) fn carriers(&self) -> impl Iterator<Item = AppId> {
+        self.carried.iter().map(|(carrier, _)| *carrier)
     }
 
     /// Whether any of them is at home there.

@@ -32,7 +32,7 @@ impl Explanation {
         let mut verdict = Verdict::default();
         for (place, rule) in (0..).zip(&rules.rules) {
             let fit = rules.fit(place, &subject);
-            if verdict.hear(place, fit, rule.outcome.allows()) {
+            if verdict.hear(place, fit, || rule.outcome.allows()) {
                 break;
             }
             let mismatch = match fit {

@@ -54,6 +54,7 @@ mod addresses;
 mod applications;
 mod categories;
 mod explain;
+mod index;
 mod hits;
 mod interfaces;
 mod nat;

@@ -11,6 +11,7 @@ use bifrons_model::{Action, AppId, CustomName, RuleId};
 
 use crate::{
     applications::{ApplicationSet, Applications},
+    index::{Checks, Index},
     policy::Numbers,
     query::{Decision, Query},
     rule::{ANY, Ends, Fit, Mismatch, Outcome, Rule},
@@ -27,6 +28,7 @@ pub(crate) struct Rules {
     /// By place of the rule.
     pub(crate) ends: Box<[Ends]>,
     pub(crate) sets: Sets,
+    index: Index,
     pub(crate) zone_places: ZonePlaces,
     pub(crate) applications: Applications,
     pub(crate) intrazone_default: Outcome,
@@ -61,10 +63,12 @@ impl Rules {
             let logs = (rule.log_start, rule.log_end);
             Outcome::new(number.unwrap_or(RuleId(u32::MAX)), rule.action.unwrap_or(own), false, logs)
         };
+        let sets = collector.finish(&applications);
         Self {
+            index: Index::new(&rules, &ends, &sets, config.zones.len()),
             rules: rules.into_boxed_slice(),
             ends: ends.into_boxed_slice(),
-            sets: collector.finish(&applications),
+            sets,
             zone_places: ZonePlaces::new(&numbers.zones),
             applications,
             intrazone_default: default(0, Action::Allow, &config.intrazone_default),
@@ -95,11 +99,10 @@ impl Rules {
             );
         };
         let mut verdict = Verdict::default();
-        for place in 0..self.rules.len() as u32 {
-            if verdict.hear(place, self.fit(place, &subject), self.allows(place)) {
-                break;
-            }
-        }
+        self.index.search(&subject, |place, checks| {
+            verdict.hear(place, self.fit_in_box(place, checks, &subject), || self.allows(place));
+            verdict.decided.unwrap_or(u32::MAX)
+        });
         self.decide(&verdict, query)
     }
 
@@ -127,6 +130,25 @@ impl Rules {
     #[inline]
     pub(crate) fn allows(&self, place: u32) -> bool {
         self.rules.get(place as usize).is_some_and(|rule| rule.outcome.allows())
+    }
+
+    /// How far a rule is for the session whose box holds it.
+    #[inline]
+    fn fit_in_box(&self, place: u32, checks: Checks, subject: &Subject<'_>) -> Fit {
+        let is_within = subject.from == subject.to;
+        if checks.has(Checks::INTRAZONE) && !is_within || checks.has(Checks::INTERZONE) && is_within {
+            return Fit::No(Mismatch::RuleType);
+        }
+        if checks.has(Checks::ENDS)
+            && let Some(mismatch) =
+                self.ends.get(place as usize).and_then(|ends| ends_mismatch(ends, subject))
+        {
+            return Fit::No(mismatch);
+        }
+        match self.rules.get(place as usize) {
+            Some(rule) if checks.has(Checks::CONDITIONS) => self.conditions(rule, subject),
+            Some(_) | None => Fit::Surely,
+        }
     }
 
     /// How far the rule is for the session, every condition asked in turn.
@@ -240,14 +262,14 @@ pub(crate) struct Verdict {
 impl Verdict {
     /// Hears how far the rule at `place` fits; true when it decides, so that no later one matters.
     #[inline]
-    pub(crate) fn hear(&mut self, place: u32, fit: Fit, allows: bool) -> bool {
+    pub(crate) fn hear(&mut self, place: u32, fit: Fit, allows: impl FnOnce() -> bool) -> bool {
         match fit {
             Fit::No(_) => false,
             Fit::Carried => {
                 self.carried = Some(self.carried.map_or(place, |first| first.min(place)));
                 false
             }
-            Fit::Possibly if !allows => {
+            Fit::Possibly if !allows() => {
                 self.passed_over = Some(self.passed_over.map_or(place, |first| first.min(place)));
                 false
             }
