@@ -36,8 +36,8 @@ struct Seen {
     verdict: Verdict,
     /// The interface that it left by.
     interface: String,
-    /// What left instead of its own bytes.
-    rewritten: Option<Vec<u8>>,
+    /// What left instead of its own bytes: one frame, or the fragments of its packet.
+    left: Vec<Vec<u8>>,
 }
 
 /// A record together with the words of the configuration under which it was written.
@@ -61,11 +61,11 @@ impl Seen {
             Verdict::Transmit(interface) => names.interface(interface).into(),
             Verdict::Pending | Verdict::Drop(_) | Verdict::Held => String::new(),
         };
-        Self { verdict, interface, rewritten: None }
+        Self { verdict, interface, left: Vec::new() }
     }
 
     fn show(&self) -> String {
-        let rewritten = if self.rewritten.is_some() { ", rewritten" } else { "" };
+        let rewritten = if self.left.is_empty() { "" } else { ", rewritten" };
         match self.verdict {
             Verdict::Pending => "no verdict".into(),
             Verdict::Transmit(_) => format!("pass to {}{rewritten}", self.interface),
@@ -194,11 +194,12 @@ impl Runner {
         let names = &self.names;
         self.course.frames.extend(std::iter::zip(sent, &frames).map(|((_, sent), frame)| {
             let is_changed = *frame.bytes != *sent.frame.bytes;
-            Seen { rewritten: is_changed.then(|| frame.bytes.to_vec()), ..Seen::new(frame.verdict, names) }
+            let left = if is_changed { vec![frame.bytes.to_vec()] } else { Vec::new() };
+            Seen { left, ..Seen::new(frame.verdict, names) }
         }));
         for changed in self.outbox.replaced.drain(..) {
             match self.course.frames.get_mut(first + changed.frame) {
-                Some(seen) => seen.rewritten = Some(changed.bytes),
+                Some(seen) => seen.left.push(changed.bytes),
                 None => {
                     self.course.broken.push(format!("a replaced frame {} of {}", changed.frame, frames.len()))
                 }
@@ -290,6 +291,7 @@ fn compare_frames(scenario: &Scenario, course: &Course, differences: &mut Vec<St
         Event::Frame(sent) => Some((step.line, sent)),
         Event::Clear(_) | Event::Commit(_) => None,
     });
+    let leaving: Vec<&Vec<u8>> = sent.clone().map(|(_, sent)| leaving_as(sent)).collect();
     for ((line, sent), seen) in sent.zip(&course.frames) {
         let expected = show_fate(&sent.expected);
         let is_same = match (&sent.expected, seen.verdict) {
@@ -304,15 +306,30 @@ fn compare_frames(scenario: &Scenario, course: &Course, differences: &mut Vec<St
             let found = seen.show();
             differences.push(format!("line {line}: expected {expected}, found {found}"));
         }
+        let is_whole = seen.left.len() < 2;
+        if !is_whole && seen.left.iter().all(|left| leaving.contains(&left)) {
+            // The fragments of a packet leave with the last of them.
+            continue;
+        }
         let wanted = match &sent.expected {
             Fate::Pass { rewritten, .. } => rewritten.as_ref(),
             Fate::Drop(_) | Fate::Held => None,
         };
-        if wanted != seen.rewritten.as_ref() {
+        if !is_whole || wanted != seen.left.first() {
             let show = |bytes: Option<&Vec<u8>>| bytes.map_or("unchanged".into(), |bytes| show_bytes(bytes));
             differences.push(format!("line {line}: expected frame {}", show(wanted)));
-            differences.push(format!("         found frame    {}", show(seen.rewritten.as_ref())));
+            for left in &seen.left {
+                differences.push(format!("         found frame    {}", show_bytes(left)));
+            }
         }
+    }
+}
+
+/// The frame as it leaves if it does.
+fn leaving_as(sent: &Sent) -> &Vec<u8> {
+    match &sent.expected {
+        Fate::Pass { rewritten: Some(bytes), .. } => bytes,
+        Fate::Pass { rewritten: None, .. } | Fate::Drop(_) | Fate::Held => &sent.frame.bytes,
     }
 }
 

@@ -2,10 +2,10 @@
 
 use alloc::boxed::Box;
 
-use bifrons_catalog::{app, application, is_unidentified};
+use bifrons_catalog::{app, is_unidentified};
 use bifrons_model::{
-    AppId, CategoryId, Direction, EndReason, Flags, Handshake, HandshakeOutcome, InterfaceId, SessionId,
-    Subtype, Timestamp, Tracker, TrafficRecord, UserId, Volume, ZoneId,
+    AppId, CategoryId, Direction, EndReason, Flags, Handshake, HandshakeOutcome, InterfaceId, NatRuleId,
+    SessionId, Subtype, Timestamp, Tracker, TrafficRecord, Translation, UserId, Volume, ZoneId,
 };
 use bifrons_policy::Decision;
 use bifrons_session::{FlowKey, NONE, Session, SessionFlags, State};
@@ -13,9 +13,15 @@ use bifrons_wire::{Packet, protocol};
 
 use crate::{Outbox, Worker};
 
-/// What only the log record needs of a session.
+/// What only the log record and slow work need of a session.
+#[derive(Default)]
 pub(crate) struct Notes {
-    pub server_name: Box<str>,
+    pub server_name: Option<Box<str>>,
+    pub user: UserId,
+    /// Of the server's name; `None` while that may still be learnt.
+    pub category: Option<CategoryId>,
+    /// The session that foretold this one, and when it began.
+    pub parent: Option<(SessionId, Timestamp)>,
 }
 
 impl Worker {
@@ -43,12 +49,26 @@ impl Worker {
         self.reopenings.remove(&slot);
         let notes = core::mem::replace(&mut self.table.get_mut(slot).notes, NONE);
         self.notes.try_remove(notes as usize);
+        self.release_translation(slot);
         self.counters.sessions_ended += 1;
     }
 
     pub(crate) fn free_inspection(&mut self, slot: u32) {
         let handle = core::mem::replace(&mut self.table.get_mut(slot).inspection, NONE);
         self.inspections.try_remove(handle as usize);
+    }
+
+    /// What is noted of a session.
+    pub(crate) fn notes_of(&self, slot: u32) -> Option<&Notes> {
+        self.notes.get(self.table.get(slot).notes as usize)
+    }
+
+    /// What is noted of a session, to be added to.
+    pub(crate) fn notes_of_mut(&mut self, slot: u32) -> &mut Notes {
+        let handle = self.table.get(slot).notes as usize;
+        let handle = if self.notes.contains(handle) { handle } else { self.notes.insert(Notes::default()) };
+        self.table.get_mut(slot).notes = handle as u32;
+        &mut self.notes[handle]
     }
 
     /// Writes a record of a session as it stands.
@@ -59,6 +79,8 @@ impl Worker {
         let app = self.app_to_log(session);
         let tracker = session.causes.decisive();
         let (source_port, destination_port) = logged_ports(&key);
+        let notes = self.notes_of(slot);
+        let parent = notes.and_then(|notes| notes.parent);
         outbox.records.push(TrafficRecord {
             subtype,
             session_id: session.id,
@@ -71,12 +93,12 @@ impl Worker {
             source_port,
             destination_port,
             protocol: key.protocol(),
-            translation: None,
-            nat_rule: None,
-            source_user: UserId(0),
-            category: CategoryId(0),
-            parent_session: SessionId(0),
-            parent_start: None,
+            translation: self.translation(slot),
+            nat_rule: (session.nat_rule != NONE).then_some(NatRuleId(session.nat_rule)),
+            source_user: notes.map_or(UserId(0), |notes| notes.user),
+            category: notes.and_then(|notes| notes.category).unwrap_or_default(),
+            parent_session: parent.map_or(SessionId(0), |(session, _)| session),
+            parent_start: parent.map(|(_, start)| start),
             app,
             rule: session.rule,
             zone_from: session.zone_from(),
@@ -93,8 +115,8 @@ impl Worker {
             },
             tracker: if subtype == Subtype::Start { Tracker::None } else { tracker },
             handshake: session.handshake,
-            flags: flags(session, app, &key),
-            server_name: self.notes.get(session.notes as usize).map(|notes| notes.server_name.clone()),
+            flags: self.flags(session, app, &key),
+            server_name: notes.and_then(|notes| notes.server_name.clone()),
         });
     }
 
@@ -114,6 +136,35 @@ impl Worker {
             _ if known == app::UNKNOWN_TCP => known,
             _ => app::INSUFFICIENT_DATA,
         }
+    }
+
+    fn flags(&self, session: &Session, app: AppId, key: &FlowKey) -> Flags {
+        debug_assert!(session.state != State::Init, "a free slot has nothing to log");
+        let is_foreign_port = !is_unidentified(app)
+            && !self.policy.application(app).is_default_port(key.protocol(), key.destination_port());
+        let facts = [
+            (key.is_v6(), Flags::IPV6),
+            (session.flags.has(SessionFlags::TRANSLATED), Flags::NAT),
+            (session.flags.has(SessionFlags::IMPLICIT), Flags::IMPLICIT_DEPENDENCY),
+            (is_foreign_port, Flags::NON_STANDARD_PORT),
+        ];
+        let set = facts.into_iter().filter(|(holds, _)| *holds);
+        set.fold(Flags::default(), |flags, (_, flag)| flags.with(flag))
+    }
+
+    /// Addresses and ports after translation, where there is one.
+    fn translation(&self, slot: u32) -> Option<Translation> {
+        if !self.table.get(slot).flags.has(SessionFlags::TRANSLATED) {
+            return None;
+        }
+        let reply = self.table.keys(slot)[Direction::ServerToClient.index()];
+        let (destination_port, source_port) = logged_ports(&reply);
+        Some(Translation {
+            source: reply.addresses().destination(),
+            source_port,
+            destination: reply.addresses().source(),
+            destination_port,
+        })
     }
 
     /// The record of a session that never was, because the table is full.
@@ -175,16 +226,4 @@ fn logged_ports(key: &FlowKey) -> (u16, u16) {
         protocol::ICMP | protocol::ICMPV6 => (0, 0),
         _ => (key.source_port(), key.destination_port()),
     }
-}
-
-fn flags(session: &Session, app: AppId, key: &FlowKey) -> Flags {
-    let mut flags = Flags::default();
-    if key.is_v6() {
-        flags = flags.with(Flags::IPV6);
-    }
-    if !is_unidentified(app) && !application(app).is_default_port(key.protocol(), key.destination_port()) {
-        flags = flags.with(Flags::NON_STANDARD_PORT);
-    }
-    debug_assert!(session.state != State::Init, "a free slot has nothing to log");
-    flags
 }

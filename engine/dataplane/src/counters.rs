@@ -30,6 +30,12 @@ pub struct Counters {
     pub reassembled: u64,
     /// ICMP errors that were matched with the session they report on.
     pub icmp_errors_matched: u64,
+    /// Packets of the firewall's own: resets, ICMP errors. They are none of `received` and `transmitted`.
+    pub emitted: u64,
+    /// Frames that left with other addresses or ports than they came with.
+    pub translated: u64,
+    /// New sessions refused because a NAT pool was used up.
+    pub nat_exhausted: u64,
     /// Frames of the fast path: a known session that needs no inspection. About 60 ns each: one cache line
     /// of the index, three of the session.
     pub fast: u64,
@@ -54,6 +60,9 @@ impl Default for Counters {
             bypassed: 0,
             reassembled: 0,
             icmp_errors_matched: 0,
+            emitted: 0,
+            translated: 0,
+            nat_exhausted: 0,
             fast: 0,
             inspected: 0,
             slow: 0,

@@ -5,6 +5,8 @@ use alloc::vec::Vec;
 use bifrons_model::{DropReason, InterfaceId, Timestamp, TrafficRecord};
 use bifrons_wire::LinkType;
 
+use crate::Step;
+
 /// A frame as it arrived.
 #[derive(Debug)]
 pub struct Frame<'a> {
@@ -64,6 +66,8 @@ pub struct Outbox {
     pub replaced: Vec<Replaced>,
     /// Packets of the firewall's own.
     pub emitted: Vec<Emitted>,
+    /// What packets met on their way, where somebody wants to know: an explanation gives frames one at a time.
+    pub trace: Option<Vec<Step>>,
 }
 
 impl Outbox {
@@ -72,5 +76,16 @@ impl Outbox {
         self.records.clear();
         self.replaced.clear();
         self.emitted.clear();
+        if let Some(trace) = &mut self.trace {
+            trace.clear();
+        }
+    }
+
+    /// Notes a step if somebody wants to know.
+    #[inline]
+    pub(crate) fn note(&mut self, step: impl FnOnce() -> Step) {
+        if let Some(trace) = &mut self.trace {
+            trace.push(step());
+        }
     }
 }

@@ -14,14 +14,18 @@
 
 extern crate alloc;
 
+mod answer;
 mod clear;
 mod close;
 mod counters;
 mod frame;
+mod nat;
 mod stage;
+mod trace;
 mod worker;
 
 pub use clear::ClearFilter;
 pub use counters::Counters;
 pub use frame::{Emitted, Frame, Outbox, Replaced, Verdict};
+pub use trace::Step;
 pub use worker::Worker;

@@ -4,9 +4,13 @@ use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 
 use bifrons_config::typed::TimeoutOverride;
 use bifrons_inspect::{Inspection, Limits};
-use bifrons_model::{DropReason, Generation, InterfaceId, Timestamp, Volume, ZoneId};
-use bifrons_policy::Policy;
-use bifrons_session::{Candidate, HashSeed, Hit, Reassembler, SessionTable, tcp};
+use bifrons_model::{DropReason, Generation, InterfaceId, RuleId, Timestamp, Volume, ZoneId};
+use bifrons_policy::{NatOwner, Policy, RuleHits};
+use bifrons_session::{
+    Candidate, FragmentFrame, HashSeed, Hit, Reassembler, SessionTable,
+    nat::{Nat, PortShare},
+    tcp,
+};
 use bifrons_wire::{Packet, Reading};
 use slab::Slab;
 
@@ -28,7 +32,15 @@ pub struct Worker {
     pub(crate) counters: Counters,
     pub(crate) now: Timestamp,
     pub(crate) sequence_number: u64,
-    pub(crate) refusals: Refusals,
+    pub(crate) nat: Nat,
+    pub(crate) nat_owner: NatOwner,
+    pub(crate) last_identification: u16,
+    /// By `RuleId`.
+    hits: Vec<RuleHits>,
+    /// Records of refused sessions.
+    pub(crate) refusals: Rate,
+    /// ICMP unreachables.
+    pub(crate) unreachables: Rate,
     /// Nothing is due before this.
     next_look: Timestamp,
     lanes: Vec<Lane>,
@@ -55,6 +67,14 @@ pub(crate) struct Lane {
     pub candidate: Option<Candidate>,
 }
 
+/// A packet's bytes.
+pub(crate) struct Body<'a> {
+    /// What the packet's offsets count in: its frame, or what lay behind the IP headers of its fragments.
+    pub bytes: &'a mut [u8],
+    /// The fragments it came in; none for a packet in one frame.
+    pub fragments: &'a mut [FragmentFrame],
+}
+
 impl Lane {
     const fn empty() -> Self {
         Self {
@@ -68,24 +88,22 @@ impl Lane {
     }
 }
 
-/// Keeps the log of refused sessions from becoming a flood of its own.
+/// Keeps what answers a flood from becoming a flood of its own: so many in one second of time.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Refusals {
+pub(crate) struct Rate {
     second: u64,
-    logged: u32,
+    admitted: u32,
 }
 
-impl Refusals {
-    /// Records of refused sessions in one second of time.
-    const PER_SECOND_MAX: u32 = 1000;
-
-    /// Whether one more may be logged.
-    pub fn admit(&mut self, now: Timestamp) -> bool {
+impl Rate {
+    /// Whether one more may happen, of `max` in a second.
+    pub fn admit(&mut self, now: Timestamp, max: u32) -> bool {
         if self.second != now.as_secs() {
-            *self = Self { second: now.as_secs(), logged: 0 };
+            *self = Self { second: now.as_secs(), admitted: 0 };
         }
-        self.logged += 1;
-        self.logged <= Self::PER_SECOND_MAX
+        let is_within = self.admitted < max;
+        self.admitted += u32::from(is_within);
+        is_within
     }
 }
 
@@ -117,7 +135,12 @@ impl Worker {
             counters: Counters::default(),
             now: Timestamp::ZERO,
             sequence_number: 0,
-            refusals: Refusals::default(),
+            nat: Nat::new(PortShare::Whole, 0),
+            nat_owner: NatOwner::ALONE,
+            last_identification: 0,
+            hits: Vec::new(),
+            refusals: Rate::default(),
+            unreachables: Rate::default(),
             next_look: Timestamp::ZERO,
             lanes: (0..BATCH).map(|_| Lane::empty()).collect(),
             expired: Vec::new(),
@@ -173,41 +196,55 @@ impl Worker {
         if packet.fragment.is_some() {
             return self.reassemble(frame, lane, packet, outbox);
         }
-        self.pass(frame.bytes, lane, packet, outbox)
+        let mut body = Body { bytes: frame.bytes, fragments: &mut [] };
+        self.pass(&mut body, lane, packet, outbox)
     }
 
-    /// A whole packet; `bytes` is what its offsets count in.
+    /// A whole packet.
     pub(crate) fn pass(
         &mut self,
-        bytes: &mut [u8],
+        body: &mut Body<'_>,
         lane: &Lane,
         packet: &Packet,
         outbox: &mut Outbox,
     ) -> Verdict {
         if packet.icmp.is_error
-            && let Some(verdict) = self.match_icmp_error(bytes, packet)
+            && let Some(verdict) = self.match_icmp_error(body, lane, packet, outbox)
         {
             return verdict;
         }
-        if self.has_null_timestamp(bytes, packet) {
+        if self.has_null_timestamp(body.bytes, packet) {
             return Verdict::Drop(DropReason::TcpNullTimestamp);
         }
         let hit = match self.lookup(lane, packet, outbox) {
             Some(hit) => hit,
-            None => match self.admit(lane, packet, outbox) {
+            None => match self.admit(body.bytes, lane, packet, outbox) {
                 Ok(hit) => hit,
                 Err(verdict) => return verdict,
             },
         };
-        match self.track(hit, bytes, lane, packet, outbox) {
-            Ok(hit) => {
-                if let Err(reason) = self.inspect(hit, bytes, packet, outbox) {
-                    return Verdict::Drop(reason);
-                }
-                self.egress(hit, bytes, packet)
-            }
+        match self.track(hit, body.bytes, lane, packet, outbox) {
+            Ok(hit) => match self.go_on(hit, body, lane, packet, outbox) {
+                Ok(interface) => Verdict::Transmit(interface),
+                Err(reason) => Verdict::Drop(reason),
+            },
             Err(verdict) => verdict,
         }
+    }
+
+    /// A packet that is in order: what it carries, what it is called outside, where it leaves.
+    #[inline]
+    fn go_on(
+        &mut self,
+        hit: Hit,
+        body: &mut Body<'_>,
+        lane: &Lane,
+        packet: &Packet,
+        outbox: &mut Outbox,
+    ) -> Result<InterfaceId, DropReason> {
+        self.inspect(hit, body.bytes, lane, packet, outbox)?;
+        self.translate(hit, body, packet, outbox)?;
+        Ok(self.egress(hit, body.bytes, packet))
     }
 
     /// Lets everything happen that is due by `now`.
@@ -245,9 +282,29 @@ impl Worker {
         &self.policy
     }
 
+    /// How often each rule was used, by its number; rules without a hit may be missing at the end.
+    pub fn rule_hits(&self) -> &[RuleHits] {
+        &self.hits
+    }
+
+    /// What the address translation has given out.
+    pub const fn nat(&self) -> &Nat {
+        &self.nat
+    }
+
+    /// Notes that a session has come under a rule.
+    pub(crate) fn hit_rule(&mut self, rule: RuleId) {
+        let now = self.now;
+        if let Some(hits) = self.hits.get_mut(rule.index()) {
+            hits.add(now);
+        }
+    }
+
     fn take_settings(&mut self) {
         let policy = &self.policy;
         self.generation = policy.generation();
+        self.hits.resize(policy.names().rules.len(), RuleHits::default());
+        self.nat.commit(policy.nat_rules(), policy.nat_settings());
         let zones = policy.names().zones.len().max(1);
         self.knobs = (0..zones)
             .map(|zone| {
@@ -261,8 +318,8 @@ impl Worker {
             })
             .collect();
         self.limits = Limits {
-            packets: policy.application().identification_packets,
-            bytes: policy.application().identification_bytes,
+            packets: policy.identification().identification_packets,
+            bytes: policy.identification().identification_bytes,
             out_of_order_segments: policy.tcp().out_of_order_limit,
         };
         self.reading = if policy.session().strict_checksum { Reading::Strict } else { Reading::Lenient };

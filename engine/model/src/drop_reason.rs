@@ -60,6 +60,7 @@ drop_reasons! {
     TcpOutOfOrderLimit = 37, "tcp-out-of-order-limit", "Too many TCP segments of one session wait for a gap to close.";
     TcpDifferentSyn = 38, "tcp-different-syn", "A second SYN of a session has another sequence number or other options.";
     TcpSmallWindow = 39, "tcp-small-initial-window", "The SYN announces a window below the configured threshold.";
+    TcpContradiction = 40, "tcp-contradiction", "The TCP segment has other bytes than came before at the same sequence numbers.";
     SessionDiscard = 50, "session-discard", "The session is in state DISCARD.";
     SessionTableFull = 51, "session-table-full", "The session table is full.";
     PolicyDeny = 52, "policy-deny", "A security rule blocks the traffic.";
@@ -69,6 +70,7 @@ drop_reasons! {
     ResourceLimit = 56, "resource-limit", "The session was ended because a resource limit was met.";
     NatPoolExhausted = 57, "nat-pool-exhausted", "The NAT rule's pool has no address or port left.";
     NatUntranslatable = 58, "nat-untranslatable", "The packet cannot be expressed in the addresses it would leave with.";
+    NatConflict = 59, "nat-conflict", "Another session already has the translated addresses and ports.";
 }
 
 impl DropReason {

@@ -52,13 +52,24 @@ pub struct Assembled {
     pub frames: u32,
     /// The sum of their lengths on the wire.
     pub wire_length: u32,
+    /// The fragments in the order of their data, repetitions left out: they leave one by one.
+    pub fragments: Vec<FragmentFrame>,
+}
+
+/// One fragment as it came.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FragmentFrame {
+    /// Its headers, as they were read from `bytes`.
+    pub packet: Packet,
+    /// The frame.
+    pub bytes: Vec<u8>,
 }
 
 struct Pending {
     key: FragmentKey,
     since: Timestamp,
     first: Option<Packet>,
-    /// Offset, length on the wire and bytes of each fragment, by offset.
+    /// By offset.
     parts: Vec<Part>,
     /// The packet's length, once its last fragment came.
     length: Option<usize>,
@@ -72,7 +83,14 @@ struct Pending {
 struct Part {
     offset: usize,
     length: usize,
-    data: Vec<u8>,
+    frame: FragmentFrame,
+}
+
+impl Part {
+    /// The bytes behind the IP headers.
+    fn data(&self) -> &[u8] {
+        self.frame.packet.transport_of(&self.frame.bytes)
+    }
 }
 
 /// The fragments of one worker.
@@ -158,9 +176,9 @@ impl Reassembler {
         let part = Part {
             offset: fragment.offset,
             length: packet.payload_length as usize,
-            data: packet.transport_of(frame).to_vec(),
+            frame: FragmentFrame { packet: *packet, bytes: frame.to_vec() },
         };
-        let part_bytes = part.data.len();
+        let part_bytes = frame.len();
         if pending.parts.len() >= PARTS_MAX || self.bytes + part_bytes > BYTES_MAX {
             return self.spoil(place, DropReason::FragmentLimit);
         }
@@ -268,7 +286,7 @@ impl Pending {
         if let Some(same) = self.parts.get(place)
             && same.offset == part.offset
         {
-            let is_same = same.length == part.length && same.data == part.data;
+            let is_same = same.length == part.length && same.data() == part.data();
             // A repetition that says more follows, or says it no longer, contradicts the first.
             let was_last = self.length == Some(end);
             return if is_same && was_last != more { Added::Repeats } else { Added::Overlaps };
@@ -295,9 +313,10 @@ impl Pending {
         let mut data = alloc::vec![0; length];
         let mut captured = 0;
         for part in &self.parts {
-            data.get_mut(part.offset..)?.get_mut(..part.data.len())?.copy_from_slice(&part.data);
+            let bytes = part.data();
+            data.get_mut(part.offset..)?.get_mut(..bytes.len())?.copy_from_slice(bytes);
             if part.offset <= captured {
-                captured = captured.max(part.offset + part.data.len());
+                captured = captured.max(part.offset + bytes.len());
             }
         }
         Some(Assembled {
@@ -306,6 +325,7 @@ impl Pending {
             captured,
             frames: self.frames,
             wire_length: self.wire_length,
+            fragments: self.parts.into_iter().map(|part| part.frame).collect(),
         })
     }
 }

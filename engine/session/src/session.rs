@@ -100,6 +100,8 @@ impl SessionFlags {
     pub const TRANSLATED: Self = Self(256);
     /// Its payload changed in length on the way, so sequence numbers shift.
     pub const SHIFTED: Self = Self(512);
+    /// It has taken something from a NAT rule's pool, or is counted there.
+    pub const NAT_TAKEN: Self = Self(2048);
     /// Let through as what an allowed application is carried by.
     pub const IMPLICIT: Self = Self(1024);
 

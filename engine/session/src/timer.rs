@@ -1,6 +1,5 @@
 //! Every timer of a session: one name each, one table for how long it runs.
 
-use bifrons_catalog::Application;
 use bifrons_config::typed::{SessionSettings, TimeoutOverride};
 
 /// Which timer a session runs on. Names and defaults: PAN-OS help, "Session Timeouts".
@@ -50,9 +49,22 @@ pub struct Timeouts<'a> {
     /// The device's.
     pub settings: &'a SessionSettings,
     /// The application's.
-    pub application: Option<&'a Application>,
+    pub application: ApplicationTimeouts,
     /// The service's.
     pub service: TimeoutOverride,
+}
+
+/// What an application says of its sessions, in seconds; `None` and 0 leave it to the device.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ApplicationTimeouts {
+    /// Established TCP.
+    pub tcp: Option<u32>,
+    /// TCP after the first FIN.
+    pub tcp_half_closed: Option<u32>,
+    /// TCP after the second FIN or a reset.
+    pub tcp_time_wait: Option<u32>,
+    /// UDP.
+    pub udp: Option<u32>,
 }
 
 impl Timeouts<'_> {
@@ -62,26 +74,18 @@ impl Timeouts<'_> {
         match timer {
             Timer::TcpInit => settings.timeout_tcpinit,
             Timer::TcpHandshake => settings.timeout_tcphandshake,
-            Timer::Tcp => self.specific(
-                self.service.timeout,
-                self.application.and_then(|app| app.tcp_timeout),
-                settings.timeout_tcp,
-            ),
+            Timer::Tcp => self.specific(self.service.timeout, self.application.tcp, settings.timeout_tcp),
             Timer::TcpHalfClosed => self.half_closed(),
             // A larger time-wait is accepted at commit and capped at run time.
             Timer::TcpTimeWait => self
                 .specific(
                     self.service.time_wait,
-                    self.application.and_then(|app| app.tcp_time_wait_timeout),
+                    self.application.tcp_time_wait,
                     settings.timeout_tcp_time_wait,
                 )
                 .min(self.half_closed()),
             Timer::TcpUnverifiedReset => settings.timeout_tcp_unverified_rst,
-            Timer::Udp => self.specific(
-                self.service.timeout,
-                self.application.and_then(|app| app.udp_timeout),
-                settings.timeout_udp,
-            ),
+            Timer::Udp => self.specific(self.service.timeout, self.application.udp, settings.timeout_udp),
             Timer::Icmp => settings.timeout_icmp,
             Timer::SctpInit => settings.timeout_sctp_init,
             Timer::SctpCookie => settings.timeout_sctp_cookie,
@@ -98,7 +102,7 @@ impl Timeouts<'_> {
     fn half_closed(&self) -> u32 {
         self.specific(
             self.service.half_closed,
-            self.application.and_then(|app| app.tcp_half_closed_timeout),
+            self.application.tcp_half_closed,
             self.settings.timeout_tcp_half_closed,
         )
     }
@@ -112,9 +116,9 @@ impl Timeouts<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bifrons_catalog::{app, application};
 
-    fn of(application: Option<&'static Application>, service: TimeoutOverride, timer: Timer) -> u32 {
+    fn of(udp: Option<u32>, service: TimeoutOverride, timer: Timer) -> u32 {
+        let application = ApplicationTimeouts { udp, ..ApplicationTimeouts::default() };
         Timeouts { settings: &SessionSettings::default(), application, service }.seconds(timer)
     }
 
@@ -145,9 +149,10 @@ mod tests {
 
     #[test]
     fn service_before_application_before_device() {
-        let quic = Some(application(app::QUIC_BASE));
+        let quic = Some(120);
         let service = TimeoutOverride { timeout: Some(7), ..TimeoutOverride::default() };
         assert_eq!(of(quic, TimeoutOverride::default(), Timer::Udp), 120);
+        assert_eq!(of(Some(0), TimeoutOverride::default(), Timer::Udp), 30);
         assert_eq!(of(quic, service, Timer::Udp), 7);
         assert_eq!(of(None, service, Timer::Tcp), 7);
     }

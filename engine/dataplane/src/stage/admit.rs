@@ -1,15 +1,23 @@
-//! The first packet of a session: route, rule, a place in the table.
+//! The first packet of a session: route, address translation, rule, a place in the table.
+
+use core::net::IpAddr;
 
 use bifrons_catalog::{Port, app, applications};
-use bifrons_model::{AppId, Direction, DropReason, InterfaceId, Subtype, Tracker, ZoneId};
+use bifrons_model::{
+    AppId, CategoryId, Direction, DropReason, InterfaceId, Subtype, Tracker, UserId, ZoneId,
+};
 use bifrons_policy::{Decision, Query};
-use bifrons_session::{FlowKey, Hit, NONE, SessionFlags, State, Timer, tcp};
+use bifrons_session::{ApplicationTimeouts, FlowKey, Hit, NONE, SessionFlags, State, Timer, tcp};
 use bifrons_wire::{Packet, TcpFlags, TcpOption, protocol, tcp_options};
 
-use crate::{Outbox, Verdict, Worker, worker::Lane};
+use crate::{Outbox, Step, Verdict, Worker, answer::Blocked, nat::Plan, worker::Lane};
+
+/// Records of refused sessions in one second of time.
+const REFUSALS_LOGGED_PER_SECOND: u32 = 1000;
 
 /// Where a new session comes from and goes to.
 struct Way {
+    /// Client to server as it arrives.
     c2s: FlowKey,
     interface_in: InterfaceId,
     interface_out: InterfaceId,
@@ -18,52 +26,108 @@ struct Way {
     direction: Direction,
 }
 
+/// What the rules say of a new session.
+struct Judgement {
+    app: AppId,
+    user: UserId,
+    decision: Decision,
+}
+
 impl Worker {
     /// Makes a session for a packet that has none. `Err` holds the verdict of a packet that gets none.
     pub(crate) fn admit(
         &mut self,
+        bytes: &[u8],
         lane: &Lane,
         packet: &Packet,
         outbox: &mut Outbox,
     ) -> Result<Hit, Verdict> {
         self.counters.slow += 1;
+        outbox.note(|| Step::Miss);
         if packet.protocol == protocol::TCP
             && let Err(reason) = self.may_open(lane.zone, packet)
         {
             return Err(Verdict::Drop(reason));
         }
-        self.open_session(lane, packet, outbox)
+        self.open_session(bytes, lane, packet, outbox)
     }
 
-    /// Makes a session, whatever TCP says of the packet.
+    /// Makes a session, whatever TCP says of the packet: route, address translation, rule, a place in the table.
     pub(crate) fn open_session(
         &mut self,
+        bytes: &[u8],
         lane: &Lane,
         packet: &Packet,
         outbox: &mut Outbox,
     ) -> Result<Hit, Verdict> {
-        let way = self.way_of(lane, packet).map_err(Verdict::Drop)?;
-        let s2c = way.c2s.reversed(way.zone_to);
+        let mut way = self.way_of(lane, packet, outbox).map_err(Verdict::Drop)?;
+        let mut plan = self.plan(&mut way, outbox).map_err(Verdict::Drop)?;
+        let judged = self.judge(&way, packet, outbox);
+        let decision = &judged.decision;
+        if self.table.len() >= self.table.capacity() {
+            return Err(self.refuse(&way, packet, decision, outbox));
+        }
+        let is_passing = decision.action.passes();
+        if is_passing && let Err(reason) = self.translate_source(&way.c2s, way.zone_to, &mut plan) {
+            return Err(self.refuse_translation(&way, packet, decision, reason, outbox));
+        }
+        let s2c = plan.leaving.reversed(way.zone_to);
+        let Ok(slot) = self.insert(&way, &s2c, decision) else {
+            return Err(self.refuse(&way, packet, decision, outbox));
+        };
+        self.describe(slot, &way, &judged);
+        self.describe_translation(slot, &plan, is_passing && plan.translates());
+        self.hit_rule(decision.rule);
+        let hit = Hit { slot, direction: way.direction };
+        outbox.note(|| Step::Admitted { session: self.table.get(slot).id, keys: self.table.keys(slot) });
+        if is_passing {
+            return Ok(hit);
+        }
+        self.deny(&Blocked { hit, bytes, lane, packet }, decision, Subtype::Drop, outbox);
+        Err(Verdict::Drop(DropReason::PolicyDeny))
+    }
+
+    /// The session's translation, and its way to where that sends it.
+    fn plan(&self, way: &mut Way, outbox: &mut Outbox) -> Result<Plan, DropReason> {
+        if way.direction == Direction::ServerToClient {
+            // What the client called the server is not known.
+            return Ok(Plan::none(way.c2s));
+        }
+        let plan = self.plan_translation(&way.c2s, (way.interface_out, way.zone_to), outbox)?;
+        let (before, after) = (way.c2s.addresses().destination(), plan.leaving.addresses().destination());
+        if before != after {
+            (way.interface_out, way.zone_to) = self.route(after, outbox)?;
+        }
+        Ok(plan)
+    }
+
+    /// The first look into the rules: the application is that of the protocol, or an override's, or not known.
+    fn judge(&self, way: &Way, packet: &Packet, outbox: &mut Outbox) -> Judgement {
+        let addresses = way.c2s.addresses();
+        let user = self.policy.user_of(addresses.source());
         let app = app_of_protocol(packet);
-        let decision = self.policy.lookup(&Query {
+        let mut query = Query {
             zone_from: way.c2s.zone(),
             zone_to: way.zone_to,
-            source: way.c2s.addresses().source(),
-            destination: way.c2s.addresses().destination(),
+            source: addresses.source(),
+            destination: addresses.destination(),
             source_port: way.c2s.source_port(),
             destination_port: way.c2s.destination_port(),
             protocol: packet.protocol,
             app: (app != app::UNDECIDED).then_some(app),
-        });
-        let Ok(slot) = self.insert(&way, &s2c, &decision) else {
-            return Err(self.refuse(&way, packet, &decision, outbox));
+            user,
+            category: (app != app::UNDECIDED || !self.policy.has_categories()).then_some(CategoryId(0)),
+            time: self.now,
         };
-        self.describe(slot, &way, &decision, app);
-        if decision.action.passes() {
-            return Ok(Hit { slot, direction: way.direction });
+        if let Some(app) = self.policy.application_override(&query) {
+            outbox.note(|| Step::Overridden(app));
+            query.app = Some(app);
+            query.category = Some(CategoryId(0));
         }
-        self.deny(slot, packet, &decision, Subtype::Drop, outbox);
-        Err(Verdict::Drop(DropReason::PolicyDeny))
+        let decision =
+            if query.app.is_some() { self.policy.lookup_settled(&query) } else { self.policy.lookup(&query) };
+        outbox.note(|| Step::Security { query, decision });
+        Judgement { app: query.app.unwrap_or(app), user, decision }
     }
 
     /// Whether a TCP segment may begin a session.
@@ -74,9 +138,8 @@ impl Worker {
         Ok(())
     }
 
-    fn way_of(&self, lane: &Lane, packet: &Packet) -> Result<Way, DropReason> {
-        let other = self.policy.egress(packet.addresses.destination()).ok_or(DropReason::NoRoute)?;
-        let other_zone = self.policy.zone_of(other).ok_or(DropReason::NoZone)?;
+    fn way_of(&self, lane: &Lane, packet: &Packet, outbox: &mut Outbox) -> Result<Way, DropReason> {
+        let (other, other_zone) = self.route(packet.addresses.destination(), outbox)?;
         let direction = if packet.protocol == protocol::TCP {
             tcp::Tracking::direction_of_first(&packet.tcp)
         } else {
@@ -100,6 +163,14 @@ impl Worker {
         })
     }
 
+    /// Where an address lies.
+    fn route(&self, address: IpAddr, outbox: &mut Outbox) -> Result<(InterfaceId, ZoneId), DropReason> {
+        let interface = self.policy.egress(address);
+        let to = interface.and_then(|interface| Some((interface, self.policy.zone_of(interface)?)));
+        outbox.note(|| Step::Route { destination: address, to });
+        to.ok_or(if interface.is_none() { DropReason::NoRoute } else { DropReason::NoZone })
+    }
+
     fn insert(&mut self, way: &Way, s2c: &FlowKey, decision: &Decision) -> Result<u32, ()> {
         let timer = first_timer(way.c2s.protocol(), decision.action.passes());
         let service = self.intern(decision.timeouts);
@@ -117,7 +188,11 @@ impl Worker {
         Ok(slot)
     }
 
-    fn describe(&mut self, slot: u32, way: &Way, decision: &Decision, app: AppId) {
+    fn describe(&mut self, slot: u32, way: &Way, judged: &Judgement) {
+        let Judgement { app, user, decision } = judged;
+        if *user != UserId(0) {
+            self.notes_of_mut(slot).user = *user;
+        }
         let generation = self.policy.generation();
         let session = self.table.get_mut(slot);
         session.generation = generation;
@@ -127,22 +202,24 @@ impl Worker {
         session.interface_in = way.interface_in;
         session.interface_out = way.interface_out;
         session.zone_to = way.zone_to;
-        session.app = app;
+        session.app = *app;
         session.flags.set(SessionFlags::LOG_END, decision.log_end);
         session.flags.set(SessionFlags::LOG_START, decision.log_start);
-        session.flags.set(SessionFlags::INSPECTED, app != app::UNDECIDED);
-        session.flags.set(SessionFlags::CERTAIN, decision.certain);
+        session.flags.set(SessionFlags::INSPECTED, *app != app::UNDECIDED);
+        session.flags.set(SessionFlags::CERTAIN, decision.certain && *app == app::UNDECIDED);
+        session.flags.set(SessionFlags::IMPLICIT, decision.implicit);
     }
 
     /// Blocks a session: its one record is written now, the rest of its life in state DISCARD is silent.
     pub(crate) fn deny(
         &mut self,
-        slot: u32,
-        packet: &Packet,
+        blocked: &Blocked<'_>,
         decision: &Decision,
         subtype: Subtype,
         outbox: &mut Outbox,
     ) {
+        let Blocked { hit: Hit { slot, .. }, packet, .. } = *blocked;
+        self.answer(blocked, decision, outbox);
         let timer = first_timer(packet.protocol, false);
         let timeout = self.timeout(timer, app::UNDECIDED, NONE);
         let now = self.now;
@@ -173,9 +250,20 @@ impl Worker {
 
     /// The timeout that `timer` has for a session of this application and service.
     pub(crate) fn timeout(&self, timer: Timer, app: AppId, service: u32) -> u32 {
+        let application = if app == app::UNDECIDED {
+            ApplicationTimeouts::default()
+        } else {
+            let facts = self.policy.application(app);
+            ApplicationTimeouts {
+                tcp: facts.tcp_timeout,
+                tcp_half_closed: facts.tcp_half_closed_timeout,
+                tcp_time_wait: facts.tcp_time_wait_timeout,
+                udp: facts.udp_timeout,
+            }
+        };
         bifrons_session::Timeouts {
             settings: self.policy.session(),
-            application: (app != app::UNDECIDED).then(|| bifrons_catalog::application(app)),
+            application,
             service: self.overrides.get(service as usize).copied().unwrap_or_default(),
         }
         .seconds(timer)
@@ -209,18 +297,31 @@ impl Worker {
                 })
             }
             LimitBehavior::Drop => {
-                if decision.log_end && self.refusals.admit(self.now) {
-                    let record = self.refusal_record(
-                        &way.c2s,
-                        (way.interface_in, way.interface_out),
-                        way.zone_to,
-                        packet,
-                        decision,
-                    );
-                    outbox.records.push(record);
-                }
+                self.log_refusal(way, packet, decision, outbox);
                 Verdict::Drop(DropReason::SessionTableFull)
             }
+        }
+    }
+
+    /// No pool has an address or port left.
+    fn refuse_translation(
+        &mut self,
+        way: &Way,
+        packet: &Packet,
+        decision: &Decision,
+        reason: DropReason,
+        outbox: &mut Outbox,
+    ) -> Verdict {
+        self.counters.nat_exhausted += 1;
+        self.log_refusal(way, packet, decision, outbox);
+        Verdict::Drop(reason)
+    }
+
+    fn log_refusal(&mut self, way: &Way, packet: &Packet, decision: &Decision, outbox: &mut Outbox) {
+        if decision.log_end && self.refusals.admit(self.now, REFUSALS_LOGGED_PER_SECOND) {
+            let interfaces = (way.interface_in, way.interface_out);
+            let record = self.refusal_record(&way.c2s, interfaces, way.zone_to, packet, decision);
+            outbox.records.push(record);
         }
     }
 }

@@ -1,11 +1,13 @@
 //! What is in the stream: payload goes to the session's identification, its answer back to the policy.
 
+use alloc::boxed::Box;
+
 use bifrons_inspect::{Inspection, Opening, Payload, Progress, Transport};
-use bifrons_model::{AppId, Direction, DropReason, Subtype, Tracker};
+use bifrons_model::{Direction, DropReason, Subtype, Tracker};
 use bifrons_session::{Hit, NONE, Session, SessionFlags, Timer};
 use bifrons_wire::{Packet, TcpFlags, protocol};
 
-use crate::{Outbox, Worker, close::Notes};
+use crate::{Outbox, Step, Worker, answer::Blocked, worker::Lane};
 
 impl Worker {
     /// Shows a packet's payload to the session's identification. An error drops the packet.
@@ -14,6 +16,7 @@ impl Worker {
         &mut self,
         hit: Hit,
         bytes: &[u8],
+        lane: &Lane,
         packet: &Packet,
         outbox: &mut Outbox,
     ) -> Result<(), DropReason> {
@@ -21,7 +24,9 @@ impl Worker {
         if packet.payload_length > 0 && is_no_data(session, hit.direction, packet) {
             return Ok(());
         }
-        if packet.payload_captured == 0 || session.flags.has(SessionFlags::INSPECTED) {
+        // What was learnt holds once the receivers have what it rests on: until then the inspection stays.
+        let is_over = session.flags.has(SessionFlags::INSPECTED) && session.inspection == NONE;
+        if packet.payload_captured == 0 || is_over {
             self.counters.fast += 1;
             // Nearly every session has had payload: what is asked first is what seldom changes.
             if (!session.flags.has(SessionFlags::PAYLOAD) || session.flags.has(SessionFlags::LOG_START))
@@ -43,11 +48,15 @@ impl Worker {
             bytes: packet.payload_of(bytes),
             cut: packet.payload_length - packet.payload_captured,
         };
+        let acknowledged = self.table.get(hit.slot).tcp.acknowledged();
         let progress = match self.inspections.get_mut(handle as usize) {
-            Some(inspection) => inspection.payload(payload, &self.limits),
-            None => Progress { finished: true, ..Progress::default() },
+            Some(inspection) => {
+                inspection.acknowledge(acknowledged);
+                inspection.payload(payload, &self.limits)
+            }
+            None => Progress { finished: true, released: true, ..Progress::default() },
         };
-        self.apply(hit.slot, progress, packet, outbox)
+        self.apply(&Blocked { hit, bytes, lane, packet }, progress, outbox)
     }
 
     fn begin_inspection(&mut self, slot: u32) -> u32 {
@@ -65,54 +74,69 @@ impl Worker {
         handle
     }
 
+    /// Takes over what was learnt from a packet, and blocks it and its session if the rules say so now.
     fn apply(
         &mut self,
-        slot: u32,
+        packet: &Blocked<'_>,
         progress: Progress,
-        packet: &Packet,
         outbox: &mut Outbox,
     ) -> Result<(), DropReason> {
+        let slot = packet.hit.slot;
+        if progress.contradiction {
+            return Err(DropReason::TcpContradiction);
+        }
         if progress.out_of_order_exceeded {
             self.exceed_out_of_order(slot)?;
         }
-        if let Some(name) = progress.server_name {
-            let handle = self.notes.insert(Notes { server_name: name }) as u32;
-            let session = self.table.get_mut(slot);
-            let old = core::mem::replace(&mut session.notes, handle);
-            self.notes.try_remove(old as usize);
-        }
+        let mut is_news = self.learn_name(slot, progress.server_name);
         if progress.new_connection {
             self.table.get_mut(slot).causes.add(Tracker::Decoder);
         }
-        if progress.finished {
+        if progress.released {
             self.free_inspection(slot);
+        }
+        if progress.finished {
             self.table.get_mut(slot).flags.set(SessionFlags::INSPECTED, true);
+            // A name that did not come will not come, and nothing will come out of what this is.
+            let is_implicit = self.table.get(slot).flags.has(SessionFlags::IMPLICIT);
+            is_news |= is_implicit || self.policy.has_categories();
         }
         if let Some(app) = progress.app {
-            self.identify(slot, app, packet, outbox)?;
+            let session = self.table.get_mut(slot);
+            session.app = app;
+            // A change of application is a start of its own.
+            session.flags.set(SessionFlags::STARTED, false);
+            outbox.note(|| Step::Identified(app));
+            is_news = true;
+        }
+        if is_news {
+            self.judge_news(packet, outbox)?;
         }
         self.note_payload(slot, outbox);
         Ok(())
     }
 
-    /// The application is known, or is another than it was: the rules are asked again.
-    fn identify(
-        &mut self,
-        slot: u32,
-        app: AppId,
-        packet: &Packet,
-        outbox: &mut Outbox,
-    ) -> Result<(), DropReason> {
-        self.table.get_mut(slot).app = app;
-        // A change of application is a start of its own.
-        self.table.get_mut(slot).flags.set(SessionFlags::STARTED, false);
+    /// Notes the server's name; true when that puts it into a URL category.
+    fn learn_name(&mut self, slot: u32, name: Option<Box<str>>) -> bool {
+        let Some(name) = name else { return false };
+        let category = self.policy.has_categories().then(|| self.policy.category_of(&name));
+        let notes = self.notes_of_mut(slot);
+        notes.server_name = Some(name);
+        let is_news = category.is_some() && notes.category != category;
+        notes.category = category.or(notes.category);
+        is_news
+    }
+
+    /// What the rules ask about is known, or is another than it was: they are asked again.
+    fn judge_news(&mut self, packet: &Blocked<'_>, outbox: &mut Outbox) -> Result<(), DropReason> {
+        let slot = packet.hit.slot;
         if self.table.get(slot).flags.has(SessionFlags::CERTAIN) {
             self.follow_timeouts(slot);
             return Ok(());
         }
-        let decision = self.ask(slot);
+        let decision = self.ask(slot, outbox);
         if !decision.action.passes() {
-            self.deny(slot, packet, &decision, Subtype::Deny, outbox);
+            self.deny(packet, &decision, Subtype::Deny, outbox);
             return Err(DropReason::PolicyDeny);
         }
         self.follow(slot, &decision);
@@ -146,15 +170,26 @@ impl Worker {
     }
 }
 
-/// Bytes that are none of the stream: the text of a reset (RFC 9293, section 3.5.3), the byte of a
-/// keep-alive probe, which repeats a number from before the first data (RFC 1122, section 4.2.3.6).
+/// Bytes that are none of the stream: the text of a reset (RFC 9293, section 3.5.3), of a segment without ACK
+/// and of a SYN that is not the connection's own (section 3.10.7.4), the byte of a keep-alive probe, which
+/// repeats a number from before the first data (RFC 1122, section 4.2.3.6).
 #[inline]
 fn is_no_data(session: &Session, direction: Direction, packet: &Packet) -> bool {
-    if packet.protocol != protocol::TCP || session.flags.has(SessionFlags::PAYLOAD) {
+    const USUAL: u8 = TcpFlags::ACK.0;
+    const DECIDING: u8 = USUAL | TcpFlags::SYN.0 | TcpFlags::RST.0;
+    if packet.protocol != protocol::TCP {
         return false;
     }
+    let flags = packet.tcp.flags;
+    let is_usual = flags.0 & DECIDING == USUAL;
+    if is_usual && session.flags.has(SessionFlags::PAYLOAD) {
+        return false;
+    }
+    let first = session.tcp.first_sequence(direction);
+    if flags.has(TcpFlags::SYN) && !flags.has(TcpFlags::RST) {
+        let is_own = first.is_none_or(|first| first == packet.tcp.sequence.wrapping_add(1));
+        return !is_own || session.tcp.is_handshake_complete();
+    }
     let end = packet.tcp.sequence.wrapping_add(packet.payload_length);
-    let is_old =
-        session.tcp.first_sequence(direction).is_some_and(|first| end.wrapping_sub(first) as i32 <= 0);
-    packet.tcp.flags.has(TcpFlags::RST) || (is_old && !packet.tcp.flags.has(TcpFlags::SYN))
+    !is_usual || first.is_some_and(|first| end.wrapping_sub(first) as i32 <= 0)
 }

@@ -1,10 +1,13 @@
 //! From a flow key to its session, and from an ICMP error to the session it reports on.
 
-use bifrons_model::DropReason;
+use bifrons_model::{Direction, DropReason};
 use bifrons_session::{FlowKey, Hit, State};
 use bifrons_wire::Packet;
 
-use crate::{Outbox, Verdict, Worker, worker::Lane};
+use crate::{
+    Outbox, Step, Verdict, Worker,
+    worker::{Body, Lane},
+};
 
 impl Worker {
     /// The early half: fetches the record that the index suggests, or what a new session will need.
@@ -42,34 +45,52 @@ impl Worker {
 
     /// Lets an ICMP error pass on behalf of the session it reports on; `None` when there is none and the
     /// error may open a session of its own.
-    pub(crate) fn match_icmp_error(&mut self, bytes: &[u8], packet: &Packet) -> Option<Verdict> {
-        let session = packet.embedded(bytes).and_then(|embedded| {
-            // The reported packet came from where its error goes now.
-            let interface = self.policy.egress(embedded.addresses.source())?;
-            let zone = self.policy.zone_of(interface)?;
-            let key = FlowKey::new(
-                embedded.addresses,
-                embedded.source_port,
-                embedded.destination_port,
-                embedded.protocol,
-                zone,
-            );
-            let hit = self.table.find(&key, self.table.hash(&key))?;
-            (!self.table.is_expired(hit.slot, self.now)).then_some((hit, interface))
-        });
-        match session {
-            Some((hit, _)) if self.table.get(hit.slot).state == State::Discard => {
-                Some(Verdict::Drop(DropReason::SessionDiscard))
-            }
-            Some((_, interface)) => {
-                self.counters.icmp_errors_matched += 1;
-                Some(Verdict::Transmit(interface))
-            }
-            None if self.policy.session().icmp_error_own_session => {
+    pub(crate) fn match_icmp_error(
+        &mut self,
+        body: &mut Body<'_>,
+        lane: &Lane,
+        packet: &Packet,
+        outbox: &mut Outbox,
+    ) -> Option<Verdict> {
+        let Some((slot, direction)) = self.reported_on(body.bytes, lane, packet) else {
+            if self.policy.session().icmp_error_own_session {
                 self.counters.notice(DropReason::IcmpErrorWithoutSession);
-                None
+                return None;
             }
-            None => Some(Verdict::Drop(DropReason::IcmpErrorWithoutSession)),
+            return Some(Verdict::Drop(DropReason::IcmpErrorWithoutSession));
+        };
+        let session = self.table.get(slot);
+        if session.state == State::Discard {
+            return Some(Verdict::Drop(DropReason::SessionDiscard));
         }
+        outbox.note(|| Step::Hit { session: session.id, direction });
+        if let Err(reason) = self.translate_error(slot, direction, body, packet, outbox) {
+            return Some(Verdict::Drop(reason));
+        }
+        self.counters.icmp_errors_matched += 1;
+        Some(Verdict::Transmit(self.interface_towards(Hit { slot, direction })))
+    }
+
+    /// The session that an ICMP error reports on, and the error's way in it. The quoted packet is one that left here: its
+    /// answers would arrive where the error does, or, from a router on another path, with the same addresses elsewhere.
+    fn reported_on(&self, bytes: &[u8], lane: &Lane, packet: &Packet) -> Option<(u32, Direction)> {
+        let quoted = packet.embedded(bytes)?;
+        let (source_port, destination_port) = (quoted.source_port, quoted.destination_port);
+        let key = |addresses, ports: (u16, u16), zone| {
+            FlowKey::new(addresses, ports.0, ports.1, quoted.protocol, zone)
+        };
+        let answer = key(quoted.addresses.reversed(), (destination_port, source_port), lane.zone);
+        let live = |key: FlowKey| {
+            self.table
+                .find(&key, self.table.hash(&key))
+                .filter(|hit| !self.table.is_expired(hit.slot, self.now))
+        };
+        if let Some(hit) = live(answer) {
+            return Some((hit.slot, hit.direction));
+        }
+        // The quoted packet came from where its error goes now.
+        let zone = self.policy.zone_of(self.policy.egress(quoted.addresses.source())?)?;
+        let hit = live(key(quoted.addresses, (source_port, destination_port), zone))?;
+        Some((hit.slot, hit.direction.reverse()))
     }
 }

@@ -7,3 +7,6 @@ mod inspect;
 mod lookup;
 mod reassemble;
 mod track;
+mod translate;
+
+pub(crate) use admit::segment_of;

@@ -4,7 +4,10 @@ use bifrons_model::{DropReason, InterfaceId};
 use bifrons_session::{Assembled, FlowKey, FragmentOutcome};
 use bifrons_wire::{Packet, parse_ip_payload, verify_transport};
 
-use crate::{Frame, Outbox, Verdict, Worker, worker::Lane};
+use crate::{
+    Frame, Outbox, Replaced, Verdict, Worker,
+    worker::{Body, Lane},
+};
 
 impl Worker {
     pub(crate) fn reassemble(
@@ -39,13 +42,21 @@ impl Worker {
                 let hash = self.table.hash(&key);
                 let (interface, zone): (InterfaceId, _) = (lane.interface, lane.zone);
                 let whole = Lane { packet, problem: None, interface, zone, hash, candidate: None };
-                self.pass(&mut assembled.data, &whole, &packet, outbox)
+                let mut body = Body { bytes: &mut assembled.data, fragments: &mut assembled.fragments };
+                self.pass(&mut body, &whole, &packet, outbox)
             }
             Err(reason) => Verdict::Drop(reason),
         };
         match verdict {
             Verdict::Drop(reason) => self.counters.drop(reason, waited),
-            Verdict::Transmit(_) | Verdict::Held | Verdict::Pending => self.counters.transmitted += waited,
+            Verdict::Transmit(_) | Verdict::Held | Verdict::Pending => {
+                self.counters.transmitted += waited;
+                // The driver has the last frame only: all leave from here.
+                let fragments = assembled.fragments.into_iter();
+                outbox
+                    .replaced
+                    .extend(fragments.map(|fragment| Replaced { frame: 0, bytes: fragment.bytes }));
+            }
         }
         verdict
     }

@@ -1,14 +1,15 @@
 //! A packet of a known session: is it in order, does it change the session's state, what does it add up to.
 
 use bifrons_catalog::app;
-use bifrons_model::{Direction, DropReason, Subtype, Tracker, Volume};
+use bifrons_model::{CategoryId, Direction, DropReason, Subtype, Tracker, UserId, Volume};
 use bifrons_policy::{Decision, Query};
 use bifrons_session::{Hit, SessionFlags, State, Timer, tcp};
 use bifrons_wire::{Packet, TcpOption, protocol, tcp_options};
 
 use super::admit::segment_of;
 use crate::{
-    Outbox, Verdict, Worker,
+    Outbox, Step, Verdict, Worker,
+    answer::Blocked,
     worker::{Lane, Reopening},
 };
 
@@ -32,7 +33,7 @@ impl Worker {
             return Err(Verdict::Drop(DropReason::SessionDiscard));
         }
         if self.table.get(hit.slot).generation != self.generation {
-            self.judge_again(hit, packet, outbox)?;
+            self.judge_again(&Blocked { hit, bytes, lane, packet }, outbox)?;
         }
         let mut hit = hit;
         match packet.protocol {
@@ -74,7 +75,9 @@ impl Worker {
             tcp::Outcome::Drop(reason) => return Err(Verdict::Drop(reason)),
             tcp::Outcome::NewConnection => return self.reuse(hit, bytes, lane, packet, outbox),
             tcp::Outcome::MayReopen => self.remember_reopening(hit.slot, segment, packet),
-            tcp::Outcome::Reopened => return self.reopen(hit, &segment, lane, packet, outbox),
+            tcp::Outcome::Reopened => {
+                return self.reopen(hit, &segment, &Blocked { hit, bytes, lane, packet }, outbox);
+            }
         }
         if before != after || is_first {
             self.run_timer(hit.slot, after.timer());
@@ -92,7 +95,7 @@ impl Worker {
         outbox: &mut Outbox,
     ) -> Result<Hit, Verdict> {
         self.close_now(hit.slot, Tracker::TcpReuse, outbox);
-        let hit = self.admit(lane, packet, outbox)?;
+        let hit = self.admit(bytes, lane, packet, outbox)?;
         self.track_tcp(hit, bytes, lane, packet, outbox)
     }
 
@@ -118,8 +121,7 @@ impl Worker {
         &mut self,
         hit: Hit,
         answer: &tcp::Segment,
-        lane: &Lane,
-        packet: &Packet,
+        packet: &Blocked<'_>,
         outbox: &mut Outbox,
     ) -> Result<Hit, Verdict> {
         let opening = self.reopenings.remove(&hit.slot);
@@ -129,8 +131,8 @@ impl Worker {
             old.volume[0].bytes = old.volume[0].bytes.saturating_sub(opening.volume.bytes);
         }
         self.close_now(hit.slot, Tracker::TcpReuse, outbox);
-        let hit = self.open_session(lane, packet, outbox)?;
-        let knobs = self.knobs_of(lane.zone);
+        let hit = self.open_session(packet.bytes, packet.lane, packet.packet, outbox)?;
+        let knobs = self.knobs_of(packet.lane.zone);
         let session = self.table.get_mut(hit.slot);
         let (causes, handshake) = (&mut session.causes, &mut session.handshake);
         if let Some(opening) = opening {
@@ -189,27 +191,26 @@ impl Worker {
     }
 
     /// A commit came since the session was judged.
-    fn judge_again(&mut self, hit: Hit, packet: &Packet, outbox: &mut Outbox) -> Result<(), Verdict> {
-        let slot = hit.slot;
-        let decision = self.ask(slot);
+    fn judge_again(&mut self, packet: &Blocked<'_>, outbox: &mut Outbox) -> Result<(), Verdict> {
+        let slot = packet.hit.slot;
+        let decision = self.ask(slot, outbox);
         self.table.get_mut(slot).generation = self.generation;
         if decision.action.passes() {
-            let is_undecided = self.table.get(slot).app == app::UNDECIDED;
-            let flags = &mut self.table.get_mut(slot).flags;
-            flags.set(SessionFlags::CERTAIN, is_undecided && decision.certain);
             self.follow(slot, &decision);
             return Ok(());
         }
-        self.count(hit, packet);
-        self.deny(slot, packet, &decision, Subtype::Deny, outbox);
+        self.count(packet.hit, packet.packet);
+        self.deny(packet, &decision, Subtype::Deny, outbox);
         Err(Verdict::Drop(DropReason::PolicyDeny))
     }
 
     /// What the rules say of a session with what is known of it now.
-    pub(crate) fn ask(&self, slot: u32) -> Decision {
+    pub(crate) fn ask(&self, slot: u32, outbox: &mut Outbox) -> Decision {
         let key = self.table.keys(slot)[Direction::ClientToServer.index()];
         let session = self.table.get(slot);
-        self.policy.lookup(&Query {
+        let notes = self.notes_of(slot);
+        let may_be_named = self.policy.has_categories() && !session.flags.has(SessionFlags::INSPECTED);
+        let query = Query {
             zone_from: key.zone(),
             zone_to: session.zone_to,
             source: key.addresses().source(),
@@ -218,15 +219,34 @@ impl Worker {
             destination_port: key.destination_port(),
             protocol: key.protocol(),
             app: (session.app != app::UNDECIDED).then_some(session.app),
-        })
+            user: notes.map_or(UserId(0), |notes| notes.user),
+            category: match notes.and_then(|notes| notes.category) {
+                Some(category) => Some(category),
+                None if may_be_named => None,
+                None => Some(CategoryId(0)),
+            },
+            time: self.now,
+        };
+        // What is not inspected any more stays the application it is.
+        let is_settled = session.flags.has(SessionFlags::INSPECTED);
+        let decision =
+            if is_settled { self.policy.lookup_settled(&query) } else { self.policy.lookup(&query) };
+        outbox.note(|| Step::Security { query, decision });
+        decision
     }
 
     /// Lets a session go on under the rule that allows it: its logging, its service's timeouts.
     pub(crate) fn follow(&mut self, slot: u32, decision: &Decision) {
         let service = self.intern(decision.timeouts);
+        let is_other_rule = self.table.get(slot).rule != decision.rule;
+        if is_other_rule {
+            self.hit_rule(decision.rule);
+        }
         let session = self.table.get_mut(slot);
         session.rule = decision.rule;
         session.service = service;
+        session.flags.set(SessionFlags::CERTAIN, decision.certain && session.app == app::UNDECIDED);
+        session.flags.set(SessionFlags::IMPLICIT, decision.implicit);
         session.flags.set(SessionFlags::LOG_END, decision.log_end);
         session.flags.set(SessionFlags::LOG_START, decision.log_start);
         self.follow_timeouts(slot);

@@ -313,7 +313,9 @@ impl Nat {
                 rule.sessions.remove(&destination);
             }
         }
-        if let Some(pool) = &mut rule.bindings[usize::from(address.is_ipv6())]
+        // What dynamic-ip gave has its own port, what its fallback gave has not.
+        if port == session.source_port
+            && let Some(pool) = &mut rule.bindings[usize::from(address.is_ipv6())]
             && pool.release(now, session.source, address, reserve)
         {
             return;
@@ -471,7 +473,11 @@ impl Nat {
                     ports: &mut self.ports,
                     mappings: &mut self.mappings,
                 };
-                let given = search.run(&fallback[family], &mut is_free);
+                // The port tells at the end that the fallback gave it.
+                let given = search.run(&fallback[family], &mut |tuple: &Translation| {
+                    let changes = tuple.source_port != request.source_port || tuple.source_port == 0;
+                    changes && is_free(tuple)
+                });
                 self.counters.fallbacks += u64::from(given.is_ok());
                 given
             }

@@ -82,8 +82,12 @@ fn distance(first: IpAddr, last: IpAddr) -> Option<u128> {
 mod tests {
     use super::*;
 
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
     fn range(first: &str, last: &str) -> AddressRange {
-        AddressRange { first: first.parse().unwrap(), last: last.parse().unwrap() }
+        AddressRange { first: ip(first), last: ip(last) }
     }
 
     #[test]
@@ -95,19 +99,19 @@ mod tests {
         ];
         let v4 = Places::new(&list, false);
         let addresses: Vec<_> = (0..v4.len()).map(|place| v4.at(place).unwrap()).collect();
-        assert_eq!(addresses, ["10.0.0.8", "10.0.0.9", "10.0.0.1"].map(|text| text.parse().unwrap()));
+        assert_eq!(addresses, ["10.0.0.8", "10.0.0.9", "10.0.0.1"].map(ip));
         for (place, address) in (0..).zip(&addresses) {
             assert_eq!(v4.place_of(*address), Some(place));
         }
-        assert_eq!((v4.at(3), v4.place_of("10.0.0.2".parse().unwrap())), (None, None));
-        assert_eq!(Places::new(&list, true).at(1), Some("2001:db8::2".parse().unwrap()));
+        assert_eq!((v4.at(3), v4.place_of(ip("10.0.0.2"))), (None, None));
+        assert_eq!(Places::new(&list, true).at(1), Some(ip("2001:db8::2")));
     }
 
     #[test]
     fn the_whole_of_ipv6_has_places() {
         let last = "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff";
         let all = Places::new(&[range("::", last)], true);
-        assert_eq!(all.at(5), Some("::5".parse().unwrap()));
-        assert_eq!(all.place_of("::7".parse().unwrap()), Some(7));
+        assert_eq!(all.at(5), Some(ip("::5")));
+        assert_eq!(all.place_of(ip("::7")), Some(7));
     }
 }

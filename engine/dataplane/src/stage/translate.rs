@@ -1,0 +1,124 @@
+//! Other addresses and ports on the way out: what a session's two keys say, written into the packet.
+
+use bifrons_model::{Direction, DropReason};
+use bifrons_session::{FlowKey, Hit, SessionFlags};
+use bifrons_wire::{self as wire, Addresses, Packet, Rewrite};
+
+use crate::{Outbox, Replaced, Step, Worker, worker::Body};
+
+impl Worker {
+    /// Writes into the packet what the receiver's side of the session calls its ends. An error drops the packet.
+    #[inline]
+    pub(crate) fn translate(
+        &mut self,
+        hit: Hit,
+        body: &mut Body<'_>,
+        packet: &Packet,
+        outbox: &mut Outbox,
+    ) -> Result<(), DropReason> {
+        if !self.table.get(hit.slot).flags.has(SessionFlags::TRANSLATED) {
+            return Ok(());
+        }
+        // Packets of one direction leave as the answers of the other arrive, turned round.
+        let answers = self.table.keys(hit.slot)[hit.direction.reverse().index()];
+        let to = leaving_as(&answers);
+        self.counters.translated += u64::from(packet.frames);
+        outbox.note(|| Step::Translated(answers.reversed(answers.zone())));
+        let is_written = match (is_same_family(packet.addresses, to.addresses), packet.frames) {
+            (true, 1) => wire::rewrite(body.bytes, packet, &to),
+            (true, _) => body
+                .fragments
+                .iter_mut()
+                .all(|fragment| wire::rewrite_fragment(&mut fragment.bytes, &fragment.packet, packet, &to)),
+            (false, 1) => wire::translate(body.bytes, packet, &to, self.identification())
+                .map(|bytes| outbox.replaced.push(Replaced { frame: 0, bytes }))
+                .is_ok(),
+            (false, _) => body.fragments.iter_mut().all(|fragment| {
+                wire::translate_fragment(&fragment.bytes, &fragment.packet, packet, &to)
+                    .map(|bytes| fragment.bytes = bytes)
+                    .is_ok()
+            }),
+        };
+        if is_written { Ok(()) } else { Err(DropReason::NatUntranslatable) }
+    }
+
+    /// Writes an ICMP error that passes on behalf of a session: the quoted packet as its sender sent it, and the error's
+    /// own ends (RFC 5508, section 4.2). `direction` is the error's way.
+    pub(crate) fn translate_error(
+        &mut self,
+        slot: u32,
+        direction: Direction,
+        body: &mut Body<'_>,
+        packet: &Packet,
+        outbox: &mut Outbox,
+    ) -> Result<(), DropReason> {
+        if !self.table.get(slot).flags.has(SessionFlags::TRANSLATED) {
+            return Ok(());
+        }
+        let keys = self.table.keys(slot);
+        let arriving = keys[direction.index()];
+        let quoted = leaving_as(&keys[direction.reverse().index()]).reversed();
+        let (own, foreign) = (packet.addresses.source(), arriving.addresses().source());
+        // The session's own end reports under the name that the receiver knows; a router that has no other name to the
+        // receiver's side than the session's does so as well, one on the outside keeps its own.
+        let is_hidden = own == foreign || direction == Direction::ClientToServer;
+        let outer = Outer { quoted: &quoted, is_hidden, packet };
+        let outer = outer.addresses().ok_or(DropReason::NatUntranslatable)?;
+        self.counters.translated += u64::from(packet.frames);
+        if is_same_family(packet.addresses, quoted.addresses) {
+            let is_written = wire::rewrite_error(body.bytes, packet, outer, &quoted);
+            return if is_written { Ok(()) } else { Err(DropReason::NatUntranslatable) };
+        }
+        let identification = self.identification();
+        let bytes = wire::translate_error(body.bytes, packet, outer, &quoted, identification)
+            .map_err(|_| DropReason::NatUntranslatable)?;
+        outbox.replaced.push(Replaced { frame: 0, bytes });
+        Ok(())
+    }
+
+    /// The identification of an IPv4 packet that the firewall makes.
+    fn identification(&mut self) -> u16 {
+        self.last_identification = self.last_identification.wrapping_add(1);
+        self.last_identification
+    }
+}
+
+/// The ends of an ICMP error on the receiver's side.
+struct Outer<'a> {
+    /// The quoted packet as the receiver sent it.
+    quoted: &'a Rewrite,
+    is_hidden: bool,
+    packet: &'a Packet,
+}
+
+impl Outer<'_> {
+    fn addresses(&self) -> Option<Addresses> {
+        Some(match (self.quoted.addresses, self.packet.addresses) {
+            (Addresses::V4 { source, destination }, Addresses::V4 { source: own, .. }) => {
+                Addresses::V4 { source: if self.is_hidden { destination } else { own }, destination: source }
+            }
+            (Addresses::V6 { source, destination }, Addresses::V6 { source: own, .. }) => {
+                Addresses::V6 { source: if self.is_hidden { destination } else { own }, destination: source }
+            }
+            // In the other family a router has no name of its own: it reports as the session's end.
+            (Addresses::V4 { .. }, Addresses::V6 { .. }) | (Addresses::V6 { .. }, Addresses::V4 { .. }) => {
+                self.quoted.addresses.reversed()
+            }
+        })
+    }
+}
+
+/// How a packet leaves whose answers arrive with this key.
+#[inline]
+fn leaving_as(answers: &FlowKey) -> Rewrite {
+    Rewrite {
+        addresses: answers.addresses().reversed(),
+        source_port: answers.destination_port(),
+        destination_port: answers.source_port(),
+    }
+}
+
+#[inline]
+const fn is_same_family(one: Addresses, other: Addresses) -> bool {
+    matches!(one, Addresses::V4 { .. }) == matches!(other, Addresses::V4 { .. })
+}
