@@ -1,9 +1,32 @@
 //! One session's identification fed with any segments: it decides within its budget and says so once.
 #![no_main]
 
+use std::sync::{Arc, LazyLock};
+
+use bifrons_catalog::CUSTOM_FIRST;
+use bifrons_config::typed::{CustomApplication, Signature, SignatureCondition, SignatureTest};
 use bifrons_fuzz::{Input, direction};
-use bifrons_inspect::{Inspection, Limits, Opening, Payload, Transport};
+use bifrons_inspect::{Inspection, Limits, Opening, Payload, Signatures, Transport};
+use bifrons_model::AppId;
 use libfuzzer_sys::fuzz_target;
+
+/// The catalogue and one custom application that looks into everything.
+static SIGNATURES: LazyLock<Arc<Signatures>> = LazyLock::new(|| {
+    let contexts = [
+        "http-req-headers", "http-rsp-headers", "ssl-req-client-hello", "ssl-rsp-certificate",
+        "unknown-req-tcp-payload", "unknown-rsp-udp-payload", "dns-req-protocol-payload", "ftp-rsp-banner",
+    ];
+    let conditions = contexts
+        .iter()
+        .map(|context| SignatureCondition {
+            name: (*context).into(),
+            tests: vec![SignatureTest::Pattern { context: (*context).into(), pattern: "a.?bc|\\x 00 01 \\x+".into() }],
+        })
+        .collect();
+    let signature = Signature { name: "all".into(), conditions, order_free: true, scope_session: true };
+    let own = CustomApplication { name: "own".into(), signatures: vec![signature], ..Default::default() };
+    Arc::new(Signatures::new(&[(AppId(CUSTOM_FIRST), &own)]).expect("the signature is sound"))
+});
 
 fuzz_target!(|data: &[u8]| {
     let mut input = Input(data);
@@ -18,7 +41,7 @@ fuzz_target!(|data: &[u8]| {
         out_of_order_segments: u32::from(input.byte() % 80) + 1,
     };
     let base = first_sequence.map(|isn| isn.unwrap_or(0));
-    let mut inspection = Inspection::new(opening);
+    let mut inspection = Inspection::with_signatures(opening, &SIGNATURES);
     while !input.is_empty() {
         let control = input.byte();
         let offset = u32::from(input.u16());

@@ -2,7 +2,7 @@
 #![no_main]
 
 use bifrons_fuzz::{Input, direction};
-use bifrons_inspect::{Evidence, Finding, Keep, PROBES, ProbeAnswer, Transport};
+use bifrons_inspect::{Evidence, Finding, Findings, Keep, PROBES, ProbeAnswer, Transport};
 use bifrons_model::Direction;
 use libfuzzer_sys::fuzz_target;
 
@@ -33,13 +33,13 @@ fuzz_target!(|data: &[u8]| {
         }
         let Some(make) = probe.decoder else { continue };
         let mut decoder = make();
-        let mut findings = Vec::new();
+        let mut findings = Findings::default();
         for (direction, bytes) in &portions {
             if decoder.data(*direction, bytes, &mut findings) == Keep::Done {
                 break;
             }
         }
-        for finding in findings {
+        for finding in findings.take() {
             if let Finding::ServerName(name) = finding {
                 assert!(name.len() <= 255, "{}: {name}", probe.name);
                 assert!(!name.chars().any(|letter| letter.is_control() || letter.is_ascii_uppercase()));

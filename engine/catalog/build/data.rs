@@ -202,7 +202,7 @@ impl File<'_> {
         for port in &entry.ports {
             if ports(port.get_ref()).is_none() {
                 let text = format!(
-                    "{:?} is no port: expected tcp/80, tcp/80-90 (at most 256), tcp/dynamic, udp/… or ip/47",
+                    "{:?} is no port: expected tcp/80, tcp/80-90 (at most 1024), tcp/dynamic, udp/… or ip/47",
                     port.get_ref()
                 );
                 return Err(self.problem(port.span(), text));
@@ -263,7 +263,7 @@ pub fn ports(text: &str) -> Option<(u8, Option<(u16, u16)>)> {
     }
     let (first, last) = ports.split_once('-').unwrap_or((ports, ports));
     let (first, last) = (first.parse::<u16>().ok()?, last.parse::<u16>().ok()?);
-    (first > 0 && first <= last && last - first < 256).then_some((protocol, Some((first, last))))
+    (first > 0 && first <= last && last - first < 1024).then_some((protocol, Some((first, last))))
 }
 
 /// What only all files together can tell: numbers, names, parents, domains.

@@ -24,7 +24,7 @@ hosts = [\"one.test\"]
 fn refusal(files: &[(&str, &str)]) -> String {
     let files: Vec<_> =
         files.iter().map(|(name, text)| (format!("applications/{name}.toml"), (*text).to_owned())).collect();
-    data::read(&files).unwrap_err().to_string()
+    data::read(&files).expect_err("a wrong file is read").to_string()
 }
 
 fn second(parent: &str) -> String {
@@ -51,7 +51,7 @@ fn a_wrong_value_is_told_with_its_line() {
         ("client-server", "server", "applications/one.toml:5: unknown technology \"server\""),
         ("risk = 1", "risk = 6", "applications/one.toml:6: a risk is 1 to 5, not 6"),
         ("tcp/80", "tcp/70000", "applications/one.toml:7: \"tcp/70000\" is no port"),
-        ("5000-5003", "5000-6000", "applications/one.toml:7: \"udp/5000-6000\" is no port"),
+        ("5000-5003", "5000-7000", "applications/one.toml:7: \"udp/5000-7000\" is no port"),
         ("\"drop\"", "\"allow\"", "applications/one.toml:8: unknown deny-action \"allow\""),
         ("evasive", "invasive", "applications/one.toml:9: unknown characteristic \"invasive\""),
         ("one.test", "*.test", "applications/one.toml:12: \"*.test\" cannot be a signature of kind Host"),

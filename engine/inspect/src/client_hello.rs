@@ -1,7 +1,8 @@
-//! The server name in a TLS ClientHello (RFC 8446 section 4.1.2, RFC 6066 section 3).
+//! The TLS ClientHello (RFC 8446 section 4.1.2), above all the server's name in it (RFC 6066 section 3).
 //!
 //! TLS carries the message in records and QUIC in CRYPTO frames; both hand its first bytes here, however
-//! many there are by then. An answer other than `Incomplete` stays the same when more bytes come.
+//! many there are by then. An answer other than `Incomplete` stays the same when more bytes come. Once the
+//! message is whole the rest of it can be read too.
 
 use alloc::{boxed::Box, string::String};
 
@@ -29,7 +30,96 @@ pub(crate) fn server_name(handshake: &[u8]) -> ClientHelloAnswer {
     }
 }
 
+/// A whole ClientHello.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ClientHello<'a> {
+    /// The message with its header.
+    pub(crate) message: &'a [u8],
+    /// The version before there was an extension for it.
+    pub(crate) legacy_version: u16,
+    ciphers: &'a [u8],
+    extensions: &'a [u8],
+}
+
+impl<'a> ClientHello<'a> {
+    /// Reads the message, if all of it is there and its lengths fit.
+    pub(crate) fn read(handshake: &'a [u8]) -> Option<Self> {
+        let mut header = Field { bytes: handshake, length: usize::MAX };
+        if header.number(1).ok()? != CLIENT_HELLO {
+            return None;
+        }
+        let mut body = header.field(3).ok().filter(|body| body.bytes.len() == body.length)?;
+        let message = handshake.get(..4 + body.length)?;
+        let legacy_version = u16::try_from(body.number(2).ok()?).ok()?;
+        body.skip(32).ok()?;
+        let session_id = body.field(1).ok()?;
+        body.skip_rest_of(&session_id).ok()?;
+        // DTLS has a cookie here (RFC 6347 section 4.2.1).
+        if usize::from(legacy_version >> 8) == MAJOR_DTLS {
+            let cookie = body.field(1).ok()?;
+            body.skip_rest_of(&cookie).ok()?;
+        }
+        let ciphers = body.field(2).ok()?;
+        body.skip_rest_of(&ciphers).ok()?;
+        let compression_methods = body.field(1).ok()?;
+        body.skip_rest_of(&compression_methods).ok()?;
+        let extensions = if body.length == 0 { &[][..] } else { body.field(2).ok()?.bytes };
+        Some(Self { message, legacy_version, ciphers: ciphers.bytes, extensions })
+    }
+
+    /// The cipher suites, as they stand.
+    pub(crate) fn ciphers(&self) -> impl Iterator<Item = u16> + use<'a> {
+        numbers(self.ciphers)
+    }
+
+    /// Each extension's number and content, up to the first that does not fit.
+    pub(crate) fn extensions(&self) -> impl Iterator<Item = (u16, &'a [u8])> + use<'a> {
+        let mut rest = Field { bytes: self.extensions, length: self.extensions.len() };
+        core::iter::from_fn(move || {
+            let kind = u16::try_from(rest.number(2).ok()?).ok()?;
+            let content = rest.field(2).ok()?;
+            rest.skip_rest_of(&content).ok()?;
+            Some((kind, content.bytes))
+        })
+    }
+
+    /// The versions of the extension for them.
+    pub(crate) fn versions(&self) -> impl Iterator<Item = u16> + use<'a> {
+        numbers(self.extension(EXTENSION_VERSIONS).get(1..).unwrap_or_default())
+    }
+
+    /// The signature algorithms.
+    pub(crate) fn signature_algorithms(&self) -> impl Iterator<Item = u16> + use<'a> {
+        numbers(self.extension(EXTENSION_SIGNATURE_ALGORITHMS).get(2..).unwrap_or_default())
+    }
+
+    /// The protocols that may follow (RFC 7301).
+    pub(crate) fn protocols(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let list = self.extension(EXTENSION_PROTOCOLS).get(2..).unwrap_or_default();
+        let mut rest = Field { bytes: list, length: list.len() };
+        core::iter::from_fn(move || {
+            let name = rest.field(1).ok()?;
+            rest.skip_rest_of(&name).ok()?;
+            Some(name.bytes)
+        })
+    }
+
+    fn extension(&self, wanted: u16) -> &'a [u8] {
+        self.extensions().find(|(kind, _)| *kind == wanted).map_or(&[], |(_, content)| content)
+    }
+}
+
+const EXTENSION_SIGNATURE_ALGORITHMS: u16 = 13;
+const EXTENSION_PROTOCOLS: u16 = 16;
+const EXTENSION_VERSIONS: u16 = 43;
+
+fn numbers(bytes: &[u8]) -> impl Iterator<Item = u16> {
+    bytes.as_chunks::<2>().0.iter().map(|pair| u16::from_be_bytes(*pair))
+}
+
 const CLIENT_HELLO: usize = 1;
+/// DTLS writes its versions as complements.
+const MAJOR_DTLS: usize = 0xfe;
 const EXTENSION_SERVER_NAME: usize = 0;
 const NAME_TYPE_HOST: usize = 0;
 const LONGEST_NAME: usize = 255;
@@ -40,12 +130,17 @@ fn search(handshake: &[u8]) -> Result<Option<Box<str>>, Stop> {
         return Err(Stop::Contradiction);
     }
     let mut body = message.field(3)?;
-    if body.number(2)? >> 8 != 3 {
+    let major = body.number(2)? >> 8;
+    if major != 3 && major != MAJOR_DTLS {
         return Err(Stop::Contradiction);
     }
     body.skip(32)?;
     let session_id = body.field(1)?;
     body.skip_rest_of(&session_id)?;
+    if major == MAJOR_DTLS {
+        let cookie = body.field(1)?;
+        body.skip_rest_of(&cookie)?;
+    }
     let cipher_suites = body.field(2)?;
     body.skip_rest_of(&cipher_suites)?;
     let compression_methods = body.field(1)?;

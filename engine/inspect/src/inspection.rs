@@ -7,22 +7,23 @@
 //! ```
 //!
 //! While probing, what came is held, up to the budget; probes that said no are not asked again. When one is
-//! certain its decoder is shown what was held, in the order it came, and the held bytes are freed.
+//! certain its decoder is shown what was held, in the order it came, and the held bytes are freed. Texts that
+//! the decoder comes across may name a service: then that is the application, at once if the name is in the
+//! packet that decided, else by a shift. Payload that no probe claims is shown to the custom applications
+//! that ask for it; one that is told by its port alone comes last, before unknown.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, sync::Arc};
 
 use bifrons_catalog::app;
 use bifrons_model::{AppId, Direction};
 
 use crate::{
-    Decoder, Finding, Keep, PROBES, Transport,
+    Context, Finding, Findings, Ja4, Keep, Number, PROBES, Signatures, Transport,
     peer_noise::PeerNoise,
     probing::Probing,
+    reading::Reading,
     stream::{Arrival, Ready, Stream},
 };
-
-/// Bytes of both directions that a decoder is shown at most.
-const DECODED_BYTES: usize = 32 * 1024;
 
 /// How much identification may look at; `deviceconfig setting application` and `… tcp`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,30 +78,44 @@ pub struct Progress {
     pub app: Option<AppId>,
     /// The server's name, when this packet told it.
     pub server_name: Option<Box<str>>,
+    /// The client's TLS fingerprint, when this packet completed its ClientHello.
+    pub ja4: Option<Ja4>,
     /// A new connection began inside the protocol.
     pub new_connection: bool,
     /// The limit of waiting segments was exceeded: the stream cannot be put in order. Who goes on all the
     /// same gets what there is: the gap is skipped.
     pub out_of_order_exceeded: bool,
-    /// Nothing more can be learnt: the inspection can be freed.
+    /// The payload has other bytes than were seen before at the same sequence numbers, and its receiver may not
+    /// have those: passed on, it would see another stream than was inspected. Nothing of it was taken.
+    pub contradiction: bool,
+    /// Nothing more can be learnt from here on; set once.
     pub finished: bool,
+    /// Nothing more can be learnt, and every receiver has what the verdict rests on: the inspection can be
+    /// freed.
+    pub released: bool,
 }
 
-/// One session's identification. Made at the first payload, freed when `Progress::finished`.
+/// One session's identification. Made at the first payload, freed when `Progress::released`.
 pub struct Inspection {
     opening: Opening,
     streams: [Stream; 2],
+    /// Up to where each direction's bytes are acknowledged; `None` where that is not known.
+    acknowledged: [Option<u32>; 2],
     stage: Stage,
     seen: Seen,
     peers: PeerNoise,
     /// The last budget given, for the verdict at the end.
     budget: (u32, u32),
+    /// The application of the protocol.
+    base: Option<AppId>,
+    /// The application that was told last: the protocol's, or the service that it carries.
     app: Option<AppId>,
+    findings: Findings,
 }
 
 enum Stage {
     Probing(Probing),
-    Reading { decoder: Box<dyn Decoder>, bytes: usize },
+    Reading(Reading),
     Finished,
 }
 
@@ -112,34 +127,69 @@ struct Seen {
 }
 
 impl Inspection {
-    /// For a session that opened like this.
+    /// For a session that opened like this, told by its protocol alone.
     pub fn new(opening: Opening) -> Self {
+        Self::begin(opening, None)
+    }
+
+    /// For a session that opened like this; services and custom applications are told by `signatures`.
+    pub fn with_signatures(opening: Opening, signatures: &Arc<Signatures>) -> Self {
+        Self::begin(opening, Some(Arc::clone(signatures)))
+    }
+
+    fn begin(opening: Opening, signatures: Option<Arc<Signatures>>) -> Self {
         Self {
             opening,
             streams: opening.first_sequence.map(Stream::new),
+            acknowledged: [None; 2],
             stage: Stage::Probing(Probing::new(opening.transport)),
             seen: Seen::default(),
             peers: PeerNoise::new(opening.client_port, opening.server_port),
             budget: (u32::MAX, u32::MAX),
+            base: None,
             app: None,
+            findings: Findings::new(signatures),
         }
+    }
+
+    /// Takes note of the sequence numbers up to which each direction's bytes are acknowledged by their receiver;
+    /// `None` where its answers take another path.
+    pub const fn acknowledge(&mut self, acknowledged: [Option<u32>; 2]) {
+        self.acknowledged = acknowledged;
     }
 
     /// Takes one packet's payload.
     pub fn payload(&mut self, payload: Payload<'_>, limits: &Limits) -> Progress {
         self.budget = (limits.packets, limits.bytes);
+        let was_finished = matches!(self.stage, Stage::Finished);
         let mut progress = Progress::default();
         match self.opening.transport {
             Transport::Udp => self.take(payload.direction, payload.bytes, &mut progress),
             Transport::Tcp => self.segment(payload, limits, &mut progress),
         }
-        if matches!(self.stage, Stage::Probing(_)) && self.is_budget_used(self.seen) {
+        if let Stage::Probing(probing) = &self.stage
+            && self.is_over(probing)
+        {
+            let app = self.unclaimed(probing, &mut self.findings.clone());
+            self.base = Some(app.unwrap_or_else(|| self.unknown()));
             self.stage = Stage::Finished;
-            progress.app = Some(self.unknown());
         }
-        progress.finished = matches!(self.stage, Stage::Finished);
-        self.app = progress.app.or(self.app);
+        let app = self.findings.named().or(self.base);
+        if app != self.app {
+            self.app = app;
+            progress.app = app;
+        }
+        let is_finished = matches!(self.stage, Stage::Finished);
+        progress.finished = is_finished && !was_finished;
+        progress.released = is_finished && !self.waits_for_receivers();
         progress
+    }
+
+    /// Whether a receiver may still get other bytes than those that led to the verdict.
+    fn waits_for_receivers(&mut self) -> bool {
+        let known = self.streams.iter_mut().zip(self.acknowledged);
+        self.opening.transport == Transport::Tcp
+            && known.into_iter().any(|(stream, acknowledged)| stream.is_unacknowledged(acknowledged))
     }
 
     /// The word for a session that ends now: its application if that is known; else what can be said with
@@ -152,18 +202,55 @@ impl Inspection {
         let mut seen = self.seen;
         self.streams.iter().flat_map(Stream::waiting).for_each(|bytes| seen.count(bytes.len()));
         let waits = seen.packets > self.seen.packets;
-        if let (Stage::Probing(probing), true) = (&self.stage, waits)
-            && let Some(app) = probing.ask_with(&self.opening, &self.streams)
-        {
-            return app;
+        if let Stage::Probing(probing) = &self.stage {
+            let told = waits.then(|| probing.ask_with(&self.opening, &self.streams)).flatten();
+            if let Some(app) = told.or_else(|| self.unclaimed(probing, &mut self.findings.clone())) {
+                return app;
+            }
         }
         if self.is_budget_used(seen) { self.unknown() } else { app::INSUFFICIENT_DATA }
     }
 
+    /// The custom application that payload which no probe claims belongs to, or the session's port.
+    fn unclaimed(&self, probing: &Probing, findings: &mut Findings) -> Option<AppId> {
+        let signatures = findings.matching.signatures()?;
+        let protocol = match self.opening.transport {
+            Transport::Tcp => 6,
+            Transport::Udp => 17,
+        };
+        let by_port = signatures.by_port(protocol, self.opening.server_port);
+        match self.opening.transport {
+            Transport::Tcp => {
+                for direction in [Direction::ClientToServer, Direction::ServerToClient] {
+                    let context = Context::unknown(Transport::Tcp, direction);
+                    findings.text(context, probing.unclaimed(direction));
+                }
+            }
+            Transport::Udp => {
+                for (direction, datagram) in probing.each_held() {
+                    findings.matching.next_message();
+                    findings.text(Context::unknown(Transport::Udp, direction), datagram);
+                }
+            }
+        }
+        findings.named().or(by_port)
+    }
+
     fn segment(&mut self, payload: Payload<'_>, limits: &Limits, progress: &mut Progress) {
         let direction = payload.direction;
+        let acknowledged = self.acknowledged[direction.index()];
+        if self.stream(direction).contradicts(payload.sequence, payload.bytes, acknowledged) {
+            progress.contradiction = true;
+            return;
+        }
+        if matches!(self.stage, Stage::Finished) {
+            return;
+        }
         match self.stream(direction).segment(payload.sequence, payload.bytes, payload.cut) {
-            Arrival::InOrder(bytes) => return self.take(direction, bytes, progress),
+            Arrival::InOrder(bytes) => {
+                self.take(direction, bytes, progress);
+                return self.stream(direction).remember(bytes);
+            }
             Arrival::Queued => (),
             Arrival::Repeated => return,
         }
@@ -179,7 +266,10 @@ impl Inspection {
     fn take_ready(&mut self, direction: Direction, progress: &mut Progress) {
         while let Some(ready) = self.stream(direction).next_ready() {
             match ready {
-                Ready::Bytes(bytes) => self.take(direction, &bytes, progress),
+                Ready::Bytes(bytes) => {
+                    self.take(direction, &bytes, progress);
+                    self.stream(direction).remember(&bytes);
+                }
                 Ready::Hole => self.hole(direction),
             }
         }
@@ -190,16 +280,51 @@ impl Inspection {
         self.seen.count(bytes.len());
         match &mut self.stage {
             Stage::Finished => (),
-            Stage::Reading { .. } => self.read(direction, bytes, progress),
+            Stage::Reading(_) => self.read(direction, bytes, progress),
             Stage::Probing(probing) => {
                 if let Some((place, app)) = probing.weigh(&self.opening, direction, bytes) {
-                    progress.app = Some(app);
+                    self.set_base(app);
                     self.replay(place, direction, bytes, progress);
                 } else {
                     self.peers.see(direction, bytes);
+                    self.show_unclaimed(direction, bytes);
                 }
             }
         }
+    }
+
+    /// Once no probe asks any more, custom applications that ask for unknown payload see it as it comes.
+    fn show_unclaimed(&mut self, direction: Direction, bytes: &[u8]) {
+        let context = Context::unknown(self.opening.transport, direction);
+        let Stage::Probing(probing) = &mut self.stage else {
+            return;
+        };
+        let other = Context::unknown(self.opening.transport, direction.reverse());
+        if !self.findings.wants(context) && !self.findings.wants(other) {
+            probing.forget_unclaimed();
+            return;
+        }
+        if probing.is_anybody_asked() {
+            return;
+        }
+        let text = match self.opening.transport {
+            Transport::Tcp => {
+                probing.keep_unclaimed(direction, bytes);
+                probing.unclaimed(direction)
+            }
+            Transport::Udp => bytes,
+        };
+        self.findings.matching.next_message();
+        self.findings.text(context, text);
+        if let Some(app) = self.findings.named() {
+            self.set_base(app);
+            self.stage = Stage::Finished;
+        }
+    }
+
+    fn set_base(&mut self, app: AppId) {
+        self.base = Some(app);
+        self.findings.matching.set_base(app);
     }
 
     /// A range of one direction is missing for good: what follows no longer continues what was held or
@@ -207,7 +332,7 @@ impl Inspection {
     fn hole(&mut self, direction: Direction) {
         match &mut self.stage {
             Stage::Probing(probing) => probing.close(direction),
-            Stage::Reading { .. } => self.stage = Stage::Finished,
+            Stage::Reading(_) => self.stage = Stage::Finished,
             Stage::Finished => (),
         }
     }
@@ -217,10 +342,12 @@ impl Inspection {
         let Stage::Probing(probing) = core::mem::replace(&mut self.stage, Stage::Finished) else {
             return;
         };
-        let Some(make) = PROBES.get(place).and_then(|probe| probe.decoder) else {
+        let decoder = PROBES.get(place).and_then(|probe| probe.decoder).map(|make| make());
+        let Some(reading) = Reading::new(place, decoder, self.opening.transport, &self.findings) else {
             return;
         };
-        self.stage = Stage::Reading { decoder: make(), bytes: 0 };
+        self.findings.number(Number::HttpPort, usize::from(self.opening.server_port));
+        self.stage = Stage::Reading(reading);
         for (direction, bytes) in probing.each_held() {
             self.read(direction, bytes, progress);
         }
@@ -230,23 +357,20 @@ impl Inspection {
     }
 
     fn read(&mut self, direction: Direction, data: &[u8], progress: &mut Progress) {
-        let Stage::Reading { decoder, bytes } = &mut self.stage else {
+        let Stage::Reading(reading) = &mut self.stage else {
             return;
         };
         if data.is_empty() {
             return;
         }
-        let data = data.get(..DECODED_BYTES - *bytes).unwrap_or(data);
-        *bytes += data.len();
-        let mut findings = Vec::new();
-        let keep = decoder.data(direction, data, &mut findings);
-        if keep == Keep::Done || *bytes >= DECODED_BYTES {
+        if reading.data(direction, data, &mut self.findings) == Keep::Done {
             self.stage = Stage::Finished;
         }
-        for finding in findings {
+        for finding in self.findings.take() {
             match finding {
                 Finding::ServerName(name) => progress.server_name = Some(name),
-                Finding::Shift(app) => progress.app = Some(app),
+                Finding::Ja4(ja4) => progress.ja4 = Some(ja4),
+                Finding::Shift(app) => self.set_base(app),
                 Finding::NewConnection => progress.new_connection = true,
             }
         }
@@ -254,6 +378,13 @@ impl Inspection {
 
     fn stream(&mut self, direction: Direction) -> &mut Stream {
         &mut self.streams[direction.index()]
+    }
+
+    /// Whether no more is waited for. Segments may be as small as their sender likes, so while a probe is
+    /// unsure only their bytes count.
+    const fn is_over(&self, probing: &Probing) -> bool {
+        let may_wait = matches!(self.opening.transport, Transport::Tcp) && probing.is_anybody_asked();
+        self.seen.bytes >= self.budget.1 || (self.seen.packets >= self.budget.0 && !may_wait)
     }
 
     const fn is_budget_used(&self, seen: Seen) -> bool {

@@ -3,8 +3,8 @@
 //! Payload arrives packet by packet. For TCP it is put in order first (`stream`). What came so far is shown
 //! to the probes of the applications that may still be it; each answers certain, not mine, or unsure. Bytes
 //! are held while all are unsure and are replayed to the winner's decoder, which may read more out of them
-//! (a server name, a new connection inside the protocol). When nobody is certain within the budget the
-//! session is unknown.
+//! (a server name, a new connection inside the protocol) and hands the texts it comes across to the
+//! signatures, which may name a service. When nobody is certain within the budget the session is unknown.
 //!
 //! Everything here is bounded: bytes held, segments waiting for a gap, bytes a decoder may keep.
 #![no_std]
@@ -13,13 +13,19 @@ extern crate alloc;
 
 mod apps;
 mod ber;
+mod certificate;
 mod client_hello;
 mod inspection;
+mod ja4;
 mod peer_noise;
 mod probe;
 mod probing;
+mod reading;
+mod signatures;
 mod stream;
 
 pub use apps::PROBES;
 pub use inspection::{Inspection, Limits, Opening, Payload, Progress};
-pub use probe::{Decoder, Evidence, Finding, Keep, Probe, ProbeAnswer, Transport};
+pub use ja4::Ja4;
+pub use probe::{Decoder, Evidence, Finding, Findings, Keep, Probe, ProbeAnswer, Transport};
+pub use signatures::{Context, MOST_CONDITIONS, Number, SignatureError, SignatureProblem, Signatures};

@@ -1,8 +1,14 @@
 //! The vocabulary between the inspection and the applications: evidence in, an answer out.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use bifrons_model::{AppId, Direction};
+
+use crate::{
+    Signatures,
+    ja4::Ja4,
+    signatures::{Context, Matching, Number},
+};
 
 /// What carries the payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -118,9 +124,55 @@ pub enum Finding {
     ServerName(Box<str>),
     /// The application is another than the one that was certain: an application shift.
     Shift(AppId),
+    /// The client's fingerprint.
+    Ja4(Ja4),
     /// A new connection begins inside the protocol (HTTP `CONNECT`): the session ends with reason
     /// `decoder`.
     NewConnection,
+}
+
+/// What a decoder tells: what it found, and the texts and numbers that signatures ask for.
+#[derive(Clone, Debug, Default)]
+pub struct Findings {
+    found: Vec<Finding>,
+    pub(crate) matching: Matching,
+}
+
+impl Findings {
+    /// For a session that is matched with these signatures.
+    pub(crate) fn new(signatures: Option<Arc<Signatures>>) -> Self {
+        Self { found: Vec::new(), matching: Matching::new(signatures) }
+    }
+
+    /// Something was found.
+    pub fn push(&mut self, finding: Finding) {
+        self.found.push(finding);
+    }
+
+    /// Whether a signature asks for this context.
+    pub fn wants(&self, context: Context) -> bool {
+        self.matching.wants(context)
+    }
+
+    /// A text that signatures may ask for.
+    pub fn text(&mut self, context: Context, text: &[u8]) {
+        self.matching.text(context, text);
+    }
+
+    /// A number that signatures may ask for.
+    pub fn number(&mut self, number: Number, value: usize) {
+        self.matching.number(number, u32::try_from(value).unwrap_or(u32::MAX));
+    }
+
+    /// The application that the texts name.
+    pub fn named(&self) -> Option<AppId> {
+        self.matching.app()
+    }
+
+    /// What was found since the last call.
+    pub fn take(&mut self) -> Vec<Finding> {
+        core::mem::take(&mut self.found)
+    }
 }
 
 /// Whether a decoder wants more.
@@ -136,5 +188,5 @@ pub enum Keep {
 /// decoder bounds what it keeps and gives up (`Keep::Done`) rather than grow.
 pub trait Decoder: Send {
     /// Takes the next bytes; puts what it found into `findings`.
-    fn data(&mut self, direction: Direction, bytes: &[u8], findings: &mut Vec<Finding>) -> Keep;
+    fn data(&mut self, direction: Direction, bytes: &[u8], findings: &mut Findings) -> Keep;
 }

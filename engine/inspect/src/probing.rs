@@ -23,6 +23,8 @@ pub(crate) struct Probing {
     closed: [bool; 2],
     /// Whether the bytes that were just asked about are in `held` already.
     current_is_held: bool,
+    /// Once nobody asks any more: what no probe has claimed.
+    unclaimed: [Vec<u8>; 2],
 }
 
 impl Probing {
@@ -37,6 +39,7 @@ impl Probing {
             arrivals: Vec::new(),
             closed: [false; 2],
             current_is_held: false,
+            unclaimed: [Vec::new(), Vec::new()],
         }
     }
 
@@ -49,6 +52,7 @@ impl Probing {
     ) -> Option<(usize, AppId)> {
         let index = direction.index();
         if self.asked == 0 || self.closed[index] {
+            self.current_is_held = false;
             return None;
         }
         let first = self.arrivals.is_empty();
@@ -93,10 +97,35 @@ impl Probing {
         self.current_is_held
     }
 
+    /// Whether any probe is still unsure.
+    pub(crate) const fn is_anybody_asked(&self) -> bool {
+        self.asked != 0
+    }
+
+    /// Keeps a stream's bytes that no probe asks for, because somebody else does.
+    pub(crate) fn keep_unclaimed(&mut self, direction: Direction, bytes: &[u8]) {
+        let index = direction.index();
+        if self.asked == 0 && !self.current_is_held && !self.closed[index] {
+            let room = HELD_BYTES.saturating_sub(self.unclaimed[index].len());
+            self.unclaimed[index].extend(bytes.iter().take(room));
+        }
+    }
+
+    /// Nobody wants what no probe has claimed.
+    pub(crate) fn forget_unclaimed(&mut self) {
+        self.unclaimed = [Vec::new(), Vec::new()];
+    }
+
+    /// The bytes of one direction that no probe has claimed.
+    pub(crate) fn unclaimed(&self, direction: Direction) -> &[u8] {
+        let index = direction.index();
+        if self.asked == 0 { &self.unclaimed[index] } else { &self.held[index] }
+    }
+
     fn hold(&mut self, direction: Direction, bytes: &[u8], first: bool) {
         let index = direction.index();
         if self.asked == 0 {
-            self.held = [Vec::new(), Vec::new()];
+            self.unclaimed = core::mem::take(&mut self.held);
             self.arrivals = Vec::new();
             return;
         }
@@ -251,5 +280,7 @@ mod tests {
         probing.asked = 1 << tls;
         assert_eq!(probing.weigh(&opening, C, &[0xee; 50]), None);
         assert_eq!((probing.asked, probing.held[0].capacity()), (0, 0));
+        probing.forget_unclaimed();
+        assert_eq!(probing.unclaimed(C), b"");
     }
 }

@@ -7,7 +7,7 @@ use alloc::{boxed::Box, vec::Vec};
 use bifrons_catalog::app;
 use bifrons_model::{AppId, Direction};
 
-use crate::{Decoder, Evidence, Finding, Keep, Probe, ProbeAnswer};
+use crate::{Decoder, Evidence, Finding, Findings, Keep, Probe, ProbeAnswer};
 
 pub(super) const PROBE: Probe =
     Probe { name: "smb", tcp: true, udp: false, probe, decoder: Some(|| Box::new(DialectReader::default())) };
@@ -91,7 +91,7 @@ struct Frames {
 const HEAD: usize = 70;
 
 impl Decoder for DialectReader {
-    fn data(&mut self, direction: Direction, mut bytes: &[u8], findings: &mut Vec<Finding>) -> Keep {
+    fn data(&mut self, direction: Direction, mut bytes: &[u8], findings: &mut Findings) -> Keep {
         while !bytes.is_empty() {
             let side = &mut self.sides[direction.index()];
             bytes = side.take(bytes);

@@ -6,12 +6,12 @@
 //! Two ends that checked their path with STUN often go on with DTLS on it (RFC 5764), which is another
 //! application.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::boxed::Box;
 
 use bifrons_catalog::app;
 use bifrons_model::Direction;
 
-use crate::{Decoder, Evidence, Finding, Keep, Probe, ProbeAnswer, Transport};
+use crate::{Decoder, Evidence, Finding, Findings, Keep, Probe, ProbeAnswer, Transport};
 
 pub(super) const PROBE: Probe = Probe { name: "stun", tcp: true, udp: true, probe, decoder: Some(decoder) };
 
@@ -64,7 +64,7 @@ struct Path {
 }
 
 impl Decoder for Path {
-    fn data(&mut self, _: Direction, bytes: &[u8], findings: &mut Vec<Finding>) -> Keep {
+    fn data(&mut self, _: Direction, bytes: &[u8], findings: &mut Findings) -> Keep {
         const MOST_PIECES: u32 = 64;
         self.pieces += 1;
         if begins_dtls(bytes) {
@@ -85,18 +85,11 @@ fn begins_dtls(datagram: &[u8]) -> bool {
 
 /// Over TCP messages follow one another without anything between them (RFC 8489 section 6.2.2).
 fn stream(evidence: &Evidence<'_>) -> ProbeAnswer {
-    let mut answer = ProbeAnswer::NotMine;
-    for direction in [Direction::ClientToServer, Direction::ServerToClient] {
-        let bytes = evidence.bytes(direction);
-        if bytes.len() < HEADER_LENGTH {
-            if bytes.first().is_none_or(|first| first & 0xc0 == 0) {
-                answer = ProbeAnswer::Unsure;
-            }
-        } else if message_length(bytes).is_some() && has_cookie(bytes) {
-            return ProbeAnswer::Certain(app::STUN);
-        }
-    }
-    answer
+    evidence.judge(|bytes| match bytes.first() {
+        Some(first) if bytes.len() < HEADER_LENGTH && first & 0xc0 == 0 => ProbeAnswer::Unsure,
+        Some(_) if message_length(bytes).is_some() && has_cookie(bytes) => ProbeAnswer::Certain(app::STUN),
+        Some(_) | None => ProbeAnswer::NotMine,
+    })
 }
 
 /// The length of the message that begins here: two zero bits, a method in use, attributes in whole words.
@@ -214,21 +207,21 @@ mod tests {
         let mut hello = [0; 60];
         hello[..14].copy_from_slice(&[22, 0xfe, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 47, 1]);
         let mut decoder = decoder();
-        let mut findings = Vec::new();
+        let mut findings = Findings::default();
         assert_eq!(decoder.data(Direction::ClientToServer, REQUEST, &mut findings), Keep::Reading);
         assert_eq!(decoder.data(Direction::ServerToClient, &hello[..13], &mut findings), Keep::Reading);
-        assert!(findings.is_empty());
+        assert_eq!(findings.take(), []);
         assert_eq!(decoder.data(Direction::ServerToClient, &hello, &mut findings), Keep::Done);
-        assert_eq!(findings, [Finding::Shift(app::DTLS)]);
+        assert_eq!(findings.take(), [Finding::Shift(app::DTLS)]);
     }
 
     #[test]
     fn a_path_without_dtls_is_given_up() {
         let mut decoder = decoder();
-        let mut findings = Vec::new();
+        let mut findings = Findings::default();
         let calls =
             (1..).find(|_| decoder.data(Direction::ClientToServer, CHANNEL, &mut findings) == Keep::Done);
-        assert_eq!((calls, findings), (Some(64), Vec::new()));
+        assert_eq!((calls, findings.take().len()), (Some(64), 0));
     }
 
     #[test]
@@ -247,7 +240,7 @@ mod tests {
         }
         assert_eq!(
             answer(Transport::Tcp, 80, Direction::ClientToServer, &[b"GET / HTTP/1.1\r\n\r\n"]),
-            ProbeAnswer::Unsure
+            ProbeAnswer::NotMine
         );
     }
 }

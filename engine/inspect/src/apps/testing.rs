@@ -1,10 +1,10 @@
 //! What the tests of every probe share.
 
-use alloc::vec::Vec;
+use alloc::{sync::Arc, vec::Vec};
 
 use bifrons_model::{AppId, Direction};
 
-use crate::{Evidence, Finding, Keep, Probe, ProbeAnswer, Transport};
+use crate::{Evidence, Finding, Findings, Keep, Probe, ProbeAnswer, Signatures, Transport};
 
 /// Asks a probe about a TCP session on ports that no application is known by.
 pub(super) fn ask_tcp(probe: Probe, sent: &[u8], received: &[u8]) -> ProbeAnswer {
@@ -46,19 +46,33 @@ pub(super) fn assert_never_certain(probe: Probe, sent: &[u8], received: &[u8]) {
 }
 
 /// What the probe's decoder finds in pieces of `size` bytes, first all that was sent, then all that was
-/// received.
+/// received; fingerprints are left out.
 pub(super) fn findings(probe: Probe, sent: &[u8], received: &[u8], size: usize) -> Vec<Finding> {
-    let mut findings = Vec::new();
+    let mut findings = Findings::default();
+    read(probe, sent, received, size, &mut findings);
+    let mut found = findings.take();
+    found.retain(|finding| !matches!(finding, Finding::Ja4(_)));
+    found
+}
+
+/// Shows the probe's decoder all that was sent, then all that was received, in pieces of `size` bytes.
+pub(super) fn read(probe: Probe, sent: &[u8], received: &[u8], size: usize, findings: &mut Findings) {
     let Some(make) = probe.decoder else {
-        return findings;
+        return;
     };
     let mut decoder = make();
     for (direction, bytes) in [(Direction::ClientToServer, sent), (Direction::ServerToClient, received)] {
         for piece in bytes.chunks(size) {
-            if decoder.data(direction, piece, &mut findings) == Keep::Done {
-                return findings;
+            if decoder.data(direction, piece, findings) == Keep::Done {
+                return;
             }
         }
     }
-    findings
+}
+
+/// The application that the catalogue's signatures name in what the decoder reads.
+pub(super) fn named(probe: Probe, sent: &[u8], received: &[u8], size: usize) -> Option<AppId> {
+    let mut findings = Findings::new(Some(Arc::new(Signatures::builtin())));
+    read(probe, sent, received, size, &mut findings);
+    findings.named()
 }

@@ -1,6 +1,6 @@
 //! TLS and SSL 3.0: the record layer and the hello messages (RFC 8446 sections 4.1 and 5.1), and the hello
-//! of SSL 2.0 that old clients begin with (RFC 5246 appendix E.2). The decoder reads the server's name out
-//! of the ClientHello.
+//! of SSL 2.0 that old clients begin with (RFC 5246 appendix E.2). The decoder reads the ClientHello (the
+//! server's name, the protocols offered, the fingerprint) and the names in a certificate sent in the clear.
 
 use alloc::{boxed::Box, vec::Vec};
 
@@ -8,8 +8,9 @@ use bifrons_catalog::app;
 use bifrons_model::Direction;
 
 use crate::{
-    Decoder, Evidence, Finding, Keep, Probe, ProbeAnswer,
-    client_hello::{ClientHelloAnswer, server_name},
+    Context, Decoder, Evidence, Finding, Findings, Ja4, Keep, Probe, ProbeAnswer, certificate,
+    client_hello::{ClientHello, ClientHelloAnswer, server_name},
+    ja4::Carrier,
 };
 
 pub(super) const PROBE: Probe =
@@ -134,40 +135,128 @@ fn record_length(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// Puts the first handshake message together from its records and reads the server's name.
+/// Reads the ClientHello and, where the certificate may be in the clear and still matters, the server's
+/// first messages.
 #[derive(Default)]
 struct HelloReader {
-    direction: Option<Direction>,
-    header: Vec<u8>,
-    left_of_record: usize,
-    message: Vec<u8>,
+    client: Option<Direction>,
+    hello: Messages,
+    answer: Messages,
+    is_named: bool,
+    /// The ClientHello is read; the server's messages are not.
+    waits_for_answer: bool,
 }
 
 impl Decoder for HelloReader {
-    fn data(&mut self, direction: Direction, bytes: &[u8], findings: &mut Vec<Finding>) -> Keep {
-        if *self.direction.get_or_insert(direction) != direction {
-            return Keep::Reading;
-        }
-        if !self.unpack(bytes) {
-            return Keep::Done;
-        }
-        match server_name(&self.message) {
-            ClientHelloAnswer::Incomplete if self.message.len() < LONGEST_HELLO => Keep::Reading,
-            ClientHelloAnswer::Incomplete
-            | ClientHelloAnswer::NoName
-            | ClientHelloAnswer::NotAClientHello => Keep::Done,
-            ClientHelloAnswer::Name(name) => {
-                findings.push(Finding::ServerName(name));
-                Keep::Done
-            }
+    fn data(&mut self, direction: Direction, bytes: &[u8], findings: &mut Findings) -> Keep {
+        let from_client = *self.client.get_or_insert(direction) == direction;
+        match (from_client, self.waits_for_answer) {
+            (true, false) => self.client(bytes, findings),
+            (false, true) => self.server(bytes, findings),
+            (true, true) | (false, false) => Keep::Reading,
         }
     }
 }
 
 impl HelloReader {
+    fn client(&mut self, bytes: &[u8], findings: &mut Findings) -> Keep {
+        let is_handshake = self.hello.unpack(bytes);
+        let message = &*self.hello.bytes;
+        if !self.is_named {
+            match server_name(message) {
+                ClientHelloAnswer::Name(name) => {
+                    self.is_named = true;
+                    findings.text(Context::SERVER_NAME, name.as_bytes());
+                    findings.push(Finding::ServerName(name));
+                }
+                ClientHelloAnswer::NotAClientHello => return Keep::Done,
+                ClientHelloAnswer::Incomplete | ClientHelloAnswer::NoName => (),
+            }
+        }
+        let Some((1, body)) = first_message(message) else {
+            let may_go_on = is_handshake && message.len() < LONGEST_HELLO;
+            return if may_go_on { Keep::Reading } else { Keep::Done };
+        };
+        let Some(hello) = ClientHello::read(message.get(..4 + body.len()).unwrap_or_default()) else {
+            return Keep::Done;
+        };
+        hello.protocols().for_each(|protocol| findings.text(Context::ALPN, protocol));
+        findings.text(Context::CLIENT_HELLO, hello.message);
+        findings.push(Finding::Ja4(Ja4::of(&hello, Carrier::Tcp)));
+        self.waits_for_answer = findings.wants(Context::SERVER_HELLO)
+            || findings.wants(Context::CERTIFICATE)
+            || (findings.named().is_none() && findings.wants(Context::CERTIFICATE_NAME));
+        if self.waits_for_answer { Keep::Reading } else { Keep::Done }
+    }
+
+    fn server(&mut self, bytes: &[u8], findings: &mut Findings) -> Keep {
+        let is_handshake = self.answer.unpack(bytes);
+        while let Some((kind, body)) = first_message(self.answer.unread()) {
+            let whole = self.answer.unread().get(..4 + body.len()).unwrap_or_default();
+            match kind {
+                SERVER_HELLO => {
+                    findings.text(Context::SERVER_HELLO, whole);
+                    if is_tls_1_3(body) {
+                        return Keep::Done;
+                    }
+                }
+                CERTIFICATE => {
+                    findings.text(Context::CERTIFICATE, whole);
+                    certificate_names(body, findings);
+                    return Keep::Done;
+                }
+                _ => return Keep::Done,
+            }
+            self.answer.read += 4 + body.len();
+        }
+        let may_go_on = is_handshake && self.answer.bytes.len() < LONGEST_HELLO;
+        if may_go_on { Keep::Reading } else { Keep::Done }
+    }
+}
+
+const SERVER_HELLO: u8 = 2;
+const CERTIFICATE: u8 = 11;
+
+/// The subject's own name says more than the others that the certificate is good for.
+fn certificate_names(message: &[u8], findings: &mut Findings) {
+    if findings.named().is_some() || !findings.wants(Context::CERTIFICATE_NAME) {
+        return;
+    }
+    for name in certificate::names(message) {
+        findings.text(Context::CERTIFICATE_NAME, name.as_bytes());
+        if findings.named().is_some() {
+            return;
+        }
+    }
+}
+
+/// Whether a ServerHello chooses one of the cipher suites that only TLS 1.3 has.
+fn is_tls_1_3(body: &[u8]) -> bool {
+    const SESSION_ID: usize = 2 + 32;
+    let after = body.get(SESSION_ID).map(|length| SESSION_ID + 1 + usize::from(*length));
+    after.and_then(|place| body.get(place)) == Some(&0x13)
+}
+
+/// Kind and content of the first handshake message, if all of it is there.
+fn first_message(bytes: &[u8]) -> Option<(u8, &[u8])> {
+    let ([kind, high, middle, low], rest) = bytes.split_first_chunk()?;
+    let length = usize::from(*high) << 16 | usize::from(*middle) << 8 | usize::from(*low);
+    Some((*kind, rest.get(..length)?))
+}
+
+/// One side's handshake messages, put together from their records.
+#[derive(Default)]
+struct Messages {
+    header: Vec<u8>,
+    left_of_record: usize,
+    bytes: Vec<u8>,
+    read: usize,
+}
+
+impl Messages {
     /// Adds what the records in `bytes` carry; false when one is no handshake record.
     fn unpack(&mut self, mut bytes: &[u8]) -> bool {
-        while !bytes.is_empty() && self.message.len() < LONGEST_HELLO {
+        while !bytes.is_empty() && self.bytes.len() < LONGEST_HELLO {
             if self.left_of_record == 0 {
                 let missing = (HEADER - self.header.len()).min(bytes.len());
                 let (now, rest) = bytes.split_at(missing);
@@ -183,11 +272,15 @@ impl HelloReader {
                 self.left_of_record = length;
             }
             let (now, rest) = bytes.split_at(self.left_of_record.min(bytes.len()));
-            self.message.extend_from_slice(now);
+            self.bytes.extend_from_slice(now);
             self.left_of_record -= now.len();
             bytes = rest;
         }
         true
+    }
+
+    fn unread(&self) -> &[u8] {
+        self.bytes.get(self.read..).unwrap_or_default()
     }
 }
 
@@ -196,7 +289,10 @@ mod tests {
     use alloc::vec;
 
     use super::*;
-    use crate::apps::testing::{assert_never_certain, assert_recognised, findings};
+    use crate::{
+        apps::testing::{assert_never_certain, assert_recognised, findings, named, read},
+        certificate::tests::message as certificate_of,
+    };
 
     /// A ClientHello message that names `a.test`.
     fn message() -> Vec<u8> {
@@ -266,6 +362,43 @@ mod tests {
         }
     }
 
+    fn handshake(kind: u8, body: &[u8]) -> Vec<u8> {
+        [&[kind, 0], &(body.len() as u16).to_be_bytes()[..], body].concat()
+    }
+
+    fn server_hello(cipher: [u8; 2]) -> Vec<u8> {
+        let mut body = vec![3, 3];
+        body.extend([9; 32]);
+        body.push(0);
+        body.extend(cipher);
+        body.push(0);
+        handshake(SERVER_HELLO, &body)
+    }
+
+    #[test]
+    fn a_certificate_in_the_clear_names_the_service() {
+        let hello = record(HANDSHAKE, &message());
+        let certificate = handshake(CERTIFICATE, &certificate_of(b"a.test", &[b"*.dropbox.com"]));
+        for (cipher, expected) in [([0xc0, 0x2f], Some(app::DROPBOX_BASE)), ([0x13, 1], None)] {
+            let flight = [server_hello(cipher), certificate.clone()].concat();
+            let (first, second) = flight.split_at(60);
+            let answer = [record(HANDSHAKE, first), record(HANDSHAKE, second)].concat();
+            for size in [1, 50, 9999] {
+                assert_eq!(named(PROBE, &hello, &answer, size), expected, "pieces of {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_fingerprint_is_told_once_the_hello_is_whole() {
+        let mut findings = Findings::default();
+        read(PROBE, &record(HANDSHAKE, &message()), b"", 10, &mut findings);
+        let Some(Finding::Ja4(ja4)) = findings.take().pop() else {
+            panic!("no fingerprint");
+        };
+        assert!(ja4.as_str().starts_with("t12d010100_"), "{ja4}");
+    }
+
     #[test]
     fn other_messages_end_the_reading() {
         assert_eq!(findings(PROBE, &record(HANDSHAKE, &[2, 0, 0, 4, 3, 3, 0, 0]), b"", 99), []);
@@ -275,8 +408,8 @@ mod tests {
         endless.resize(16_000, 0);
         let endless = record(HANDSHAKE, &endless);
         for _ in 0..10 {
-            reader.data(Direction::ClientToServer, &endless, &mut Vec::new());
+            reader.data(Direction::ClientToServer, &endless, &mut Findings::default());
         }
-        assert!(reader.message.len() <= LONGEST_HELLO + endless.len());
+        assert!(reader.hello.bytes.len() <= LONGEST_HELLO + endless.len());
     }
 }

@@ -36,6 +36,7 @@ fn one_packet_can_say_everything() {
         app: Some(app::WEB_BROWSING),
         server_name: Some("a.test".into()),
         finished: true,
+        released: true,
         ..Progress::default()
     };
     assert_eq!(progress, expected);
@@ -45,7 +46,10 @@ fn one_packet_can_say_everything() {
 #[test]
 fn without_a_decoder_certain_is_finished() {
     let progress = give(&mut tcp(), S, 0, b"SSH-2.0-x\r\n");
-    assert_eq!(progress, Progress { app: Some(app::SSH), finished: true, ..Progress::default() });
+    assert_eq!(
+        progress,
+        Progress { app: Some(app::SSH), finished: true, released: true, ..Progress::default() }
+    );
 }
 
 #[test]
@@ -54,8 +58,13 @@ fn held_bytes_are_replayed_to_the_decoder() {
     assert_eq!(give(&mut inspection, C, 0, b"GET /x HT"), Progress::default());
     let progress = give(&mut inspection, C, 9, b"TP/1.1\r\nHost: ");
     assert_eq!(progress, Progress { app: Some(app::WEB_BROWSING), ..Progress::default() });
-    let progress = give(&mut inspection, C, 23, b"a.test\r\n");
-    let expected = Progress { server_name: Some("a.test".into()), finished: true, ..Progress::default() };
+    let progress = give(&mut inspection, C, 23, b"a.test\r\n\r\n");
+    let expected = Progress {
+        server_name: Some("a.test".into()),
+        finished: true,
+        released: true,
+        ..Progress::default()
+    };
     assert_eq!(progress, expected);
 }
 
@@ -63,23 +72,55 @@ fn held_bytes_are_replayed_to_the_decoder() {
 fn a_tunnel_through_a_proxy_is_a_new_connection() {
     let mut inspection = tcp();
     let progress = give(&mut inspection, C, 0, b"CONNECT a.test:443 HTTP/1.1\r\n\r\n");
-    assert_eq!(progress.app, Some(app::WEB_BROWSING));
+    assert_eq!(progress.app, Some(app::HTTP_PROXY));
     assert!(!progress.finished);
     let progress = give(&mut inspection, S, 0, b"HTTP/1.1 200 OK\r\n\r\n");
-    assert_eq!(progress, Progress { new_connection: true, finished: true, ..Progress::default() });
+    assert_eq!(
+        progress,
+        Progress { new_connection: true, finished: true, released: true, ..Progress::default() }
+    );
 }
 
 #[test]
 fn the_budget_in_packets_ends_in_unknown() {
     for (mut inspection, unknown) in [(tcp(), app::UNKNOWN_TCP), (udp(), app::UNKNOWN_UDP)] {
         for packet in 0..3 {
-            assert_eq!(give(&mut inspection, C, packet, b"\x01"), Progress::default());
+            assert_eq!(give(&mut inspection, C, 12 * packet, &[0xee; 12]), Progress::default());
             assert_eq!(inspection.app_at_end(), app::INSUFFICIENT_DATA);
         }
-        let progress = give(&mut inspection, C, 3, b"\x01");
-        assert_eq!(progress, Progress { app: Some(unknown), finished: true, ..Progress::default() });
+        let progress = give(&mut inspection, C, 36, &[0xee; 12]);
+        assert_eq!(
+            progress,
+            Progress { app: Some(unknown), finished: true, released: true, ..Progress::default() }
+        );
         assert_eq!(inspection.app_at_end(), unknown);
     }
+}
+
+#[test]
+fn small_packets_do_not_use_the_budget_up_while_a_probe_is_unsure() {
+    let mut inspection = tcp();
+    let banner = b"SSH-2.0-x\r\n";
+    for (sequence, byte) in (0..7).zip(banner) {
+        assert_eq!(give(&mut inspection, C, sequence, &[*byte]), Progress::default());
+    }
+    assert_eq!(give(&mut inspection, C, 7, b"-").app, Some(app::SSH));
+}
+
+#[test]
+fn other_bytes_in_the_place_of_unacknowledged_ones_are_told_apart() {
+    let mut inspection = tcp();
+    inspection.acknowledge([Some(0), Some(0)]);
+    let progress = give(&mut inspection, C, 0, b"SSH-2.0-x\r\n");
+    assert_eq!(progress, Progress { app: Some(app::SSH), finished: true, ..Progress::default() });
+    assert!(give(&mut inspection, C, 0, b"GET /").contradiction);
+    assert!(give(&mut inspection, C, 5, b"xSSH").contradiction);
+    assert!(!give(&mut inspection, C, 4, b"2.0-x").contradiction);
+    assert!(!give(&mut inspection, S, 0, b"GET /").contradiction, "the other direction");
+    inspection.acknowledge([Some(5), Some(0)]);
+    assert!(!give(&mut inspection, C, 0, b"GET /").contradiction, "its receiver has it");
+    inspection.acknowledge([Some(11), Some(0)]);
+    assert_eq!(give(&mut inspection, C, 11, b"x"), Progress { released: true, ..Progress::default() });
 }
 
 #[test]
@@ -143,7 +184,7 @@ fn after_a_hole_nothing_is_appended() {
     assert_eq!(inspection.app_at_end(), app::WEB_BROWSING);
     let progress = give(&mut inspection, C, head.len() as u32 + 10, b"st: a.test\r\n");
     assert_eq!(progress.server_name, None);
-    assert!(progress.finished);
+    assert!(progress.released);
 }
 
 #[test]

@@ -1,12 +1,14 @@
-//! The server's name out of a client's first packets.
+//! The ClientHello out of a client's first packets: the server's name, the protocols offered, the
+//! fingerprint.
 
 use alloc::{boxed::Box, vec::Vec};
 
 use bifrons_model::Direction;
 
 use crate::{
-    Decoder, Finding, Keep,
-    client_hello::{self, ClientHelloAnswer},
+    Context, Decoder, Finding, Findings, Ja4, Keep,
+    client_hello::{self, ClientHello, ClientHelloAnswer},
+    ja4::Carrier,
 };
 
 use super::{
@@ -20,6 +22,7 @@ use super::{
 pub(super) struct ClientNames {
     keys: Option<ClientKeys>,
     hello: Pieces,
+    is_named: bool,
     opened: u32,
     datagrams: u32,
 }
@@ -30,25 +33,36 @@ const MOST_OPENED: u32 = 3;
 const MOST_DATAGRAMS: u32 = 16;
 
 impl Decoder for ClientNames {
-    fn data(&mut self, direction: Direction, bytes: &[u8], findings: &mut Vec<Finding>) -> Keep {
+    fn data(&mut self, direction: Direction, bytes: &[u8], findings: &mut Findings) -> Keep {
         self.datagrams += 1;
         let answer = match direction {
             Direction::ClientToServer => self.client_datagram(bytes),
             Direction::ServerToClient => ClientHelloAnswer::Incomplete,
         };
-        match answer {
+        let is_over = match answer {
             ClientHelloAnswer::Name(name) => {
-                findings.push(Finding::ServerName(name));
-                Keep::Done
-            }
-            ClientHelloAnswer::NoName | ClientHelloAnswer::NotAClientHello => Keep::Done,
-            ClientHelloAnswer::Incomplete => {
-                if self.opened >= MOST_OPENED || self.datagrams >= MOST_DATAGRAMS {
-                    Keep::Done
-                } else {
-                    Keep::Reading
+                if !self.is_named {
+                    self.is_named = true;
+                    findings.text(Context::SERVER_NAME, name.as_bytes());
+                    findings.push(Finding::ServerName(name));
                 }
+                // Google's own hello is no more than this.
+                self.hello.bytes.is_empty()
             }
+            ClientHelloAnswer::NoName => self.hello.bytes.is_empty(),
+            ClientHelloAnswer::NotAClientHello => true,
+            ClientHelloAnswer::Incomplete => false,
+        };
+        if let Some(hello) = ClientHello::read(self.hello.beginning()) {
+            hello.protocols().for_each(|protocol| findings.text(Context::ALPN, protocol));
+            findings.text(Context::CLIENT_HELLO, hello.message);
+            findings.push(Finding::Ja4(Ja4::of(&hello, Carrier::Quic)));
+            return Keep::Done;
+        }
+        if is_over || self.opened >= MOST_OPENED || self.datagrams >= MOST_DATAGRAMS {
+            Keep::Done
+        } else {
+            Keep::Reading
         }
     }
 }

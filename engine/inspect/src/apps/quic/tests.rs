@@ -12,7 +12,7 @@ use aes_gcm::{Aes128Gcm, aead::AeadInOut};
 use bifrons_model::Direction::{self, ClientToServer, ServerToClient};
 
 use super::*;
-use crate::{Finding, Keep, Transport};
+use crate::{Finding, Findings, Keep, Transport};
 
 /// Published keys of one version.
 struct Keys {
@@ -100,13 +100,15 @@ fn whole(keys: &Keys) -> Vec<u8> {
 
 fn read(datagrams: &[(Direction, &[u8])]) -> (Vec<Finding>, Keep) {
     let mut decoder = decoder();
-    let mut findings = Vec::new();
+    let mut findings = Findings::default();
     let mut keep = Keep::Reading;
     for (direction, datagram) in datagrams {
         assert_eq!(keep, Keep::Reading, "called after the end");
         keep = decoder.data(*direction, datagram, &mut findings);
     }
-    (findings, keep)
+    let mut found = findings.take();
+    found.retain(|finding| !matches!(finding, Finding::Ja4(_)));
+    (found, keep)
 }
 
 fn answer(port: u16, datagrams: &[&[u8]]) -> ProbeAnswer {

@@ -1,0 +1,154 @@
+//! The names in a server's certificate (RFC 5280), as far as they are needed to tell a service: the common
+//! name of the subject and the DNS names beside it.
+
+use alloc::{boxed::Box, vec::Vec};
+
+use crate::{
+    ber::{OCTET_STRING, SEQUENCE, Value, Values},
+    client_hello::usable,
+};
+
+const SET: u8 = 0x31;
+const OBJECT: u8 = 0x06;
+const VERSION: u8 = 0xa0;
+const EXTENSIONS: u8 = 0xa3;
+const BOOLEAN: u8 = 0x01;
+/// `[2] IA5String` of a GeneralName.
+const DNS_NAME: u8 = 0x82;
+/// 2.5.4.3
+const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
+/// 2.5.29.17
+const ALTERNATIVE_NAME: &[u8] = &[0x55, 0x1d, 0x11];
+/// Names of one certificate that are read.
+const MOST_NAMES: usize = 32;
+
+/// The names in the first certificate of a Certificate message of TLS 1.2 and before (RFC 5246 section
+/// 7.4.2), without its header; the subject's first. A wildcard stands for the domain it is in.
+pub(crate) fn names(message: &[u8]) -> Vec<Box<str>> {
+    let mut names = Vec::new();
+    if let Some(certificate) = first_certificate(message) {
+        read(certificate, &mut names);
+    }
+    names
+}
+
+fn first_certificate(message: &[u8]) -> Option<&[u8]> {
+    let rest = message.get(3..)?;
+    let ([high, middle, low], rest) = rest.split_first_chunk()?;
+    rest.get(..usize::from(*high) << 16 | usize::from(*middle) << 8 | usize::from(*low))
+}
+
+/// Reads until something is not as it should be.
+fn read(certificate: &[u8], names: &mut Vec<Box<str>>) -> Option<()> {
+    let whole = Values::new(certificate).expect(SEQUENCE)?;
+    let mut fields = Values::new(Values::new(whole.content).expect(SEQUENCE)?.content);
+    fields.expect(VERSION);
+    fields.next()?;
+    // Algorithm, issuer, validity.
+    for _ in 0..3 {
+        fields.expect(SEQUENCE)?;
+    }
+    subject(fields.expect(SEQUENCE)?, names);
+    fields.expect(SEQUENCE)?;
+    let extensions = fields.find(|field| field.tag == EXTENSIONS)?;
+    for extension in Values::new(Values::new(extensions.content).expect(SEQUENCE)?.content) {
+        let mut parts = Values::new(extension.content);
+        if parts.expect(OBJECT)?.content != ALTERNATIVE_NAME {
+            continue;
+        }
+        parts.expect(BOOLEAN);
+        let all = Values::new(parts.expect(OCTET_STRING)?.content).expect(SEQUENCE)?;
+        for name in Values::new(all.content).filter(|name| name.tag == DNS_NAME) {
+            add(name.content, names);
+        }
+    }
+    Some(())
+}
+
+fn subject(subject: Value<'_>, names: &mut Vec<Box<str>>) {
+    for set in Values::new(subject.content).filter(|set| set.tag == SET) {
+        for pair in Values::new(set.content).filter(|pair| pair.tag == SEQUENCE) {
+            let mut parts = Values::new(pair.content);
+            if parts.expect(OBJECT).is_some_and(|object| object.content == COMMON_NAME)
+                && let Some(name) = parts.next()
+            {
+                add(name.content, names);
+            }
+        }
+    }
+}
+
+fn add(name: &[u8], names: &mut Vec<Box<str>>) {
+    let name = name.strip_prefix(b"*.").unwrap_or(name);
+    if names.len() < MOST_NAMES
+        && let Some(name) = usable(name)
+    {
+        names.push(name);
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use alloc::vec;
+
+    use super::*;
+
+    fn value(tag: u8, content: &[u8]) -> Vec<u8> {
+        assert!(content.len() < 0x1_0000);
+        [&[tag, 0x82], &(content.len() as u16).to_be_bytes()[..], content].concat()
+    }
+
+    fn sequence(parts: &[Vec<u8>]) -> Vec<u8> {
+        value(SEQUENCE, &parts.concat())
+    }
+
+    /// A Certificate message without its header, for these names.
+    pub(crate) fn message(common_name: &[u8], alternatives: &[&[u8]]) -> Vec<u8> {
+        let name = sequence(&[value(OBJECT, COMMON_NAME), value(0x0c, common_name)]);
+        let alternatives = alternatives.iter().map(|name| value(DNS_NAME, name)).collect::<Vec<_>>();
+        let extension = sequence(&[
+            value(OBJECT, ALTERNATIVE_NAME),
+            value(BOOLEAN, &[0xff]),
+            value(OCTET_STRING, &sequence(&alternatives)),
+        ]);
+        let empty = sequence(&[]);
+        let certificate = sequence(&[sequence(&[
+            value(VERSION, &value(2, &[2])),
+            value(2, &[7]),
+            empty.clone(),
+            empty.clone(),
+            empty.clone(),
+            sequence(&[value(SET, &name)]),
+            empty.clone(),
+            value(EXTENSIONS, &sequence(&[sequence(&[value(OBJECT, &[0x55, 0x1d, 0x0f])]), extension])),
+        ])]);
+        let length = certificate.len() as u16;
+        let mut message = vec![0];
+        message.extend((length + 3).to_be_bytes());
+        message.push(0);
+        message.extend(length.to_be_bytes());
+        message.extend(certificate);
+        message
+    }
+
+    #[test]
+    fn subject_and_alternatives() {
+        let message = message(b"WWW.a.test", &[b"*.b.test", b"c d"]);
+        assert_eq!(names(&message), ["www.a.test".into(), "b.test".into()]);
+    }
+
+    #[test]
+    fn damage_is_survived() {
+        let message = message(b"a.test", &[b"b.test"]);
+        for length in 0..message.len() {
+            assert!(names(&message[..length]).len() < 2);
+        }
+        for place in 0..message.len() {
+            for value in [0, 1, 0x30, 0x7f, 0x80, 0x84, 0xff] {
+                let mut changed = message.clone();
+                changed[place] = value;
+                assert!(names(&changed).len() <= MOST_NAMES);
+            }
+        }
+    }
+}
