@@ -10,7 +10,8 @@
 //! - *dynamic-ip-and-port*: a source has the same address of the pool as long as that has ports (RFC 4787,
 //!   REQ-2), chosen by a hash that two devices agree on, then the next ones. Ports are 1,024 to 65,535;
 //!   sources below 1,024 get one of 1 to 1,023 while there are any (REQ-3), even ports get even ones
-//!   (REQ-4). ICMP identifiers are ports of 1,024 and above. A protocol without ports gets an address with
+//!   (REQ-4). A source's own port is never among those that it is given, so that the end of a session tells
+//!   whether it had one. ICMP identifiers are ports of 1,024 and above. A protocol without ports gets an address with
 //!   which the session table has no session to the same destination. Rules that share an address share its
 //!   ports.
 //! - *persistent*: the same source address and port gets the same translated ones for every destination as
@@ -313,7 +314,7 @@ impl Nat {
                 rule.sessions.remove(&destination);
             }
         }
-        // What dynamic-ip gave has its own port, what its fallback gave has not.
+        // Only a session that no pool gave a port has its own.
         if port == session.source_port
             && let Some(pool) = &mut rule.bindings[usize::from(address.is_ipv6())]
             && pool.release(now, session.source, address, reserve)
@@ -321,6 +322,7 @@ impl Nat {
             return;
         }
         if rule.had_ports
+            && port != session.source_port
             && has_ports(session.protocol, port)
             && self.mappings.release(endpoint, (address, port)) != Ended::Shared
         {
@@ -473,11 +475,7 @@ impl Nat {
                     ports: &mut self.ports,
                     mappings: &mut self.mappings,
                 };
-                // The port tells at the end that the fallback gave it.
-                let given = search.run(&fallback[family], &mut |tuple: &Translation| {
-                    let changes = tuple.source_port != request.source_port || tuple.source_port == 0;
-                    changes && is_free(tuple)
-                });
+                let given = search.run(&fallback[family], &mut is_free);
                 self.counters.fallbacks += u64::from(given.is_ok());
                 given
             }
@@ -503,7 +501,7 @@ impl Nat {
                 return pool.is_none_or(|pool| pool.note(session.source, address));
             }
         };
-        if !has_ports(session.protocol, port) {
+        if !has_ports(session.protocol, port) || port == session.source_port {
             return true;
         }
         if persistent && self.mappings.get(&endpoint) == Some((address, port)) {
@@ -583,7 +581,9 @@ impl Search<'_> {
         let wish = Wish { original: request.source_port, layers, layer, share: self.share };
         for address in addresses {
             let space = Space::new(address, request.protocol);
-            let port = self.ports.take(space, &wish, |port| is_free(&complete((address, port))));
+            let port = self.ports.take(space, &wish, |port| {
+                port != request.source_port && is_free(&complete((address, port)))
+            });
             if let Some(port) = port {
                 if self.persistent {
                     self.mappings.hold(endpoint, (address, port));

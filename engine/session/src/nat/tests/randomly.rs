@@ -98,7 +98,7 @@ fn apply(world: &mut World, live: &mut Vec<Translated>, step: Step) {
                 source_port: port,
                 translation: Translation {
                     source: ip("192.0.2.3"),
-                    source_port: port.max(1),
+                    source_port: (port ^ 2).max(1),
                     destination: ip("203.0.113.200"),
                     destination_port: 443,
                 },

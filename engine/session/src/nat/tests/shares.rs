@@ -23,6 +23,10 @@ fn fill(world: &mut World, source_port: impl Fn(u32) -> u16) -> Vec<Translated> 
     sessions
 }
 
+fn source_port(number: u32) -> u16 {
+    1_024 + (number % 60_000) as u16
+}
+
 fn ports_of(sessions: &[Translated]) -> BTreeSet<u16> {
     sessions.iter().map(|session| session.translation.source_port).collect()
 }
@@ -30,7 +34,7 @@ fn ports_of(sessions: &[Translated]) -> BTreeSet<u16> {
 #[test]
 fn an_address_has_64512_ports_and_then_none() {
     let mut world = World::new(&[ports(&[one("192.0.2.1")])]);
-    let sessions = fill(&mut world, |number| 1024 + (number % 60_000) as u16);
+    let sessions = fill(&mut world, source_port);
     assert_eq!(sessions.len(), 64_512);
     assert_eq!(ports_of(&sessions), (1024..=65_535).collect());
     assert_eq!(world.nat.counters().exhausted, 1);
@@ -49,7 +53,7 @@ fn an_address_has_64512_ports_and_then_none() {
 #[test]
 fn a_port_that_is_given_back_is_given_again() {
     let mut world = World::new(&[ports(&[one("192.0.2.1")])]);
-    let sessions = fill(&mut world, |_| 5000);
+    let sessions = fill(&mut world, source_port);
     let freed = sessions[4711];
     world.close(&freed);
     let again = world.open(&tcp("10.200.0.1", 6000)).unwrap();
@@ -72,17 +76,22 @@ fn parity_and_range_are_kept_while_there_is_room() {
 #[test]
 fn low_ports_give_way_to_high_ones_when_they_are_used_up() {
     let mut world = World::new(&[ports(&[one("192.0.2.1")])]);
-    let sessions = fill(&mut world, |number| if number < 2_000 { 500 } else { 5_000 });
-    assert_eq!(sessions.len(), 64_512 + 1_023);
-    let low = &sessions[..1_023];
-    assert_eq!(ports_of(low), (1..=1_023).collect());
-    assert!(low[..511].iter().all(|session| session.translation.source_port % 2 == 0));
+    let mut low = Vec::new();
+    for number in 0..1_100_u16 {
+        let port = 2 + number % 500 * 2;
+        low.push(world.open(&NatRequest { destination_port: number, ..tcp("10.9.9.9", port) }).unwrap());
+    }
+    let (even, rest) = low.split_at(511);
+    assert!(even.iter().all(|session| session.translation.source_port % 2 == 0));
+    assert_eq!(ports_of(&low).range(..1_024).count(), 1_023);
+    assert!(rest[512..].iter().all(|session| session.translation.source_port >= 1_024));
+    assert_eq!(fill(&mut world, source_port).len(), 64_512 - (1_100 - 1_023));
 }
 
 #[test]
 fn a_full_address_is_followed_by_the_next() {
     let mut world = World::new(&[ports(&[range("192.0.2.1", "192.0.2.2")])]);
-    let sessions = fill(&mut world, |_| 5_000);
+    let sessions = fill(&mut world, source_port);
     assert_eq!(sessions.len(), 2 * 64_512);
 }
 
@@ -107,7 +116,7 @@ fn two_halves_never_meet() {
     let rule = [ports(&[one("192.0.2.1")])];
     let halves = [0, 1].map(|device| {
         let mut world = World::with(PortShare::Half(device), &rule, &NatSettings::default());
-        ports_of(&fill(&mut world, |number| (number % 8_000) as u16))
+        ports_of(&fill(&mut world, |number| (number % 60_000) as u16))
     });
     assert!(halves[0].is_disjoint(&halves[1]));
     let both: BTreeSet<u16> = halves[0].union(&halves[1]).copied().collect();
@@ -126,15 +135,15 @@ fn the_survivor_takes_over_without_a_clash() {
         assert!(first.nat.reserve(session));
         first.table.insert(tuple_of(TCP, &session.translation));
     }
-    let mine = fill(&mut first, |_| 5_000);
+    let mine = fill(&mut first, source_port);
     assert_eq!(mine.len(), 32_256);
     first.nat.take_over_other_half();
-    let more = fill(&mut first, |_| 5_000);
+    let more = fill(&mut first, source_port);
     assert_eq!(more.len(), 32_256 - 500);
     for session in &theirs {
         first.close(session);
     }
-    assert_eq!(fill(&mut first, |_| 5_000).len(), 500);
+    assert_eq!(fill(&mut first, source_port).len(), 500);
     first.nat.give_back_other_half();
     first.close(&more[0]);
     assert_eq!(first.open(&tcp("10.0.3.1", 2_000)), Err(NatRefusal::Exhausted));
@@ -152,7 +161,7 @@ fn oversubscription_multiplies_the_ports_for_different_destinations() {
     ] {
         let rule = [ports(&[one("192.0.2.1")])];
         let mut world = World::with(PortShare::Half(0), &rule, &oversubscribed(times));
-        let sessions = fill(&mut world, |_| 5_000);
+        let sessions = fill(&mut world, source_port);
         assert_eq!(sessions.len(), factor * 32_256);
         for session in &sessions {
             world.close(session);
