@@ -79,6 +79,21 @@ pub struct Fragment {
     pub offset: usize,
     /// How long it is, at most to the end.
     pub size: usize,
+    /// Whether it says that more follow; `None` for what is true.
+    pub more: Option<bool>,
+}
+
+/// An IPv6 extension header of eight bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extension {
+    /// Padding for every router (RFC 8200, section 4.3).
+    HopByHop,
+    /// Padding for the receiver (RFC 8200, section 4.6).
+    DestinationOptions,
+    /// A routing header whose way is done: segments left 0 (RFC 8200, section 4.4).
+    Routing,
+    /// A fragment header of a packet in one piece (RFC 6946).
+    AtomicFragment,
 }
 
 /// What a frame has otherwise than it should.
@@ -106,8 +121,16 @@ pub struct Faults {
     pub short: Option<usize>,
     /// Bytes behind the IP packet.
     pub padding: usize,
-    /// An IPv6 hop-by-hop header of eight bytes comes first.
-    pub hop_by_hop: bool,
+    /// The remaining hops; `None` for 64.
+    pub hop_limit: Option<u8>,
+    /// IPv4 options, padded to four bytes when the frame is made.
+    pub ip_options: Vec<u8>,
+    /// IPv4 flags that are set besides: 4 is reserved, 2 forbids fragments.
+    pub ip_flags: u8,
+    /// IPv6 extension headers, before a fragment header if there is one.
+    pub extensions: Vec<Extension>,
+    /// IPv6 extension headers in the part that is cut into fragments.
+    pub inner_extensions: Vec<Extension>,
 }
 
 /// A frame: the bytes at hand and its length on the wire.
@@ -138,12 +161,13 @@ impl Packet {
 
     /// The IP packet.
     pub fn ip(&self) -> Vec<u8> {
-        let whole = self.transport();
+        let inner = &self.faults.inner_extensions;
+        let whole = [chain(inner, self.protocol()), self.transport()].concat();
         let (data, fragment) = match self.fragment {
             None => (whole, None),
             Some(fragment) => {
                 let end = (fragment.offset + fragment.size).min(whole.len());
-                let more = end < whole.len();
+                let more = fragment.more.unwrap_or(end < whole.len());
                 (whole[fragment.offset.min(end)..end].to_vec(), Some((fragment, more)))
             }
         };
@@ -206,8 +230,10 @@ impl Packet {
         fragment: Option<(Fragment, bool)>,
     ) -> Vec<u8> {
         let faults = &self.faults;
-        let length = faults.ip_length.unwrap_or((20 + data.len()) as u16);
-        let words = faults.ip_header.unwrap_or(5);
+        let mut options = faults.ip_options.clone();
+        options.resize(options.len().next_multiple_of(4), 0);
+        let length = faults.ip_length.unwrap_or((20 + options.len() + data.len()) as u16);
+        let words = faults.ip_header.unwrap_or((5 + options.len() / 4) as u8);
         let version = faults.ip_version.unwrap_or(4);
         let mut header = vec![version << 4 | words, 0];
         header.extend(length.to_be_bytes());
@@ -218,10 +244,12 @@ impl Packet {
             }
         };
         header.extend(identification.to_be_bytes());
+        let place: u16 = place | u16::from(faults.ip_flags) << 13;
         header.extend(place.to_be_bytes());
-        header.extend([64, self.protocol(), 0, 0]);
+        header.extend([faults.hop_limit.unwrap_or(64), self.protocol(), 0, 0]);
         header.extend(source);
         header.extend(destination);
+        header.extend(options);
         let sum = checksum(&[&header]) ^ if faults.ip_checksum { 0x0101 } else { 0 };
         header[10..12].copy_from_slice(&sum.to_be_bytes());
         header.extend(data);
@@ -235,26 +263,23 @@ impl Packet {
         data: &[u8],
         fragment: Option<(Fragment, bool)>,
     ) -> Vec<u8> {
-        let mut next = self.protocol();
-        let mut chain = Vec::new();
+        let faults = &self.faults;
+        let mut next = first_of(&faults.inner_extensions, self.protocol());
+        let mut headers = Vec::new();
         if let Some((part, more)) = fragment {
-            chain = vec![next, 0];
-            chain.extend((part.offset as u16 | u16::from(more)).to_be_bytes());
-            chain.extend(part.identification.to_be_bytes());
+            headers = vec![next, 0];
+            headers.extend((part.offset as u16 | u16::from(more)).to_be_bytes());
+            headers.extend(part.identification.to_be_bytes());
             next = 44;
         }
-        if self.faults.hop_by_hop {
-            // Padded by one PadN option of four bytes.
-            chain.splice(0..0, [next, 0, 1, 4, 0, 0, 0, 0]);
-            next = 0;
-        }
-        let length = self.faults.ip_length.unwrap_or((chain.len() + data.len()) as u16);
-        let mut header = vec![self.faults.ip_version.unwrap_or(6) << 4, 0, 0, 0];
+        let headers = [chain(&faults.extensions, next), headers].concat();
+        let length = faults.ip_length.unwrap_or((headers.len() + data.len()) as u16);
+        let mut header = vec![faults.ip_version.unwrap_or(6) << 4, 0, 0, 0];
         header.extend(length.to_be_bytes());
-        header.extend([next, 64]);
+        header.extend([first_of(&faults.extensions, next), faults.hop_limit.unwrap_or(64)]);
         header.extend(source);
         header.extend(destination);
-        header.extend(chain);
+        header.extend(headers);
         header.extend(data);
         header
     }
@@ -330,6 +355,36 @@ impl Packet {
             }
         }
     }
+}
+
+impl Extension {
+    const fn number(self) -> u8 {
+        match self {
+            Self::HopByHop => 0,
+            Self::Routing => 43,
+            Self::AtomicFragment => 44,
+            Self::DestinationOptions => 60,
+        }
+    }
+
+    /// The header before one of type `next`; options are one PadN of four bytes.
+    const fn bytes(self, next: u8) -> [u8; 8] {
+        match self {
+            Self::HopByHop | Self::DestinationOptions => [next, 0, 1, 4, 0, 0, 0, 0],
+            Self::Routing => [next, 0, 0, 0, 0, 0, 0, 0],
+            Self::AtomicFragment => [next, 0, 0, 0, 0, 0, 0, 9],
+        }
+    }
+}
+
+fn first_of(extensions: &[Extension], protocol: u8) -> u8 {
+    extensions.first().map_or(protocol, |first| first.number())
+}
+
+/// The extension headers one after the other, then a header of type `protocol`.
+fn chain(extensions: &[Extension], protocol: u8) -> Vec<u8> {
+    let next = extensions.iter().skip(1).map(|extension| extension.number()).chain([protocol]);
+    extensions.iter().zip(next).flat_map(|(extension, next)| extension.bytes(next)).collect()
 }
 
 fn octets(address: IpAddr) -> [u8; 16] {

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use bifrons_model::DropReason;
 
 use super::{Fate, Mistake, packet::Number, words::Words};
-use crate::frame::{Body, Faults, Fragment, Packet, Tag, Tcp};
+use crate::frame::{Body, Extension, Faults, Fragment, Packet, Tag, Tcp};
 
 pub(super) const FIN: u8 = 0x01;
 pub(super) const SYN: u8 = 0x02;
@@ -137,7 +137,7 @@ pub(super) fn chunk(name: &str) -> Option<Vec<u8>> {
 }
 
 pub(super) fn fragment(words: &mut Words) -> Result<Fragment, Mistake> {
-    let mut part = Fragment { identification: 1, offset: 0, size: usize::MAX / 2 };
+    let mut part = Fragment { identification: 1, offset: 0, size: usize::MAX / 2, more: None };
     if words.take("id") {
         part.identification = words.value("an identification")?;
     }
@@ -146,6 +146,11 @@ pub(super) fn fragment(words: &mut Words) -> Result<Fragment, Mistake> {
     }
     if words.take("size") {
         part.size = words.value("a size in bytes")?;
+    }
+    if words.take("more") {
+        part.more = Some(true);
+    } else if words.take("last") {
+        part.more = Some(false);
     }
     Ok(part)
 }
@@ -164,12 +169,34 @@ pub(super) fn fault(faults: &mut Faults, words: &mut Words) -> Result<(), Mistak
         "cut" => faults.cut = Some(words.value("how many bytes the capture kept")?),
         "short" => faults.short = Some(words.value("how long the frame is")?),
         "padding" => faults.padding = words.value("a number of bytes")?,
-        "hop-by-hop" => faults.hop_by_hop = true,
+        "ttl" => faults.hop_limit = Some(words.value("a number of hops")?),
+        "ip-options" => faults.ip_options = words.hex()?,
+        "ip-flag" => {
+            faults.ip_flags |= words.known("`reserved` or `dont-fragment`", |word| match word {
+                "reserved" => Some(4),
+                "dont-fragment" => Some(2),
+                _ => None,
+            })?;
+        }
+        "inner" => faults.inner_extensions.push(words.known(EXTENSIONS, extension)?),
+        other if extension(other).is_some() => faults.extensions.extend(extension(other)),
         other => {
             return Err(Mistake { line: words.line(), text: format!("expected {FIELDS}, found `{other}`") });
         }
     }
     Ok(())
+}
+
+const EXTENSIONS: &str = "`hop-by-hop`, `destination-options`, `routing` or `atomic-fragment`";
+
+fn extension(word: &str) -> Option<Extension> {
+    Some(match word {
+        "hop-by-hop" => Extension::HopByHop,
+        "destination-options" => Extension::DestinationOptions,
+        "routing" => Extension::Routing,
+        "atomic-fragment" => Extension::AtomicFragment,
+        _ => return None,
+    })
 }
 
 pub(super) fn icmp(words: &mut Words, is_v4: bool) -> Result<Body, Mistake> {
