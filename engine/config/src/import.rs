@@ -259,6 +259,12 @@ pub fn import(bytes: &[u8], options: &ImportOptions<'_>) -> Result<Import, Impor
     account::account(work, document, form, count)
 }
 
+/// Whether the bytes are a configuration in another form than `set` lines.
+pub fn is_foreign(bytes: &[u8]) -> bool {
+    let form = text::decode(bytes).ok().and_then(|text| text::form(text).ok());
+    matches!(form, Some(Form::Xml | Form::Braces))
+}
+
 /// The names there are, for a message.
 fn known_names(known: &[String]) -> String {
     if known.is_empty() { String::new() } else { alloc::format!("; there are {}", known.join(", ")) }

@@ -19,9 +19,11 @@ mod diff;
 mod document;
 mod edit;
 mod error;
+mod import;
 mod manual;
 mod parse;
 mod schema;
+mod sources;
 mod tree;
 pub mod typed;
 mod words;
@@ -33,8 +35,13 @@ pub use commit::{
 pub use diff::{Change, Diff, diff};
 pub use document::Document;
 pub use error::{Accepted, ConfigError, Problem};
+pub use import::{
+    Changed, Count, Effect, Form, Import, ImportError, ImportOptions, LeftOut, MOST_IMPORT_BYTES, Note,
+    Reason, import, is_foreign,
+};
 pub use manual::manual;
 pub use parse::{Lenient, MOST_BYTES, MOST_WORDS, parse, parse_lenient};
+pub use sources::{SourceWanted, Sources, parse_with};
 pub use tree::Position;
 pub use typed::Config;
 

@@ -1,9 +1,9 @@
 //! Lines to tree. Each line is checked against the schema as it is read.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{borrow::Cow, string::String, vec::Vec};
 
 use crate::{
-    Accepted, Config, ConfigError, Document, Problem,
+    Accepted, Config, ConfigError, Document, Problem, Sources,
     edit::{self, Stray},
     schema::{Kind, Schema},
     tree::Tree,
@@ -129,6 +129,7 @@ fn add_line(text: &mut String, line: &str) {
 pub(crate) struct Report<'a> {
     file: &'a str,
     pub(crate) lenient: bool,
+    sources: Option<&'a Sources>,
     errors: Vec<ConfigError>,
     warnings: Vec<ConfigError>,
 }
@@ -138,7 +139,27 @@ const MOST_ERRORS: usize = 50;
 
 impl<'a> Report<'a> {
     pub(crate) fn new(file: &'a str, lenient: bool) -> Self {
-        Self { file, lenient, errors: Vec::new(), warnings: Vec::new() }
+        Self { file, lenient, sources: None, errors: Vec::new(), warnings: Vec::new() }
+    }
+
+    /// With files that the configuration may name.
+    pub(crate) fn with_sources(self, sources: &'a Sources) -> Self {
+        Self { sources: Some(sources), ..self }
+    }
+
+    /// What is in the file that `url` names.
+    pub(crate) fn source(&self, url: &str) -> Option<&'a str> {
+        self.sources.and_then(|sources| sources.get(url))
+    }
+
+    /// What is no mistake, but has no effect.
+    pub(crate) fn warn(&mut self, line: u32, path: String, problem: Problem) {
+        self.warn_in(self.file, line, path, problem);
+    }
+
+    /// As `warn`, about another file.
+    pub(crate) fn warn_in(&mut self, file: &str, line: u32, path: String, problem: Problem) {
+        self.warnings.push(ConfigError { file: file.into(), line, path, problem });
     }
 
     /// The warnings in the order of the lines.
@@ -229,10 +250,10 @@ impl<'a, 'r> Reader<'a, 'r> {
             rest => ("", rest),
         };
         match verb {
-            "delete" => self.delete(number, without_prefixes(rest)),
+            "delete" => self.delete(number, &in_todays_form(without_prefixes(rest), false)),
             "move" | "rename" | "copy" => self.arrange(verb, number, without_prefixes(rest)),
-            "set" => self.set(number, without_prefixes(rest)),
-            _ => self.set(number, without_prefixes(parts)),
+            "set" => self.set(number, &in_todays_form(without_prefixes(rest), true)),
+            _ => self.set(number, &in_todays_form(without_prefixes(parts), true)),
         }
     }
 
@@ -382,7 +403,7 @@ impl<'a, 'r> Reader<'a, 'r> {
             Accepted::Unknown
         };
         let problem = Problem::BadValue { value: excerpt(value), expected: kind.describe(), accepted };
-        if kind == Kind::OnlyAny {
+        if matches!(kind, Kind::OnlyAny | Kind::Only(_)) {
             self.mark_unread(cursor);
             self.report.gap(cursor.line, text_of(&cursor.path), problem);
         } else {
@@ -473,6 +494,23 @@ impl<'a, 'r> Reader<'a, 'r> {
 /// Whether the line goes on below a word that is a setting already by itself.
 fn goes_on(schema: &Schema, rest: &[Part]) -> bool {
     matches!(rest.first(), Some(Part::Word(word)) if schema.word(word).is_some())
+}
+
+/// Before version 8.1 the number of a pair of devices stood as an entry: `high-availability group N …`. Today
+/// it is a setting, which a line that sets something says first.
+fn in_todays_form(parts: &[Part], sets: bool) -> Cow<'_, [Part]> {
+    let is = |part: &Part, expected: &str| matches!(part, Part::Word(word) if word == expected);
+    let [device, pair, group, Part::Word(number), rest @ ..] = parts else { return Cow::Borrowed(parts) };
+    let is_old = is(device, "deviceconfig") && is(pair, "high-availability") && is(group, "group");
+    if !is_old || number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Cow::Borrowed(parts);
+    }
+    let mut todays = alloc::vec![device.clone(), pair.clone(), group.clone()];
+    if sets {
+        todays.extend([Part::Word("group-id".into()), Part::Word(number.clone())]);
+    }
+    todays.extend_from_slice(rest);
+    Cow::Owned(todays)
 }
 
 /// The path without the words that exports put before it: `config`, `devices NAME`, `vsys vsys1`, `shared`.

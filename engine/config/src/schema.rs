@@ -4,7 +4,10 @@
 //! of words; `<…>` stands for the name of an entry (`KEYS` says which names are valid), `a|b` for either
 //! word.
 
+mod applications;
 mod device;
+mod forms;
+mod high_availability;
 mod nat;
 mod network;
 mod objects;
@@ -14,10 +17,16 @@ mod values;
 
 use alloc::{boxed::Box, vec::Vec};
 
+pub(crate) use forms::{
+    parse_app_ports, parse_hex, parse_mask, parse_ports, parse_prefix, parse_range, parse_wildcard, range_of,
+};
 pub(crate) use times::{DAYS, parse_dates, parse_day_time};
-pub(crate) use values::{Kind, parse_ports, parse_prefix, parse_range, range_of};
+pub(crate) use values::Kind;
 
-use crate::{Config, typed::LimitBehavior};
+use crate::{
+    Config,
+    typed::{LimitBehavior, Oversubscription},
+};
 
 /// One setting.
 #[derive(Clone, Copy)]
@@ -48,6 +57,7 @@ pub(crate) enum Field {
         place: fn(&mut Config) -> &mut bool,
     },
     Limit(fn(&mut Config) -> &mut LimitBehavior),
+    Oversubscription(fn(&mut Config) -> &mut Oversubscription),
     Text(fn(&mut Config) -> &mut alloc::string::String),
 }
 
@@ -60,15 +70,32 @@ pub(crate) struct Key {
 /// The names of entries.
 pub(crate) const KEYS: &[Key] = &[
     Key { place: "<interface>", kind: Kind::EthernetName },
+    Key { place: "<unit>", kind: Kind::UnitName },
+    Key { place: "<aggregate>", kind: Kind::AggregateName },
+    Key { place: "<management-profile>", kind: Kind::Name { max: 31 } },
     Key { place: "<virtual-router>", kind: Kind::Name { max: 31 } },
     Key { place: "<route>", kind: Kind::Name { max: 63 } },
     Key { place: "<profile>", kind: Kind::Name { max: 31 } },
     Key { place: "<zone>", kind: Kind::Name { max: 31 } },
+    Key { place: "<tag>", kind: Kind::TagName },
     Key { place: "<address>", kind: Kind::Name { max: 63 } },
     Key { place: "<address-group>", kind: Kind::Name { max: 63 } },
     Key { place: "<service>", kind: Kind::Name { max: 63 } },
+    Key { place: "<service-group>", kind: Kind::Name { max: 63 } },
+    Key { place: "<external-list>", kind: Kind::Name { max: 63 } },
+    Key { place: "<application>", kind: Kind::Name { max: 31 } },
+    Key { place: "<signature>", kind: Kind::Name { max: 31 } },
+    Key { place: "<and-condition>", kind: Kind::Name { max: 31 } },
+    Key { place: "<or-condition>", kind: Kind::Name { max: 31 } },
+    Key { place: "<application-group>", kind: Kind::Name { max: 63 } },
+    Key { place: "<application-filter>", kind: Kind::Name { max: 63 } },
     Key { place: "<schedule>", kind: Kind::Name { max: 31 } },
     Key { place: "<category>", kind: Kind::Name { max: 31 } },
+    Key { place: "<shared-interface>", kind: Kind::Interface },
+    Key { place: "<virtual-address>", kind: Kind::IpAddress },
+    Key { place: "<link-group>", kind: Kind::Name { max: 31 } },
+    Key { place: "<path-group>", kind: Kind::Name { max: 31 } },
+    Key { place: "<destination-group>", kind: Kind::Name { max: 31 } },
     Key { place: "<rule>", kind: Kind::Name { max: 63 } },
 ];
 
@@ -85,18 +112,31 @@ pub(crate) const SECTIONS: &[Section] = &[
     device::SESSION,
     device::TCP,
     device::APPLICATION,
+    applications::SETTINGS,
+    nat::SETTINGS,
     network::INTERFACES,
+    network::MORE_INTERFACES,
     network::ROUTES,
     network::ZONE_PROTECTION,
     network::ZONES,
+    objects::TAGS,
     objects::ADDRESSES,
+    objects::EXTERNAL_LISTS,
     objects::SERVICES,
+    applications::APPLICATIONS,
+    applications::SIGNATURES,
+    applications::GROUPS,
     objects::SCHEDULES,
     objects::CATEGORIES,
     rules::SECURITY,
     rules::DEFAULT,
     nat::NAT,
     nat::OVERRIDES,
+    rules::DECRYPTION,
+    high_availability::PAIR,
+    high_availability::MODE,
+    high_availability::LINKS,
+    high_availability::MONITORING,
 ];
 
 /// The table as a tree of words, for walking along a line.
@@ -165,6 +205,7 @@ impl Field {
                 LimitBehavior::Bypass => "bypass",
             }
             .into(),
+            Self::Oversubscription(place) => alloc::format!("{}x", *place(config) as u8),
             Self::Text(place) => place(config).clone(),
         }
     }
@@ -180,6 +221,14 @@ impl Field {
             Self::Flag { on, place, .. } => *place(config) = value == on,
             Self::Limit(place) => {
                 *place(config) = if value == "bypass" { LimitBehavior::Bypass } else { LimitBehavior::Drop };
+            }
+            Self::Oversubscription(place) => {
+                *place(config) = match value {
+                    "2x" => Oversubscription::Twice,
+                    "4x" => Oversubscription::FourTimes,
+                    "8x" => Oversubscription::EightTimes,
+                    _ => Oversubscription::Once,
+                };
             }
             Self::Text(place) => *place(config) = value.into(),
         }

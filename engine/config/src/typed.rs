@@ -1,10 +1,16 @@
 //! The typed configuration: every value checked and every name resolved to an entry of the same `Config`.
 
+mod high_availability;
 mod nat;
 mod network;
 mod objects;
 mod rules;
 
+pub use high_availability::{
+    ActiveActive, AddressHolder, DestinationGroup, Election, FailureCondition, Ha2KeepAlive, Ha2Transport,
+    HaLink, HaLinks, HaMode, HaTimers, HighAvailability, KeepAliveAction, LinkGroup, LinkMonitoring,
+    PathGroup, PathMonitoring, PathThrough, SessionOwner, SessionSetup, StateSync, VirtualAddress,
+};
 pub use nat::{
     DestinationTranslation, DeviceBinding, Distribution, Fallback, NatKind, NatRule, NatSettings,
     Oversubscription, SourceTranslation,
@@ -14,7 +20,10 @@ pub use objects::{
     AddressRange, CustomApplication, PortPattern, Schedule, Service, Signature, SignatureCondition,
     SignatureTest, TimeSpan, TimeoutOverride, UrlCategory,
 };
-pub use rules::{ApplicationOverride, DefaultRule, RuleType, SecurityRule, ServiceMatch, UserMatch};
+pub use rules::{
+    ApplicationOverride, DecryptionKind, DecryptionRule, DefaultRule, RuleType, SecurityRule, ServiceMatch,
+    UserMatch,
+};
 
 use alloc::{string::String, vec::Vec};
 
@@ -25,6 +34,8 @@ use crate::Document;
 pub struct Config {
     /// `deviceconfig system hostname`; the log's `device_name`.
     pub hostname: String,
+    /// `deviceconfig high-availability …`; without effect yet.
+    pub high_availability: HighAvailability,
     /// `deviceconfig setting session …`
     pub session: SessionSettings,
     /// `deviceconfig setting tcp …`
@@ -50,6 +61,8 @@ pub struct Config {
     pub nat: NatSettings,
     /// `rulebase application-override rules NAME …`, in order of evaluation.
     pub application_overrides: Vec<ApplicationOverride>,
+    /// `rulebase decryption rules NAME …`, in order of evaluation; without effect yet.
+    pub decryption_rules: Vec<DecryptionRule>,
     /// `rulebase default-security-rules rules intrazone-default …`
     pub intrazone_default: DefaultRule,
     /// `rulebase default-security-rules rules interzone-default …`

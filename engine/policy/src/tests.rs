@@ -1,12 +1,13 @@
 //! Every field of a rule, and random rules against a matcher that is plainly right.
 
-use alloc::{format, string::String, vec, vec::Vec};
+use alloc::{boxed::Box, format, string::String, vec, vec::Vec};
 use core::net::IpAddr;
 
-use bifrons_catalog::{app, application, applications, is_unidentified};
+use bifrons_catalog::{CUSTOM_FIRST, app, application, applications, is_unidentified};
 use bifrons_config::{
     Config,
     typed::{AddressRange, DefaultRule, Interface, RuleType, SecurityRule, Service, ServiceMatch},
+    typed::{CustomApplication, PortPattern, Schedule, TimeSpan, UrlCategory, UserMatch},
     typed::{TimeoutOverride, Zone},
 };
 use bifrons_model::{
@@ -14,7 +15,7 @@ use bifrons_model::{
 };
 use proptest::prelude::*;
 
-use crate::{Decision, Policy, Query};
+use crate::{Decision, Policy, Query, UserMap};
 
 fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
@@ -87,8 +88,8 @@ fn the_default_rules_come_last() {
 #[test]
 fn the_default_rules_can_be_changed() {
     let mut config = config(vec![]);
-    config.intrazone_default = DefaultRule { action: Some(Action::Drop), log_start: false, log_end: true };
-    config.interzone_default = DefaultRule { action: Some(Action::Allow), log_start: true, log_end: false };
+    config.intrazone_default = DefaultRule { action: Some(Action::Drop), log_end: true, ..DefaultRule::default() };
+    config.interzone_default = DefaultRule { action: Some(Action::Allow), log_start: true, ..DefaultRule::default() };
     let policy = Policy::compile(&config, Generation(1));
     let within = policy.lookup(&Query { zone_to: ZoneId(0), ..QUERY });
     assert_eq!((within.action, within.log_start, within.log_end), (Action::Drop, false, true));
@@ -288,12 +289,33 @@ fn names_zones_and_their_settings() {
     assert_eq!(settings(9), (true, false));
 }
 
-/// What the rules say, spelled out: no sorting, no bits, and what is possible or sure before the
-/// application is known is found by asking about every application there is.
+/// What the rules say, spelled out: no sorting, no bits, and what is possible or sure before application and
+/// category are known is found by asking about every one there is.
 mod reference {
     use super::*;
 
-    pub fn matches(rule: &SecurityRule, query: &Query, app: AppId) -> bool {
+    fn facts(config: &Config, app: AppId) -> (Vec<AppId>, Box<dyn Fn(u8, u16) -> bool + '_>) {
+        if app.0 < CUSTOM_FIRST {
+            let own = application(app);
+            let carriers = own.parent.into_iter().chain(own.implicit.iter().copied()).collect();
+            return (carriers, Box::new(move |protocol, port| own.is_default_port(protocol, port)));
+        }
+        let own = &config.applications[usize::from(app.0 - CUSTOM_FIRST)];
+        let is_home = move |protocol: u8, port: u16| {
+            own.ports.is_empty()
+                || own.ports.iter().any(|pattern| {
+                    let PortPattern::Tcp(first, last) = *pattern else { panic!("only TCP is made here") };
+                    protocol == 6 && first <= port && port <= last
+                })
+        };
+        (own.parent.into_iter().collect(), Box::new(is_home))
+    }
+
+    fn carries(config: &Config, carrier: AppId, app: AppId) -> bool {
+        facts(config, app).0.into_iter().any(|own| own == carrier || carries(config, carrier, own))
+    }
+
+    fn matches_but_application(config: &Config, rule: &SecurityRule, query: &Query, app: AppId) -> bool {
         let named = |zones: &[usize], zone: ZoneId| zones.is_empty() || zones.contains(&zone.index());
         let inside = |ranges: &[AddressRange], address: IpAddr| {
             ranges.iter().any(|range| {
@@ -308,21 +330,38 @@ mod reference {
         let port = |ports: &[(u16, u16)], port: u16| {
             ports.iter().any(|(first, last)| *first <= port && port <= *last)
         };
+        // Numbers as `random::users` has them: alice, who is staff and so one of all, and bob.
+        let user = |entry: &UserMatch| match entry {
+            UserMatch::Known => query.user != UserId(0),
+            UserMatch::Unknown => query.user == UserId(0),
+            UserMatch::Name(name) => match query.user.0 {
+                1 => ["alice", "staff", "all"].contains(&name.as_str()),
+                2 => name == "bob",
+                _ => false,
+            },
+        };
+        let seconds = query.time.as_secs();
+        let is_on = |span: &TimeSpan| match *span {
+            TimeSpan::Once { from, until } => from <= seconds && seconds < until,
+            TimeSpan::Recurring { .. } => panic!("only one kind is made here"),
+        };
         !rule.disabled
             && match rule.rule_type {
                 RuleType::Universal => true,
                 RuleType::Intrazone => query.zone_from == query.zone_to,
                 RuleType::Interzone => query.zone_from != query.zone_to,
             }
+            && query.zone_from.index() < config.zones.len()
             && named(&rule.from, query.zone_from)
             && named(&rule.to, query.zone_to)
             && address(&rule.source, rule.negate_source, query.source)
             && address(&rule.destination, rule.negate_destination, query.destination)
-            && (rule.application.is_empty() || rule.application.contains(&app))
+            && (rule.source_user.is_empty() || rule.source_user.iter().any(user))
+            && rule.schedule.as_ref().is_none_or(|schedule| schedule.spans.iter().any(is_on))
             && match &rule.service {
                 ServiceMatch::Any => true,
                 ServiceMatch::ApplicationDefault => {
-                    application(app).is_default_port(query.protocol, query.destination_port)
+                    facts(config, app).1(query.protocol, query.destination_port)
                 }
                 ServiceMatch::Services(services) => services.iter().any(|service| {
                     service.protocol == query.protocol
@@ -332,30 +371,64 @@ mod reference {
             }
     }
 
-    /// Rule, action of the rule, certain.
-    pub fn lookup(config: &Config, query: &Query) -> (usize, Action, bool) {
-        let candidates: Vec<AppId> = match query.app {
+    /// Whether the rule is for this very application and category.
+    fn matches(config: &Config, rule: &SecurityRule, query: &Query, app: AppId, category: u16) -> bool {
+        (rule.application.is_empty() || rule.application.contains(&app))
+            && is_in_category(rule, category)
+            && matches_but_application(config, rule, query, app)
+    }
+
+    fn is_in_category(rule: &SecurityRule, category: u16) -> bool {
+        rule.category.is_empty() || rule.category.iter().any(|place| place + 1 == usize::from(category))
+    }
+
+    /// Whether the rule allows an application that this one carries.
+    fn allows_carried(config: &Config, rule: &SecurityRule, query: &Query, categories: &[u16]) -> bool {
+        let Some(carrier) = query.app else { return false };
+        rule.action == Action::Allow
+            && !rule.application.is_empty()
+            && !rule.application.contains(&carrier)
+            && rule.application.iter().any(|app| {
+                carries(config, carrier, *app) && matches_but_application(config, rule, query, *app)
+            })
+            && categories.iter().any(|category| is_in_category(rule, *category))
+    }
+
+    /// Rule, action of the rule, certain, implicit.
+    pub fn lookup(config: &Config, query: &Query) -> (usize, Action, bool, bool) {
+        let custom = (CUSTOM_FIRST..).take(config.applications.len()).map(AppId);
+        let apps: Vec<AppId> = match query.app {
             Some(app) => vec![app],
-            None => applications().iter().map(|application| application.id).collect(),
+            None => applications().iter().map(|application| application.id).chain(custom).collect(),
+        };
+        let categories: Vec<u16> = match query.category {
+            Some(category) => vec![category.0],
+            None => (0..=config.categories.len() as u16).collect(),
         };
         let mut certain = true;
+        let mut carried = None;
+        let mut decided = None;
         for (index, rule) in config.rules.iter().enumerate() {
-            let count = candidates.iter().filter(|app| matches(rule, query, **app)).count();
-            let (possible, sure) = (count > 0, count == candidates.len());
-            if sure {
-                return (index, rule.action, certain);
-            }
-            if possible && rule.action == Action::Allow {
-                return (index, rule.action, false);
+            let all = apps.iter().flat_map(|app| categories.iter().map(move |category| (*app, *category)));
+            let count = all.filter(|(app, category)| matches(config, rule, query, *app, *category)).count();
+            let (possible, sure) = (count > 0, count == apps.len() * categories.len());
+            if sure || possible && rule.action == Action::Allow {
+                decided = Some((index, rule.action, certain && sure, false));
+                break;
             }
             certain &= !possible;
+            if carried.is_none() && allows_carried(config, rule, query, &categories) {
+                carried = Some((index, rule.action, false, true));
+            }
         }
         let count = config.rules.len();
-        if query.zone_from == query.zone_to {
-            (count, Action::Allow, certain)
+        let default = if query.zone_from == query.zone_to {
+            (count, Action::Allow, certain, false)
         } else {
-            (count + 1, Action::Deny, certain)
-        }
+            (count + 1, Action::Deny, certain, false)
+        };
+        let decided = decided.unwrap_or(default);
+        if decided.1 == Action::Allow { decided } else { carried.unwrap_or(decided) }
     }
 }
 
@@ -452,9 +525,9 @@ proptest! {
         let config = config(rules);
         let policy = Policy::compile(&config, Generation(1));
         for query in queries {
-            let Decision { rule, rule_action, certain, .. } = policy.lookup(&query);
+            let Decision { rule, rule_action, certain, implicit, .. } = policy.lookup(&query);
             let expected = reference::lookup(&config, &query);
-            prop_assert_eq!((rule.index(), rule_action, certain), expected, "{:?}", query);
+            prop_assert_eq!((rule.index(), rule_action, certain, implicit), expected, "{:?}", query);
         }
     }
 }
@@ -467,3 +540,5 @@ fn the_words_for_unidentified_have_no_ports_of_their_own() {
 }
 
 mod commits;
+mod index;
+mod random;

@@ -2,10 +2,14 @@
 
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
-use bifrons_catalog as catalog;
 use bifrons_model::AppId;
 
-use super::{Value, View, objects::Objects};
+use super::{
+    Value, View,
+    addresses::{Addresses, Found, Tags},
+    applications::Applications,
+    services::Services,
+};
 use crate::{
     Problem,
     parse::Report,
@@ -15,7 +19,10 @@ use crate::{
 /// What rules may name.
 #[derive(Clone, Copy)]
 pub(super) struct Names<'a> {
-    pub(super) objects: &'a Objects,
+    pub(super) tags: &'a Tags<'a>,
+    pub(super) addresses: &'a Addresses,
+    pub(super) services: &'a Services,
+    pub(super) applications: &'a Applications,
     pub(super) interfaces: &'a [Interface],
     pub(super) zones: &'a [Zone],
     pub(super) categories: &'a [UrlCategory],
@@ -50,12 +57,9 @@ impl Names<'_> {
     ) -> List<Vec<AddressRange>> {
         let mut complete = true;
         let mut list = list(view, report, |value, report, ranges| {
-            let known = self.objects.add_addresses(value.text, ranges);
-            if !known {
-                complete = false;
-                self.objects.unknown_address(view, value, report);
-            }
-            known
+            let found = self.addresses.add(view, value, ranges, report);
+            complete &= found == Found::All;
+            found != Found::Nothing
         });
         if negate && list.values.is_empty() {
             let what = "a negated list needs addresses: without them the rule is for nothing";
@@ -67,26 +71,7 @@ impl Names<'_> {
     }
 
     pub(super) fn applications(self, view: &View<'_>, report: &mut Report<'_>) -> List<Vec<AppId>> {
-        list(view, report, |value, report, apps| {
-            let app = self.application(view, value, report);
-            apps.extend(app);
-            app.is_some()
-        })
-    }
-
-    /// One application.
-    pub(super) fn application(
-        self,
-        view: &View<'_>,
-        value: Value<'_>,
-        report: &mut Report<'_>,
-    ) -> Option<AppId> {
-        let app = catalog::by_name(value.text);
-        if app.is_none() {
-            let known = catalog::applications().iter().skip(1).map(|application| application.name);
-            view.unknown(report, "application", value, known);
-        }
-        app
+        list(view, report, |value, report, apps| self.applications.add(view, value, apps, report))
     }
 
     pub(super) fn services(self, view: &View<'_>, report: &mut Report<'_>) -> List<ServiceMatch> {
@@ -99,13 +84,16 @@ impl Names<'_> {
             return List { values: ServiceMatch::ApplicationDefault, usable };
         }
         let services: List<Vec<Service>> = list(view, report, |value, report, services| {
-            let service = self.objects.service(value.text);
-            if service.is_none() {
-                let known = self.objects.service_names().chain(["any", "application-default"]);
+            let Some(known) = self.services.get(value.text) else {
+                let known = self.services.names().chain(["any", "application-default"]);
                 view.unknown(report, "service", value, known);
+                return false;
+            };
+            let has_room = self.services.take(known.len(), view, report);
+            if has_room {
+                services.extend_from_slice(known);
             }
-            services.extend(service.cloned());
-            service.is_some()
+            has_room
         });
         let usable = services.usable;
         let values = if services.values.is_empty() {
@@ -114,6 +102,17 @@ impl Names<'_> {
             ServiceMatch::Services(services.values)
         };
         List { values, usable }
+    }
+
+    /// Services of a rule that cannot have `application-default`.
+    pub(super) fn services_only(self, view: &View<'_>, report: &mut Report<'_>) -> List<ServiceMatch> {
+        let list = self.services(view, report);
+        if list.values != ServiceMatch::ApplicationDefault {
+            return list;
+        }
+        let what = "such a rule is for services, not for `application-default`".into();
+        view.gap(report, view.line(), Problem::Conflict { what });
+        List { values: ServiceMatch::Any, usable: false }
     }
 
     pub(super) fn users(self, view: &View<'_>, report: &mut Report<'_>) -> List<Vec<UserMatch>> {
@@ -186,7 +185,13 @@ pub(super) fn list<T>(
     }
     if resolved.is_empty() && complete && view.exists() {
         let what = "the list is empty: the rule is for nothing";
-        view.gap(report, view.line(), Problem::Incomplete { what });
+        let problem = Problem::Incomplete { what };
+        // A dynamic group, a filter or an external list may stand for nothing today.
+        if values.is_empty() {
+            view.gap(report, view.line(), problem);
+        } else {
+            report.warn(view.line(), view.path(), problem);
+        }
     }
     let usable = !view.exists() || !resolved.is_empty();
     List { values: resolved, usable }

@@ -8,10 +8,7 @@ use super::{View, lists::Names};
 use crate::{
     Problem,
     parse::Report,
-    typed::{
-        AddressRange, DestinationTranslation, DeviceBinding, NatKind, NatRule, ServiceMatch,
-        SourceTranslation,
-    },
+    typed::{AddressRange, DestinationTranslation, DeviceBinding, NatKind, NatRule, SourceTranslation},
 };
 
 /// A mistake that has been reported.
@@ -31,10 +28,11 @@ fn rule(name: &str, entry: &View<'_>, is_pair: bool, names: Names<'_>, report: &
         "nptv6" => NatKind::Nptv6,
         _ => NatKind::Ipv4,
     };
+    names.tags.check(&entry.below("tag"), report);
     let (from, to) = (names.zones(&entry.below("from"), report), names.zones(&entry.below("to"), report));
     let source = names.addresses(&entry.below("source"), false, report);
     let destination = names.addresses(&entry.below("destination"), false, report);
-    let service = names.services(&entry.below("service"), report);
+    let service = names.services_only(&entry.below("service"), report);
     let view = entry.below("to-interface");
     let wanted = view.value().filter(|value| value.text != "any");
     let to_interface = wanted.and_then(|value| names.interface(&view, value, report));
@@ -57,14 +55,9 @@ fn rule(name: &str, entry: &View<'_>, is_pair: bool, names: Names<'_>, report: &
             "1" => DeviceBinding::Device(1),
             _ => DeviceBinding::Both,
         },
-        description: entry.below("description").value().map_or_else(String::new, |value| value.text.into()),
+        description: entry.below("description").text(),
         ..NatRule::default()
     };
-    if rule.service == ServiceMatch::ApplicationDefault {
-        let what = "a translation rule is for services, not for `application-default`".into();
-        entry.gap(report, entry.below("service").line(), Problem::Conflict { what });
-        usable = false;
-    }
     match translation::read(entry, &rule, names, report) {
         Ok((source, destination)) => {
             rule.source_translation = source;

@@ -1,46 +1,147 @@
-//! Interfaces, routes, zones.
+//! Interfaces and zones.
 
-use alloc::{format, vec::Vec};
+use alloc::{collections::BTreeMap, format, vec::Vec};
 
-use super::{Value, View, objects::Objects};
+use super::{Value, View, addresses::Addresses};
 use crate::{
-    Problem,
+    Config, Problem,
     parse::Report,
-    typed::{Interface, Prefix, Route, Zone},
+    typed::{Interface, InterfaceKind, Prefix, Zone},
 };
 
-pub(super) fn interfaces(root: &View<'_>, objects: &Objects, report: &mut Report<'_>) -> Vec<Interface> {
-    let mut interfaces = Vec::new();
-    for (name, entry) in root.at(&["network", "interface", "ethernet"]).entries() {
-        let mut addresses = Vec::new();
-        for (view, is_ipv6) in
-            [(entry.at(&["layer3", "ip"]), false), (entry.at(&["layer3", "ipv6", "address"]), true)]
-        {
-            for value in view.values() {
-                addresses.extend(address(&view, value, is_ipv6, objects, report));
-            }
-        }
-        interfaces.push(Interface { name: name.into(), addresses, ..Interface::default() });
+pub(super) fn interfaces(root: &View<'_>, addresses: &Addresses, report: &mut Report<'_>) -> Vec<Interface> {
+    let mut reader = Reader { addresses, found: Vec::new() };
+    let network = root.at(&["network", "interface"]);
+    for (name, entry) in network.below("ethernet").entries() {
+        reader.ethernet(name, &entry, report);
     }
-    interfaces
+    for (name, entry) in network.below("aggregate-ethernet").entries() {
+        let layer3 = entry.below("layer3");
+        reader.add(name, InterfaceKind::Layer3, None, &layer3, report);
+        reader.units(name, InterfaceKind::Layer3, &layer3.below("units"), report);
+    }
+    for (name, kind) in [
+        ("loopback", InterfaceKind::Loopback),
+        ("vlan", InterfaceKind::Layer3),
+        ("tunnel", InterfaceKind::Tunnel),
+    ] {
+        let view = network.below(name);
+        if view.below("ip").exists() {
+            reader.add(name, kind, None, &view, report);
+        }
+        reader.units(name, kind, &view.below("units"), report);
+    }
+    let found = reader.found;
+    let members = root.at(&["import", "network", "interface"]);
+    for value in members.values() {
+        // An interface for the other device of a pair is there, but carries no traffic.
+        interface(&members, value, &found, report);
+    }
+    found
 }
 
-fn address(
-    view: &View<'_>,
-    value: Value<'_>,
-    is_ipv6: bool,
-    objects: &Objects,
-    report: &mut Report<'_>,
-) -> Option<Prefix> {
-    let Some(prefix) = objects.prefix(value.text) else {
-        view.unknown(report, "address", value, objects.address_names());
-        return None;
-    };
-    family(view, value, prefix, is_ipv6, report)
+struct Reader<'a> {
+    addresses: &'a Addresses,
+    found: Vec<Interface>,
+}
+
+impl Reader<'_> {
+    fn ethernet(&mut self, name: &str, entry: &View<'_>, report: &mut Report<'_>) {
+        let kinds = ["layer3", "tap", "virtual-wire", "ha"].map(|kind| entry.below(kind));
+        let mut used = kinds.iter().filter(|view| view.exists());
+        if let (Some(_), Some(second)) = (used.next(), used.next()) {
+            let what = "an interface is one of `layer3`, `tap`, `virtual-wire` and `ha`".into();
+            second.gap(report, second.line(), Problem::Conflict { what });
+        }
+        let [layer3, tap, wire, other_device] = &kinds;
+        let state = entry.below("link-state");
+        if state.word() == "down" {
+            let what = "not supported: an interface that is down; leave it out of its zone".into();
+            state.gap(report, state.line(), Problem::Conflict { what });
+        }
+        if other_device.exists() {
+            return;
+        }
+        let kind = if tap.exists() {
+            InterfaceKind::Tap
+        } else if wire.exists() {
+            InterfaceKind::VirtualWire
+        } else {
+            InterfaceKind::Layer3
+        };
+        self.add(name, kind, None, layer3, report);
+        self.units(name, InterfaceKind::Layer3, &layer3.below("units"), report);
+    }
+
+    /// The units of the interface `parent`. Those of interfaces with a wire have tags, each its own.
+    fn units(&mut self, parent: &str, kind: InterfaceKind, units: &View<'_>, report: &mut Report<'_>) {
+        let has_tags = !matches!(parent, "loopback" | "vlan" | "tunnel");
+        let mut used: BTreeMap<u16, &str> = BTreeMap::new();
+        for (name, entry) in units.entries() {
+            if name.rsplit_once('.').is_none_or(|(before, _)| before != parent) {
+                let what = format!("a unit of `{parent}` is called `{parent}.NUMBER`");
+                entry.gap(report, entry.line(), Problem::Conflict { what });
+                continue;
+            }
+            let tag = entry.below("tag").number().and_then(|tag| u16::try_from(tag).ok());
+            match tag {
+                None if has_tags => {
+                    let what = "a unit needs a `tag` to know its frames by";
+                    entry.gap(report, entry.line(), Problem::Incomplete { what });
+                    continue;
+                }
+                Some(tag) => {
+                    if let Some(other) = used.insert(tag, name) {
+                        let what = format!("`{other}` has the tag {tag} already");
+                        entry.gap(report, entry.below("tag").line(), Problem::Conflict { what });
+                        continue;
+                    }
+                }
+                None => {}
+            }
+            self.add(name, kind, tag, &entry, report);
+        }
+    }
+
+    /// An interface whose addresses stand at `view`.
+    fn add(
+        &mut self,
+        name: &str,
+        kind: InterfaceKind,
+        tag: Option<u16>,
+        view: &View<'_>,
+        report: &mut Report<'_>,
+    ) {
+        let mut addresses = Vec::new();
+        let (four, six) = (view.below("ip"), view.at(&["ipv6", "address"]));
+        for value in four.values() {
+            addresses.extend(self.address(&four, value, false, report));
+        }
+        if view.at(&["ipv6", "enabled"]).value().is_none_or(|value| value.text == "yes") {
+            for value in six.values() {
+                addresses.extend(self.address(&six, value, true, report));
+            }
+        }
+        self.found.push(Interface { name: name.into(), kind, tag, addresses });
+    }
+
+    fn address(
+        &self,
+        view: &View<'_>,
+        value: Value<'_>,
+        is_ipv6: bool,
+        report: &mut Report<'_>,
+    ) -> Option<Prefix> {
+        let Some(prefix) = self.addresses.prefix(value.text) else {
+            self.addresses.unknown(view, value, report);
+            return None;
+        };
+        family(view, value, prefix, is_ipv6, report)
+    }
 }
 
 /// The prefix, if it is of the family that stands in the path.
-fn family(
+pub(super) fn family(
     view: &View<'_>,
     value: Value<'_>,
     prefix: Prefix,
@@ -55,78 +156,7 @@ fn family(
     None
 }
 
-pub(super) fn routes(
-    root: &View<'_>,
-    objects: &Objects,
-    interfaces: &[Interface],
-    report: &mut Report<'_>,
-) -> Vec<Route> {
-    let mut routes = Vec::new();
-    for (place, (name, router)) in root.at(&["network", "virtual-router"]).entries().into_iter().enumerate() {
-        if place > 0 {
-            let what = format!("not supported: a second virtual router, `{name}`");
-            router.gap(report, router.line(), Problem::Conflict { what });
-            continue;
-        }
-        let members = router.below("interface");
-        for value in members.values() {
-            interface(&members, value, interfaces, report);
-        }
-        for (word, is_ipv6) in [("ip", false), ("ipv6", true)] {
-            for (name, entry) in router.at(&["routing-table", word, "static-route"]).entries() {
-                let found = route(&entry, is_ipv6, objects, interfaces, report);
-                routes.extend(found.map(|(destination, interface)| Route {
-                    name: name.into(),
-                    destination,
-                    interface,
-                }));
-            }
-        }
-    }
-    routes
-}
-
-/// Destination and interface of one route.
-fn route(
-    entry: &View<'_>,
-    is_ipv6: bool,
-    objects: &Objects,
-    interfaces: &[Interface],
-    report: &mut Report<'_>,
-) -> Option<(Prefix, usize)> {
-    let view = entry.below("destination");
-    let Some(destination) = view.value() else {
-        entry.gap(report, entry.line(), Problem::Incomplete { what: "a route needs a `destination`" });
-        return None;
-    };
-    let prefix = objects.prefix(destination.text)?;
-    let prefix = family(&view, destination, prefix, is_ipv6, report)?;
-    let view = entry.below("interface");
-    if let Some(value) = view.value() {
-        return interface(&view, value, interfaces, report).map(|interface| (prefix, interface));
-    }
-    let view = entry.at(&["nexthop", if is_ipv6 { "ipv6-address" } else { "ip-address" }]);
-    let Some(value) = view.value() else {
-        let what = "a route needs an `interface`, or a `nexthop` in an interface's network";
-        entry.gap(report, entry.line(), Problem::Incomplete { what });
-        return None;
-    };
-    let Some(hop) = objects.prefix(value.text) else {
-        view.unknown(report, "address", value, objects.address_names());
-        return None;
-    };
-    let connected = interfaces.iter().enumerate().flat_map(|(place, interface)| {
-        interface.addresses.iter().filter(|own| own.contains(hop.address)).map(move |own| (own.length, place))
-    });
-    // Of two equal prefixes the first counts, as in forwarding.
-    let longest = connected.rev().max_by_key(|(length, _)| *length);
-    if longest.is_none() {
-        let what = format!("no interface's network holds the next hop `{}`", value.text);
-        view.gap(report, value.line, Problem::Conflict { what });
-    }
-    longest.map(|(_, interface)| (prefix, interface))
-}
-
+/// The place of the interface that the value names.
 pub(super) fn interface(
     view: &View<'_>,
     value: Value<'_>,
@@ -188,10 +218,29 @@ pub(super) fn zones(root: &View<'_>, interfaces: &[Interface], report: &mut Repo
 }
 
 fn protect(zone: &mut Zone, profile: &View<'_>) {
-    let differs = |setting: &str, on: &str| {
+    let differs = |setting: &'static str, on: &str| {
         let word = profile.below(setting).word();
         if word == "global" { None } else { Some(word == on) }
     };
     zone.tcp_reject_non_syn = differs("tcp-reject-non-syn", "yes");
     zone.asymmetric_path_bypass = differs("asymmetric-path", "bypass");
+}
+
+/// A zone without user identification knows no users: rules that name some would not hold for it.
+pub(super) fn check_users(root: &View<'_>, config: &Config, report: &mut Report<'_>) {
+    for (name, entry) in root.below("zone").entries() {
+        let view = entry.below("enable-user-identification");
+        let is_off = view.value().is_some_and(|value| value.text == "no");
+        let Some(zone) = config.zones.iter().position(|zone| zone.name == name) else { continue };
+        let names_users = |rule: &&crate::typed::SecurityRule| {
+            !rule.source_user.is_empty() && (rule.from.is_empty() || rule.from.contains(&zone))
+        };
+        if is_off && let Some(rule) = config.rules.iter().find(names_users) {
+            let what = format!(
+                "not supported: a zone without user identification that rule `{}` asks for users of",
+                rule.name
+            );
+            view.gap(report, view.line(), Problem::Conflict { what });
+        }
+    }
 }

@@ -16,6 +16,7 @@ fn rule(
     names: Names<'_>,
     report: &mut Report<'_>,
 ) -> Option<ApplicationOverride> {
+    names.tags.check(&entry.below("tag"), report);
     let (from, to) = (names.zones(&entry.below("from"), report), names.zones(&entry.below("to"), report));
     let negate_source = entry.below("negate-source").is_yes();
     let source = names.addresses(&entry.below("source"), negate_source, report);
@@ -39,7 +40,7 @@ fn rule(
         destination: destination.values,
         protocol: if protocol.text == "tcp" { 6 } else { 17 },
         ports: parse_ports(ports.text)?,
-        application: names.application(&application, wanted, report)?,
+        application: names.applications.one(&application, wanted, report)?,
         disabled: entry.below("disabled").is_yes() || entry.is_unread() || !usable,
     })
 }

@@ -1,6 +1,6 @@
 //! Security rules.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{format, vec::Vec};
 
 use bifrons_model::Action;
 
@@ -13,14 +13,27 @@ use crate::{
 
 pub(super) fn security(root: &View<'_>, names: Names<'_>, report: &mut Report<'_>) -> Vec<SecurityRule> {
     let rules = root.at(&["rulebase", "security", "rules"]).entries();
+    let mut with_profiles = rules.iter().filter(|(_, entry)| entry.below("profile-setting").exists());
+    if let Some((_, first)) = with_profiles.next() {
+        let profiles = first.below("profile-setting");
+        let what = match with_profiles.count() {
+            0 => "profiles have no effect: what they protect from is not looked for".into(),
+            more => format!(
+                "profiles have no effect: what they protect from is not looked for, here and in {more} more \
+                 rules"
+            ),
+        };
+        report.warn(profiles.line(), profiles.path(), Problem::Conflict { what });
+    }
     rules.into_iter().map(|(name, entry)| rule(name, &entry, names, report)).collect()
 }
 
 fn rule(name: &str, entry: &View<'_>, names: Names<'_>, report: &mut Report<'_>) -> SecurityRule {
     if matches!(name, "intrazone-default" | "interzone-default") {
         let what = format!("`{name}` is changed under `rulebase default-security-rules rules`");
-        report.error(entry.line(), entry.path.clone(), Problem::Conflict { what });
+        report.error(entry.line(), entry.path(), Problem::Conflict { what });
     }
+    names.tags.check(&entry.below("tag"), report);
     let (from, to) = (names.zones(&entry.below("from"), report), names.zones(&entry.below("to"), report));
     let negate_source = entry.below("negate-source").is_yes();
     let source = names.addresses(&entry.below("source"), negate_source, report);
@@ -63,17 +76,19 @@ fn rule(name: &str, entry: &View<'_>, names: Names<'_>, report: &mut Report<'_>)
         log_start: entry.below("log-start").is_yes(),
         log_end: entry.below("log-end").is_yes(),
         disabled: entry.below("disabled").is_yes() || entry.is_unread() || !usable,
-        description: entry.below("description").value().map_or_else(String::new, |value| value.text.into()),
+        description: entry.below("description").text(),
     }
 }
 
-pub(super) fn defaults(root: &View<'_>) -> [DefaultRule; 2] {
+pub(super) fn defaults(root: &View<'_>, names: Names<'_>, report: &mut Report<'_>) -> [DefaultRule; 2] {
     ["intrazone-default", "interzone-default"].map(|name| {
         let entry = root.at(&["rulebase", "default-security-rules", "rules", name]);
+        names.tags.check(&entry.below("tag"), report);
         DefaultRule {
             action: entry.below("action").value().and_then(|value| Action::from_name(value.text)),
             log_start: entry.below("log-start").is_yes(),
             log_end: entry.below("log-end").is_yes(),
+            icmp_unreachable: entry.below("icmp-unreachable").is_yes(),
         }
     })
 }

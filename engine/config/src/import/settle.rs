@@ -58,7 +58,7 @@ pub(crate) fn settle(work: &mut Work<'_>) -> Result<Document, ImportError> {
     loop {
         settling.disable_rules_that_exclude_less();
         let document = settling.document();
-        let mut report = Report::new("", true);
+        let mut report = Report::new("", false);
         document.typed(&mut report);
         let problems = match report.finish() {
             Ok(problems) if problems.is_empty() => return Ok(document),

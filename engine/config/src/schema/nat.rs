@@ -1,8 +1,9 @@
 //! `rulebase nat` and `rulebase application-override`: what is changed or fixed before rules judge.
 
-use super::{Kind, Section, entry};
+use super::{Field, Home, Kind, Leaf, Section, entry, number, yes_no};
 
 const FLAG: Kind = Kind::YesNo;
+const UUID: &str = "The number that another device gave the rule; without effect.";
 
 pub(super) const NAT: Section = Section {
     title: "Address translation rules",
@@ -151,6 +152,7 @@ pub(super) const NAT: Section = Section {
             "",
             "A tag to group rules by, for people.",
         ),
+        entry("rulebase nat rules <rule> uuid", Kind::Text { max: 36 }, "", UUID),
     ],
 };
 
@@ -222,6 +224,32 @@ pub(super) const OVERRIDES: Section = Section {
             Kind::Text { max: 127 },
             "",
             "A tag to group rules by, for people.",
+        ),
+        entry("rulebase application-override rules <rule> uuid", Kind::Text { max: 36 }, "", UUID),
+    ],
+};
+
+pub(super) const SETTINGS: Section = Section {
+    title: "Address translation",
+    text: "",
+    leaves: &[
+        Leaf {
+            path: "deviceconfig setting nat dipp-oversub",
+            kind: Kind::Words(&["1x", "2x", "4x", "8x"]),
+            home: Home::Field(Field::Oversubscription(|config| &mut config.nat.oversubscription)),
+            help: "How many sessions to different destinations may share one translated address and port.",
+        },
+        yes_no(
+            "deviceconfig setting nat reserve-ip",
+            |config| &mut config.nat.reserve_ip,
+            "Whether a dynamic-ip address stays reserved for its source after the last session.",
+        ),
+        number(
+            "deviceconfig setting nat reserve-time",
+            (1, 604_800),
+            "seconds",
+            |config| &mut config.nat.reserve_time,
+            "How long it stays reserved.",
         ),
     ],
 };

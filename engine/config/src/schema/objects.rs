@@ -8,15 +8,78 @@ const fn seconds((min, max): (u32, u32)) -> Kind {
     Kind::Integer { min, max, unit: "seconds" }
 }
 
+pub(super) const TAGS: Section = Section {
+    title: "Tags",
+    text: "Tags mark address objects for dynamic groups, and anything for people.",
+    leaves: &[
+        entry("tag <tag> color", Kind::Text { max: 63 }, "", "A color, for people."),
+        entry("tag <tag> comments", Kind::Text { max: 1023 }, "", "Free text."),
+    ],
+};
+
 pub(super) const ADDRESSES: Section = Section {
     title: "Addresses",
-    text: "",
+    text: "A group's members are objects and groups, given by name or by a filter over the tags of address \
+           objects: `'a' and ('b' or not 'c')`. Names of address objects, groups and lists are distinct.",
     leaves: &[
         entry("address <address> ip-netmask", Kind::Netmask, "", "An address or a network."),
         entry("address <address> ip-range", Kind::Range, "", "The first and the last address of a range."),
+        entry(
+            "address <address> ip-wildcard",
+            Kind::Wildcard,
+            "",
+            "An address and a mask whose set bits are free; at most 4,096 ranges.",
+        ),
+        entry(
+            "address <address> fqdn",
+            Kind::Fqdn,
+            "",
+            "A name: read, but not supported, since names are not resolved.",
+        ),
+        entry("address <address> tag", Kind::Tags, "", "Its tags."),
         entry("address <address> description", Kind::Text { max: 1023 }, "", "Free text."),
         entry("address-group <address-group> static", Kind::AddressNames, "", "The group's members."),
+        entry(
+            "address-group <address-group> dynamic filter",
+            Kind::TagFilter,
+            "",
+            "The group's members are the address objects whose tags meet this.",
+        ),
+        entry("address-group <address-group> tag", Kind::Tags, "", "Tags, for people."),
         entry("address-group <address-group> description", Kind::Text { max: 1023 }, "", "Free text."),
+    ],
+};
+
+pub(super) const EXTERNAL_LISTS: Section = Section {
+    title: "External lists",
+    text: "A list is a file with one entry on a line; what follows `#` is skipped. It is read when the \
+           configuration is; lines that are no entries are warnings. Lists of addresses may stand where \
+           rules name addresses, lists of URLs where they name categories.",
+    leaves: &[
+        entry(
+            "external-list <external-list> type ip|domain|url url",
+            Kind::Url,
+            "",
+            "Where the list lies: `file://` and a path.",
+        ),
+        entry(
+            "external-list <external-list> type ip|domain|url description",
+            Kind::Text { max: 255 },
+            "",
+            "Free text.",
+        ),
+        entry(
+            "external-list <external-list> type ip|domain|url recurring five-minute|hourly",
+            Kind::Presence,
+            "",
+            "How often the list would be fetched; it is read when the configuration is.",
+        ),
+        entry(
+            "external-list <external-list> type ip|domain|url recurring daily at",
+            Kind::Text { max: 5 },
+            "",
+            "When the list would be fetched; it is read when the configuration is.",
+        ),
     ],
 };
 
@@ -63,7 +126,15 @@ pub(super) const SERVICES: Section = Section {
             "30",
             "How long a session may be idle.",
         ),
+        entry("service <service> tag", Kind::Tags, "", "Tags, for people."),
         entry("service <service> description", Kind::Text { max: 1023 }, "", "Free text."),
+        entry(
+            "service-group <service-group> members",
+            Kind::ServiceNames,
+            "",
+            "The group's members: services and service groups.",
+        ),
+        entry("service-group <service-group> tag", Kind::Tags, "", "Tags, for people."),
     ],
 };
 

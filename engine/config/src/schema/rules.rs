@@ -4,6 +4,9 @@ use super::{Kind, Section, entry};
 
 const ACTIONS: Kind = Kind::Words(&["allow", "deny", "drop", "reset-client", "reset-server", "reset-both"]);
 
+const PROFILES: &str = "Protections that are not there yet: accepted with a warning.";
+const UUID: &str = "The number that another device gave the rule; without effect.";
+
 pub(super) const SECURITY: Section = Section {
     title: "Security rules",
     text: "Rules are tried in the order of their first line, which `move rulebase security rules NAME \
@@ -111,6 +114,46 @@ pub(super) const SECURITY: Section = Section {
         entry("rulebase security rules <rule> disabled", Kind::YesNo, "no", "Whether the rule is skipped."),
         entry("rulebase security rules <rule> description", Kind::Text { max: 1023 }, "", "Free text."),
         entry("rulebase security rules <rule> tag", Kind::Tags, "", "Tags, for people."),
+        entry(
+            "rulebase security rules <rule> group-tag",
+            Kind::Text { max: 127 },
+            "",
+            "A tag to group rules by, for people.",
+        ),
+        entry(
+            "rulebase security rules <rule> log-setting",
+            Kind::Text { max: 63 },
+            "",
+            "Where the rule's records go besides the device's own log; without effect yet.",
+        ),
+        entry("rulebase security rules <rule> profile-setting group", Kind::Labels, "", PROFILES),
+        entry(
+            "rulebase security rules <rule> profile-setting profiles virus|spyware|vulnerability|\
+             url-filtering|file-blocking|wildfire-analysis|data-filtering|gtp|sctp",
+            Kind::Labels,
+            "",
+            PROFILES,
+        ),
+        entry(
+            "rulebase security rules <rule> option disable-server-response-inspection",
+            Kind::YesNo,
+            "no",
+            "Whether what servers send is not scanned; without effect yet.",
+        ),
+        entry(
+            "rulebase security rules <rule> disable-inspect",
+            Kind::YesNo,
+            "no",
+            "Whether content is not scanned; without effect yet.",
+        ),
+        entry(
+            "rulebase security rules <rule> source-device|destination-device|source-imsi|source-imei|\
+             source-nw-slice",
+            Kind::OnlyAny,
+            "any",
+            "What else is known of the host.",
+        ),
+        entry("rulebase security rules <rule> uuid", Kind::Text { max: 36 }, "", UUID),
     ],
 };
 
@@ -143,5 +186,138 @@ pub(super) const DEFAULT: Section = Section {
             "no",
             "Whether a record is written at the end.",
         ),
+        entry(
+            "rulebase default-security-rules rules intrazone-default|interzone-default icmp-unreachable",
+            Kind::YesNo,
+            "no",
+            "Whether a drop is answered with an ICMP unreachable.",
+        ),
+        entry(
+            "rulebase default-security-rules rules intrazone-default|interzone-default log-setting",
+            Kind::Text { max: 63 },
+            "",
+            "Where the rule's records go besides the device's own log; without effect yet.",
+        ),
+        entry(
+            "rulebase default-security-rules rules intrazone-default|interzone-default profile-setting group",
+            Kind::Labels,
+            "",
+            PROFILES,
+        ),
+        entry(
+            "rulebase default-security-rules rules intrazone-default|interzone-default profile-setting \
+             profiles virus|spyware|vulnerability|url-filtering|file-blocking|wildfire-analysis|\
+             data-filtering|gtp|sctp",
+            Kind::Labels,
+            "",
+            PROFILES,
+        ),
+        entry(
+            "rulebase default-security-rules rules intrazone-default|interzone-default tag",
+            Kind::Tags,
+            "",
+            "Tags, for people.",
+        ),
+        entry(
+            "rulebase default-security-rules rules intrazone-default|interzone-default group-tag",
+            Kind::Text { max: 127 },
+            "",
+            "A tag to group rules by, for people.",
+        ),
+        entry(
+            "rulebase default-security-rules rules intrazone-default|interzone-default uuid",
+            Kind::Text { max: 36 },
+            "",
+            UUID,
+        ),
+    ],
+};
+
+pub(super) const DECRYPTION: Section = Section {
+    title: "Decryption rules",
+    text: "The rules are read and checked; nothing is decrypted yet, so they have no effect, and a \
+           configuration that has some is accepted with a warning.",
+    leaves: &[
+        entry("rulebase decryption rules <rule> from", Kind::Zones, "any", "Zones of the client."),
+        entry("rulebase decryption rules <rule> to", Kind::Zones, "any", "Zones of the server."),
+        entry("rulebase decryption rules <rule> source", Kind::Addresses, "any", "The client's address."),
+        entry(
+            "rulebase decryption rules <rule> destination",
+            Kind::Addresses,
+            "any",
+            "The server's address.",
+        ),
+        entry(
+            "rulebase decryption rules <rule> negate-source",
+            Kind::YesNo,
+            "no",
+            "Whether the rule is for all sources except the listed ones.",
+        ),
+        entry(
+            "rulebase decryption rules <rule> negate-destination",
+            Kind::YesNo,
+            "no",
+            "Whether the rule is for all destinations except the listed ones.",
+        ),
+        entry("rulebase decryption rules <rule> source-user", Kind::Users, "any", "The client's user."),
+        entry(
+            "rulebase decryption rules <rule> source-hip|destination-hip|source-device|destination-device",
+            Kind::OnlyAny,
+            "any",
+            "What else is known of the host.",
+        ),
+        entry("rulebase decryption rules <rule> service", Kind::Services, "any", "Services."),
+        entry(
+            "rulebase decryption rules <rule> category",
+            Kind::Categories,
+            "any",
+            "Custom URL categories of the server's name.",
+        ),
+        entry(
+            "rulebase decryption rules <rule> action",
+            Kind::Words(&["decrypt", "no-decrypt"]),
+            "no-decrypt",
+            "Whether the session would be decrypted.",
+        ),
+        entry(
+            "rulebase decryption rules <rule> type ssl-forward-proxy|ssh-proxy",
+            Kind::Presence,
+            "",
+            "For clients of the own network: TLS, or SSH.",
+        ),
+        entry(
+            "rulebase decryption rules <rule> type ssl-inbound-inspection",
+            Kind::Text { max: 63 },
+            "",
+            "For servers of the own network, with this certificate.",
+        ),
+        entry(
+            "rulebase decryption rules <rule> profile",
+            Kind::Text { max: 63 },
+            "",
+            "The decryption profile.",
+        ),
+        entry(
+            "rulebase decryption rules <rule> log-success|log-fail",
+            Kind::YesNo,
+            "no",
+            "Whether handshakes that succeed, or fail, would be logged.",
+        ),
+        entry(
+            "rulebase decryption rules <rule> log-setting",
+            Kind::Text { max: 63 },
+            "",
+            "Where records would go.",
+        ),
+        entry("rulebase decryption rules <rule> disabled", Kind::YesNo, "no", "Whether the rule is skipped."),
+        entry("rulebase decryption rules <rule> description", Kind::Text { max: 1023 }, "", "Free text."),
+        entry("rulebase decryption rules <rule> tag", Kind::Tags, "", "Tags, for people."),
+        entry(
+            "rulebase decryption rules <rule> group-tag",
+            Kind::Text { max: 127 },
+            "",
+            "A tag to group rules by, for people.",
+        ),
+        entry("rulebase decryption rules <rule> uuid", Kind::Text { max: 36 }, "", UUID),
     ],
 };

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::values::digits;
+use super::forms::digits;
 
 /// The days of the week as schedules name them; a day's place is its bit in `TimeSpan::Recurring`.
 pub(crate) const DAYS: [&str; 7] =

@@ -1,10 +1,15 @@
 //! What a setting may be.
 
 use alloc::{format, string::String};
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::IpAddr;
 
-use super::times::{parse_dates, parse_day_time};
-use crate::typed::{AddressRange, Prefix};
+use super::{
+    forms::{
+        digits, parse_app_ports, parse_hex, parse_mask, parse_ports, parse_prefix, parse_range,
+        parse_wildcard,
+    },
+    times::{parse_dates, parse_day_time},
+};
 
 /// The form of a value. What a name refers to is checked when the typed configuration is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,8 +85,53 @@ pub(crate) enum Kind {
     Dates,
     /// Names of servers.
     Hosts,
+    /// A name of the domain name system.
+    Fqdn,
+    /// An address and a mask of free bits.
+    Wildcard,
+    /// An expression over tags.
+    TagFilter,
+    /// Where an external list lies.
+    Url,
+    /// `ethernet1/1.100`, `ae1.7`, `loopback.1`, `vlan.1`, `tunnel.1`.
+    UnitName,
+    /// `ae1`.
+    AggregateName,
+    /// The name of a tag.
+    TagName,
+    /// Names of services and service groups.
+    ServiceNames,
+    /// Names of applications, filters and groups.
+    ApplicationNames,
+    /// Words that are compared with nothing, or as they stand.
+    Labels,
+    /// `tcp/80,8000-8080`, `udp/dynamic`, several.
+    AppPorts,
+    /// Numbers from 1 to 5.
+    Risks,
+    /// A regular expression.
+    Pattern,
+    /// Four bytes, `0x0a0b0c0d` or decimal.
+    Hex,
+    /// A number or one word.
+    IntegerOr {
+        word: &'static str,
+        min: u32,
+        max: u32,
+        unit: &'static str,
+    },
+    /// An address without a prefix length.
+    IpAddress,
+    /// Several.
+    IpAddresses,
+    /// `255.255.255.0`, or a prefix length.
+    Mask,
+    /// A port for high availability.
+    HaPort,
     /// A condition that this engine does not have: only its neutral value.
     OnlyAny,
+    /// A feature that this engine does not have: only the value that does without.
+    Only(&'static str),
 }
 
 impl Kind {
@@ -102,6 +152,12 @@ impl Kind {
             | Self::DayTimes
             | Self::Dates
             | Self::Hosts
+            | Self::ServiceNames
+            | Self::ApplicationNames
+            | Self::Labels
+            | Self::AppPorts
+            | Self::Risks
+            | Self::IpAddresses
             | Self::OnlyAny => true,
             Self::Presence
             | Self::YesNo
@@ -122,6 +178,20 @@ impl Kind {
             | Self::Address
             | Self::Application
             | Self::Schedule
+            | Self::Fqdn
+            | Self::Wildcard
+            | Self::TagFilter
+            | Self::Url
+            | Self::UnitName
+            | Self::AggregateName
+            | Self::TagName
+            | Self::Pattern
+            | Self::Hex
+            | Self::IntegerOr { .. }
+            | Self::IpAddress
+            | Self::Mask
+            | Self::HaPort
+            | Self::Only(_)
             | Self::Profile => false,
         }
     }
@@ -142,6 +212,21 @@ impl Kind {
             Self::Range => parse_range(value).is_some(),
             Self::Ports => parse_ports(value).is_some(),
             Self::OnlyAny => value == "any",
+            Self::Only(word) => value == word,
+            Self::IntegerOr { word, min, max, .. } => value == word || is_integer(value, min, max),
+            Self::IpAddress | Self::IpAddresses => value.parse::<IpAddr>().is_ok(),
+            Self::Mask => parse_mask(value).is_some(),
+            Self::HaPort => is_name(&value.replace('/', "-")) && value.len() <= 31,
+            Self::Fqdn => is_fqdn(value),
+            Self::Wildcard => parse_wildcard(value).is_some(),
+            Self::TagFilter => !value.is_empty() && is_text(value, 2047),
+            Self::Url => value.contains("://") && is_text(value, 255),
+            Self::UnitName => is_unit(value),
+            Self::AggregateName => is_aggregate(value),
+            Self::AppPorts => parse_app_ports(value).is_some(),
+            Self::Risks => is_integer(value, 1, 5),
+            Self::Pattern => !value.is_empty() && is_text(value, 127),
+            Self::Hex => parse_hex(value).is_some(),
             Self::DayTimes => parse_day_time(value).is_some(),
             Self::Dates => parse_dates(value).is_some(),
             Self::Users | Self::Hosts => !value.is_empty() && is_text(value, 255),
@@ -162,6 +247,10 @@ impl Kind {
             | Self::Categories
             | Self::Schedule
             | Self::Tags
+            | Self::TagName
+            | Self::ServiceNames
+            | Self::ApplicationNames
+            | Self::Labels
             | Self::Services => !value.is_empty() && is_text(value, 127),
         };
         if fits { Ok(()) } else { Err(()) }
@@ -213,61 +302,35 @@ impl Kind {
             Self::DayTimes => "times of day like `08:00-17:30`, from 00:00 to 24:00",
             Self::Dates => "times like `2030/01/31@08:00-2030/02/01@17:30`",
             Self::Hosts => "names of servers",
+            Self::Fqdn => "a name like `www.example.com`",
+            Self::Wildcard => "an address and a mask of free bits, like `10.0.0.1/0.0.255.0`",
+            Self::TagFilter => "tags in single quotation marks with `and`, `or`, `not` and parentheses",
+            Self::Url => "a URL of at most 255 characters",
+            Self::UnitName => {
+                "a name like `ethernet1/1.100`, `ae1.7`, `loopback.1`, `vlan.1` or `tunnel.1`, the number \
+                 from 1 to 9,999"
+            }
+            Self::AggregateName => "a name like `ae1`",
+            Self::TagName => "a tag's name of at most 127 characters",
+            Self::ServiceNames => "services and service groups",
+            Self::ApplicationNames => "applications, application groups and filters",
+            Self::Labels => "words",
+            Self::AppPorts => "ports like `tcp/80,8000-8080` or `udp/dynamic`",
+            Self::Risks => "numbers from 1 to 5",
+            Self::Pattern => "a regular expression of at most 127 characters",
+            Self::Hex => "a number up to `0xffffffff`",
+            Self::Only(word) => return format!("`{word}`"),
+            Self::IntegerOr { word, min, max, unit } => {
+                return format!("`{word}`, or {}", Self::Integer { min, max, unit }.describe());
+            }
+            Self::IpAddress => "an address",
+            Self::IpAddresses => "addresses",
+            Self::Mask => "a mask like `255.255.255.0`, or a prefix length",
+            Self::HaPort => "a port like `management`, `ha1-a` or `ethernet1/5`",
             Self::OnlyAny => "`any`",
         };
         text.into()
     }
-}
-
-/// `10.0.0.1/24`, or an address alone, which means its own prefix of full length.
-pub(crate) fn parse_prefix(text: &str) -> Option<Prefix> {
-    let (address, length) = match text.split_once('/') {
-        Some((address, length)) => (address.parse().ok()?, Some(digits(length)?)),
-        None => (text.parse().ok()?, None),
-    };
-    let width = match address {
-        IpAddr::V4(_) => 32,
-        IpAddr::V6(_) => 128,
-    };
-    let length = u8::try_from(length.unwrap_or(width)).ok()?;
-    (u32::from(length) <= width).then_some(Prefix { address, length })
-}
-
-/// `10.0.0.1-10.0.0.9`.
-pub(crate) fn parse_range(text: &str) -> Option<AddressRange> {
-    let (first, last) = text.split_once('-')?;
-    let (first, last): (IpAddr, IpAddr) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
-    (first.is_ipv4() == last.is_ipv4() && first <= last).then_some(AddressRange { first, last })
-}
-
-/// The addresses of the network that the prefix lies in.
-pub(crate) fn range_of(prefix: Prefix) -> AddressRange {
-    match prefix.address {
-        IpAddr::V4(address) => {
-            let hosts = u32::MAX.checked_shr(prefix.length.into()).unwrap_or(0);
-            let first = address.to_bits() & !hosts;
-            AddressRange { first: Ipv4Addr::from(first).into(), last: Ipv4Addr::from(first | hosts).into() }
-        }
-        IpAddr::V6(address) => {
-            let hosts = u128::MAX.checked_shr(prefix.length.into()).unwrap_or(0);
-            let first = address.to_bits() & !hosts;
-            AddressRange { first: Ipv6Addr::from(first).into(), last: Ipv6Addr::from(first | hosts).into() }
-        }
-    }
-}
-
-/// `80,8000-8080`.
-pub(crate) fn parse_ports(text: &str) -> Option<alloc::vec::Vec<(u16, u16)>> {
-    let port = |text: &str| u16::try_from(digits(text.trim())?).ok();
-    text.split(',')
-        .map(|part| {
-            let (first, last) = match part.split_once('-') {
-                Some((first, last)) => (port(first)?, port(last)?),
-                None => (port(part)?, port(part)?),
-            };
-            (first <= last).then_some((first, last))
-        })
-        .collect()
 }
 
 /// `15,999,999`.
@@ -281,6 +344,25 @@ fn thousands(number: u32) -> String {
         text.push(digit);
     }
     text
+}
+
+fn is_unit(text: &str) -> bool {
+    let Some((parent, unit)) = text.rsplit_once('.') else { return false };
+    let is_parent =
+        matches!(parent, "loopback" | "vlan" | "tunnel") || is_ethernet(parent) || is_aggregate(parent);
+    is_parent && unit.len() <= 4 && is_integer(unit, 1, 9999)
+}
+
+fn is_aggregate(text: &str) -> bool {
+    text.strip_prefix("ae").is_some_and(|number| number.len() <= 2 && is_integer(number, 1, 99))
+}
+
+fn is_fqdn(text: &str) -> bool {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    text.len() <= 255 && text.trim_end_matches('.').split('.').all(is_label)
 }
 
 /// Whether the text can name an entry.
@@ -298,10 +380,6 @@ fn alternatives(words: &[&str]) -> String {
         text.push_str(&format!("`{word}`"));
     }
     text
-}
-
-pub(super) fn digits(text: &str) -> Option<u32> {
-    if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
 }
 
 fn is_integer(text: &str, min: u32, max: u32) -> bool {
@@ -356,6 +434,16 @@ mod tests {
             (Kind::Text { max: 9 }, &["", "it's", "a \"b\""], &["0123456789", "\"'", "\t"]),
             (Kind::Addresses, &["any", "web servers", "10.0.0.0/8", "::1-::2"], &["", "\n"]),
             (Kind::OnlyAny, &["any"], &["all"]),
+            (Kind::Only("no"), &["no"], &["yes"]),
+            (
+                Kind::UnitName,
+                &["ethernet1/1.100", "ae1.7", "loopback.1", "vlan.9999"],
+                &["ethernet1/1", "ethernet1/1.0", "eth0.1", "tunnel.10000", "tunnel.", "ae.1", "tunnel.1.1"],
+            ),
+            (Kind::AggregateName, &["ae1", "ae16"], &["ae", "ae0", "ae100", "bond0"]),
+            (Kind::Fqdn, &["www.example.com", "a"], &["", "a..b", "a b", "https://a"]),
+            (Kind::Url, &["file:///lists/a.txt", "https://a/b"], &["", "/lists/a.txt"]),
+            (Kind::TagFilter, &["'a' and 'b'", "a"], &[""]),
         ] {
             for value in good {
                 assert!(kind.check(value).is_ok(), "{kind:?} takes {value:?}");
@@ -363,24 +451,6 @@ mod tests {
             for value in bad {
                 assert!(kind.check(value).is_err(), "{kind:?} refuses {value:?}");
             }
-        }
-    }
-
-    #[test]
-    fn a_prefix_covers_its_network() {
-        for (prefix, first, last) in [
-            ("10.0.0.9/24", "10.0.0.0", "10.0.0.255"),
-            ("0.0.0.0/0", "0.0.0.0", "255.255.255.255"),
-            ("10.0.0.9", "10.0.0.9", "10.0.0.9"),
-            ("2001:db8::1/112", "2001:db8::", "2001:db8::ffff"),
-            ("::/0", "::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
-        ] {
-            let range = range_of(parse_prefix(prefix).unwrap());
-            assert_eq!(
-                (range.first, range.last),
-                (first.parse().unwrap(), last.parse().unwrap()),
-                "{prefix}"
-            );
         }
     }
 

@@ -56,8 +56,8 @@ pub enum SourceTranslation {
     DynamicIpAndPort {
         /// The pool.
         pool: Vec<AddressRange>,
-        /// `persistent-dipp yes`: the same source address and port always gets the same translated ones,
-        /// whatever the destination (endpoint-independent mapping, RFC 4787 REQ-1).
+        /// `persistent-dynamic-ip-and-port`: the same source address and port always gets the same
+        /// translated ones, whatever the destination (endpoint-independent mapping, RFC 4787 REQ-1).
         persistent: bool,
     },
     /// One to one from a pool, ports kept.
@@ -69,7 +69,8 @@ pub enum SourceTranslation {
     },
     /// One to one by place, ports kept.
     StaticIp {
-        /// As many addresses as the rule's source has; NPTv6: the translated prefix.
+        /// As many addresses as the rule's source has; NPTv6: the translated prefix, as long as the
+        /// source's; NAT64 from IPv4: the prefix of 96 bits that the source is put behind (RFC 6052).
         translated: AddressRange,
         /// Whether the other way is translated too.
         bidirectional: bool,

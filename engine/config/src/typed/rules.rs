@@ -82,6 +82,8 @@ pub struct DefaultRule {
     pub log_start: bool,
     /// Whether the session's end is logged.
     pub log_end: bool,
+    /// Whether a drop or reset is answered with an ICMP unreachable.
+    pub icmp_unreachable: bool,
 }
 
 /// One entry of a rule's `source-user`.
@@ -121,4 +123,49 @@ pub struct ApplicationOverride {
     pub application: AppId,
     /// Whether the rule is skipped.
     pub disabled: bool,
+}
+
+/// A decryption rule; there is no decryption yet, so it has no effect. An empty list means `any`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DecryptionRule {
+    /// The rule's name, at most 63 characters.
+    pub name: String,
+    /// Zones of the client: indices into `Config::zones`.
+    pub from: Vec<usize>,
+    /// Zones of the server: indices into `Config::zones`.
+    pub to: Vec<usize>,
+    /// Source addresses.
+    pub source: Vec<AddressRange>,
+    /// Destination addresses.
+    pub destination: Vec<AddressRange>,
+    /// Whether the source list says which addresses do not match.
+    pub negate_source: bool,
+    /// Whether the destination list says which addresses do not match.
+    pub negate_destination: bool,
+    /// The client's user.
+    pub source_user: Vec<UserMatch>,
+    /// Services; never `ApplicationDefault`.
+    pub service: ServiceMatch,
+    /// URL categories of the server's name: indices into `Config::categories`.
+    pub category: Vec<usize>,
+    /// What would be decrypted.
+    pub kind: DecryptionKind,
+    /// Whether it would be decrypted, or is exempt.
+    pub decrypt: bool,
+    /// The decryption profile's name; empty where none is given.
+    pub profile: String,
+    /// Whether the rule is skipped.
+    pub disabled: bool,
+}
+
+/// What a decryption rule is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum DecryptionKind {
+    /// TLS of the own network's clients.
+    #[default]
+    SslForwardProxy,
+    /// TLS of the own network's servers, with this certificate.
+    SslInboundInspection(String),
+    /// SSH.
+    SshProxy,
 }

@@ -6,7 +6,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::{Refused, prefix_length};
 use crate::{
     Problem,
-    build::{Value, View, lists::Names},
+    build::{Value, View, addresses::Found, lists::Names},
     parse::Report,
     typed::{
         AddressRange, DestinationTranslation, Distribution, Fallback, NatKind, NatRule, Prefix,
@@ -178,8 +178,8 @@ fn prefix(
     names: Names<'_>,
     report: &mut Report<'_>,
 ) -> Result<Prefix, Refused> {
-    names.objects.prefix(value.text).ok_or_else(|| {
-        names.objects.unknown_address(view, value, report);
+    names.addresses.prefix(value.text).ok_or_else(|| {
+        names.addresses.unknown(view, value, report);
         Refused
     })
 }
@@ -193,8 +193,8 @@ fn pool(
 ) -> Result<Vec<AddressRange>, Refused> {
     let mut ranges = Vec::new();
     for value in view.values() {
-        if !names.objects.add_addresses(value.text, &mut ranges) {
-            names.objects.unknown_address(view, value, report);
+        // Of a pool nothing may be missing: another address would take its place.
+        if names.addresses.add(view, value, &mut ranges, report) != Found::All {
             return Err(Refused);
         }
     }
