@@ -38,8 +38,11 @@ impl Tree {
     /// From the rules in order: their conditions, and whether these are all that they ask. `None` for a
     /// rule that is not for the family.
     pub fn new(rules: &[Option<(&Conditions, bool)>], is_v6: bool) -> Self {
-        let numbers: Vec<u32> =
-            (0..).zip(rules).filter(|(_, rule)| rule.is_some()).map(|(at, _)| at).collect();
+        let is_possible = |rule: &Option<(&Conditions, bool)>| {
+            rule.is_some_and(|(own, _)| (0..DIMENSIONS).all(|dimension| !own.ranges(dimension).is_empty()))
+        };
+        let possible = (0..).zip(rules).filter(|(_, rule)| is_possible(rule));
+        let numbers: Vec<u32> = possible.map(|(at, _)| at).collect();
         let mut builder = Builder { rules, nodes: Vec::new(), budget: rules.len() * COPIES_MAX + 1024 };
         builder.grow(numbers, Dimension::ALL.map(|dimension| (0, dimension.limit(is_v6))), 0);
         Self(builder.nodes.into_boxed_slice())
@@ -111,7 +114,7 @@ impl Builder<'_> {
                 rules.iter().filter(|rule| self.touches(**rule, dimension, first, last)).count()
             };
             let (below, above) = (count(*first, at - 1), count(at, *last));
-            if below.max(above) == rules.len() || below + above - rules.len() > self.budget {
+            if below.max(above) == rules.len() || (below + above).saturating_sub(rules.len()) > self.budget {
                 continue;
             }
             let cost = below * below + above * above;
