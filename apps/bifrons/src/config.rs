@@ -1,12 +1,23 @@
-//! `bifrons config`: is a configuration right, and what does it say?
+//! `bifrons config`: is a configuration right, what does it say, how do two differ, and what becomes of one
+//! that was written for PAN-OS.
 
-use std::{io::Read, path::PathBuf, process::ExitCode};
+mod compare;
+mod file;
+mod import;
 
-use anyhow::{Context as _, anyhow};
+use std::{path::PathBuf, process::ExitCode};
+
 use bifrons_config::{Config, Document};
 use clap::Subcommand;
+use serde_json::json;
 
-/// Checks and shows configurations of `set` lines.
+pub use file::read;
+use file::{Opened, count};
+
+/// Checks, shows, compares and imports configurations
+///
+/// A configuration is a text of `set` lines. Where a file is only looked at, XML and blocks in braces of
+/// PAN-OS will do, too: what `import` would make of them is looked at.
 #[derive(Subcommand)]
 pub enum Command {
     /// Checks a configuration; every mistake is named with file, line, path, value and what is accepted
@@ -16,61 +27,116 @@ pub enum Command {
         /// Skip settings that Bifrons does not have, as in a configuration exported from another device
         #[arg(long)]
         lenient: bool,
+        /// Print one JSON object, mistakes included
+        #[arg(long)]
+        json: bool,
     },
+    /// Prints a configuration, or what stands at a path of it, in its one order and form
+    Show {
+        /// The configuration; `-` reads standard input
+        file: PathBuf,
+        /// What to show, such as `rulebase security rules`; all without it
+        path: Vec<String>,
+    },
+    Diff(compare::Arguments),
+    Import(import::Arguments),
     /// Prints the built-in configuration that `replay` uses without `--config`
     ShowBuiltIn,
+    /// Prints the manual's page of all settings, or the rows of those that begin with a path
+    Manual {
+        /// The path, such as `deviceconfig setting session`
+        path: Vec<String>,
+    },
 }
 
 pub fn run(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Check { file, lenient } => {
-            let config = read(file, *lenient)?;
-            let parts = [
-                count(config.zones.len(), "zone"),
-                count(config.interfaces.len(), "interface"),
-                count(config.routes.len(), "route"),
-                count(config.rules.len(), "security rule"),
-            ];
-            println!("{}: in order, {}", file.display(), parts.join(", "));
+        Command::Check { file, lenient, json } => return check(file, *lenient, *json),
+        Command::Show { file, path } => {
+            let Opened { document, .. } = file::told(file::open(file, false))?;
+            let path: Vec<String> = path.iter().map(|word| quoted(word)).collect();
+            let text = document
+                .show(&path.join(" "))
+                .map_err(|error| anyhow::anyhow!("{}: {}: {}", file.display(), error.path, error.problem))?;
+            file::print(&text)?;
         }
-        Command::ShowBuiltIn => print!("{}", Document::tap().to_set()),
+        Command::Diff(arguments) => return Ok(compare::run(arguments)),
+        Command::Import(arguments) => return import::run(arguments),
+        Command::ShowBuiltIn => file::print(&Document::tap().to_set())?,
+        Command::Manual { path } => file::print(&manual(&path.join(" "))?)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn count(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+fn check(file: &std::path::Path, lenient: bool, json: bool) -> anyhow::Result<ExitCode> {
+    let name = file.display().to_string();
+    let result = file::open(file, lenient).and_then(|opened| file::build(&opened, lenient));
+    if json {
+        let (config, errors) = match result {
+            Ok(config) => (Some(config), Vec::new()),
+            Err(error) => (None, error.downcast::<file::Mistakes>()?.errors),
+        };
+        let mistakes: Vec<_> = errors
+            .iter()
+            .map(|error| {
+                json!({
+                    "file": error.file,
+                    "line": error.line,
+                    "path": error.path,
+                    "problem": error.problem.to_string(),
+                })
+            })
+            .collect();
+        let counts = config.as_ref().map(|config| {
+            parts(config).into_iter().map(|(number, noun)| (format!("{noun}s"), json!(number))).collect()
+        });
+        let report = json!({
+            "file": name,
+            "in_order": config.is_some(),
+            "mistakes": mistakes,
+            "counts": counts.map(serde_json::Value::Object),
+        });
+        file::print(&format!("{report}\n"))?;
+        return Ok(if config.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
+    let config = file::told(result)?;
+    let counts: Vec<String> = parts(&config).into_iter().map(|(number, noun)| count(number, noun)).collect();
+    file::print(&format!("{name}: in order, {}\n", counts.join(", ")))?;
+    Ok(ExitCode::SUCCESS)
 }
 
-/// Reads a configuration file. All mistakes go to standard error, one line each; the error counts them.
-pub fn read(file: &std::path::Path, lenient: bool) -> anyhow::Result<Config> {
-    let name = file.display().to_string();
-    let text = if name == "-" {
-        let mut text = String::new();
-        std::io::stdin()
-            .read_to_string(&mut text)
-            .context("cannot read the configuration from standard input")?;
-        text
+/// What a configuration has, counted.
+fn parts(config: &Config) -> [(usize, &'static str); 6] {
+    [
+        (config.zones.len(), "zone"),
+        (config.interfaces.len(), "interface"),
+        (config.routes.len(), "route"),
+        (config.rules.len(), "security rule"),
+        (config.nat_rules.len(), "NAT rule"),
+        (config.applications.len(), "application"),
+    ]
+}
+
+/// A word of a path, in quotation marks where it needs them.
+fn quoted(word: &str) -> String {
+    let is_plain = !word.is_empty() && !word.contains(char::is_whitespace);
+    if is_plain || word.starts_with(['"', '\'']) {
+        word.to_owned()
+    } else if word.contains('"') {
+        format!("'{word}'")
     } else {
-        let bytes = std::fs::read(file).with_context(|| format!("cannot read the configuration {name}"))?;
-        String::from_utf8(bytes).map_err(|error| {
-            anyhow!("{name}: byte {}: expected UTF-8 text", error.utf8_error().valid_up_to())
-        })?
-    };
-    let result = if lenient {
-        bifrons_config::parse_lenient(&text, &name).map(|lenient| {
-            for warning in &lenient.warnings {
-                eprintln!("bifrons: warning: {warning}");
-            }
-            lenient.config
-        })
-    } else {
-        bifrons_config::parse(&text, &name)
-    };
-    result.map_err(|errors| {
-        for error in &errors {
-            eprintln!("bifrons: {error}");
-        }
-        anyhow!("{name}: {}, nothing was taken over", count(errors.len(), "mistake"))
-    })
+        format!("\"{word}\"")
+    }
+}
+
+/// The manual's page, or its rows of settings that begin with `path`.
+fn manual(path: &str) -> anyhow::Result<String> {
+    let page = bifrons_config::manual();
+    if path.is_empty() {
+        return Ok(page);
+    }
+    let begin = format!("| `{path}");
+    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with(&begin)).collect();
+    anyhow::ensure!(!rows.is_empty(), "there is no setting that begins with `{path}`");
+    Ok(format!("| path | accepted | default | meaning |\n|---|---|---|---|\n{}\n", rows.join("\n")))
 }

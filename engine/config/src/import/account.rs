@@ -14,6 +14,7 @@ use super::{
     loss::{self, Loss},
     place::Rules,
     reason::shortened,
+    settle::empty_sources,
     statement::{Word, path_text},
 };
 use crate::{ConfigError, Document};
@@ -76,7 +77,7 @@ fn read_again(document: &Document) -> Result<Document, ImportError> {
         what: errors.first().map(ToString::to_string).unwrap_or_default(),
     };
     let again = Document::parse(&text, "").map_err(unsettled)?;
-    again.build().map_err(unsettled)?;
+    again.build_with(&empty_sources(&again)).map_err(unsettled)?;
     if again.to_set() == text {
         Ok(again)
     } else {

@@ -2,7 +2,7 @@
 
 use alloc::{
     collections::{BTreeMap, BTreeSet},
-    string::ToString,
+    string::{String, ToString},
     vec::Vec,
 };
 
@@ -16,7 +16,7 @@ use super::{
     statement::{Word, path_text},
 };
 use crate::{
-    ConfigError, Document, Problem,
+    ConfigError, Document, Problem, Sources,
     parse::Report,
     words::{Part, split},
 };
@@ -58,7 +58,8 @@ pub(crate) fn settle(work: &mut Work<'_>) -> Result<Document, ImportError> {
     loop {
         settling.disable_rules_that_exclude_less();
         let document = settling.document();
-        let mut report = Report::new("", false);
+        let sources = empty_sources(&document);
+        let mut report = Report::new("", false).with_sources(&sources);
         document.typed(&mut report);
         let problems = match report.finish() {
             Ok(problems) if problems.is_empty() => return Ok(document),
@@ -77,6 +78,17 @@ pub(crate) fn settle(work: &mut Work<'_>) -> Result<Document, ImportError> {
         }
         settling.kept.clear();
     }
+}
+
+/// Files of this device that the document names: what is in them is not asked for here.
+pub(crate) fn empty_sources(document: &Document) -> Sources {
+    let mut sources = Sources::new();
+    for wanted in document.sources_wanted() {
+        if wanted.path().is_some() {
+            sources.insert(&wanted.url, String::new());
+        }
+    }
+    sources
 }
 
 impl Settling<'_, '_> {
