@@ -1,9 +1,11 @@
 //! `bifrons`: an application-aware stateful firewall.
 
 mod config;
+mod explain;
 mod progress;
 mod replay;
 mod stats;
+mod what_if;
 
 use std::process::ExitCode;
 
@@ -24,6 +26,9 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Replay(replay::Arguments),
+    ExplainPacket(explain::packet::Arguments),
+    #[command(subcommand)]
+    Test(explain::policy_match::Command),
     #[command(subcommand)]
     Config(config::Command),
 }
@@ -31,6 +36,8 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Replay(arguments) => replay::run(&arguments),
+        Command::ExplainPacket(arguments) => explain::packet::run(&arguments),
+        Command::Test(command) => explain::policy_match::run(&command),
         Command::Config(command) => config::run(&command),
     };
     match outcome {

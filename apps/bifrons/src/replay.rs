@@ -5,7 +5,7 @@ use std::{
     fs::File,
     hash::{BuildHasher, RandomState},
     io::{self, BufWriter, IsTerminal, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
     time::Instant,
@@ -21,7 +21,11 @@ use bifrons_policy::Policy;
 use bifrons_session::HashSeed;
 use clap::{Args, ValueEnum};
 
-use crate::{progress::Progress, stats::Stats};
+use crate::{
+    progress::Progress,
+    stats::Stats,
+    what_if::{Totals, WhatIf},
+};
 
 /// Reads captures and writes one traffic-log record for each session
 ///
@@ -37,6 +41,10 @@ pub struct Arguments {
     /// The configuration, as `set` lines
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// A candidate configuration: instead of records, list the sessions whose action, rule, application, address
+    /// translation or end reason it would change, with --format table or json
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["output", "stats", "canonical", "batch"])]
+    against: Option<PathBuf>,
     /// The form of the records
     #[arg(long, value_enum, default_value_t = OutputFormat::Table)]
     format: OutputFormat,
@@ -106,6 +114,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     };
     let policy = Arc::new(Policy::compile(&config, Generation(1)));
     let interfaces = interfaces(&policy, &arguments.map)?;
+    if let Some(candidate) = &arguments.against {
+        return compare(arguments, &policy, &interfaces, candidate);
+    }
     let mut writer = writer(arguments)?;
     let mut stats = Stats::default();
     let mut has_failed = false;
@@ -132,6 +143,50 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         stats.write(path)?;
     }
     Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// What a candidate configuration would change.
+fn compare(
+    arguments: &Arguments,
+    running: &Arc<Policy>,
+    interfaces_of_running: &[(String, InterfaceId)],
+    candidate: &Path,
+) -> anyhow::Result<ExitCode> {
+    if matches!(arguments.format, OutputFormat::Csv | OutputFormat::None) {
+        bail!("--against: expected --format table or json");
+    }
+    let config = crate::config::read(candidate, false)?;
+    let candidate = Arc::new(Policy::compile(&config, Generation(1)));
+    let interfaces_of_candidate = interfaces(&candidate, &arguments.map)?;
+    let what_if = WhatIf {
+        running,
+        candidate: &candidate,
+        interface_of: [&|name, number| mapped(interfaces_of_running, name, number), &|name, number| {
+            mapped(&interfaces_of_candidate, name, number)
+        }],
+        json: arguments.format == OutputFormat::Json,
+    };
+    let mut totals = Totals::default();
+    for file in &arguments.files {
+        let of_file = what_if.compare(&file.display().to_string())?;
+        totals.sessions += of_file.sessions;
+        totals.changed += of_file.changed;
+    }
+    if arguments.format == OutputFormat::Table {
+        let sessions = if totals.sessions == 1 { "session" } else { "sessions" };
+        println!("{} of {} {sessions} would fare otherwise", totals.changed, totals.sessions);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The configured interface that `--map` names for a capture interface, by its name or number.
+fn mapped(map: &[(String, InterfaceId)], name: Option<&str>, number: u32) -> Option<InterfaceId> {
+    if map.is_empty() {
+        return None;
+    }
+    let number = number.to_string();
+    let is_meant = |key: &str| name == Some(key) || key == number;
+    map.iter().find(|(key, _)| is_meant(key)).map(|(_, interface)| *interface)
 }
 
 /// The configured interface behind each `--map`, by the capture interface's name.
@@ -254,16 +309,9 @@ impl Run<'_> {
         worker.process(latest, &mut frames, outbox);
     }
 
-    /// The configured interface that `--map` names for the packet's capture interface, by its name or
-    /// number.
     fn interface_of(&self, captured: &[CaptureInterface], number: u32) -> Option<InterfaceId> {
-        if self.interfaces.is_empty() {
-            return None;
-        }
         let name = captured.get(number as usize).and_then(|interface| interface.name.as_deref());
-        let number = number.to_string();
-        let is_meant = |key: &str| name == Some(key) || key == number;
-        self.interfaces.iter().find(|(key, _)| is_meant(key)).map(|(_, interface)| *interface)
+        mapped(self.interfaces, name, number)
     }
 
     /// After the last packet time runs on until every session has ended.
