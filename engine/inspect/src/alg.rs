@@ -113,6 +113,19 @@ pub struct Text {
     pub port: Option<u16>,
 }
 
+impl Text {
+    /// The same, found in bytes that begin at `start` of the payload.
+    pub(crate) fn moved(self, start: usize) -> Self {
+        let form = match self.form {
+            TextForm::ContentLength { body, length } => {
+                TextForm::ContentLength { body: body + start, length }
+            }
+            other => other,
+        };
+        Self { place: self.place.start + start..self.place.end + start, form, ..self }
+    }
+}
+
 /// How addresses and ports are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextForm {
@@ -275,10 +288,7 @@ mod tests {
         let predicted = resolved(Some(OWN), Some(5000)).unwrap();
         assert_eq!((predicted.source, predicted.destination, predicted.destination_port), (PEER, OWN, 5000));
         assert_eq!(resolved(None, None).unwrap().destination_port, 40_000);
-        assert_eq!(
-            resolved(Some(PEER), Some(5000)),
-            Err(Refusal::ForeignAddress { named: PEER, own: OWN })
-        );
+        assert_eq!(resolved(Some(PEER), Some(5000)), Err(Refusal::ForeignAddress { named: PEER, own: OWN }));
         assert_eq!(resolved(Some(OWN), Some(25)), Err(Refusal::WellKnownPort(25)));
         assert_eq!(resolved(None, Some(0)), Err(Refusal::WellKnownPort(0)));
     }
@@ -314,7 +324,7 @@ mod tests {
             Text { place: 8..17, form: TextForm::SdpAddress, address: Some(OWN), port: None },
         ];
         let made = rewrite_message(payload, &texts, |text| Some((PEER, text.port.map(|port| port + 5000))));
-        assert_eq!(made.unwrap(), b"l: 20\r\n\r\nIP4 198.51.100.9 m=5005");
+        assert_eq!(made.unwrap(), b"l: 19\r\n\r\nIP4 198.51.100.9 m=5005");
         assert_eq!(rewrite_message(payload, &texts, |_| None), None);
         let outside = [Text { place: 30..40, form: TextForm::Port, address: None, port: None }];
         assert_eq!(rewrite_message(payload, &outside, |_| Some((OWN, None))), None);

@@ -12,13 +12,13 @@
 //! packet that decided, else by a shift. Payload that no probe claims is shown to the custom applications
 //! that ask for it; one that is told by its port alone comes last, before unknown.
 
-use alloc::{boxed::Box, sync::Arc};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use bifrons_catalog::app;
 use bifrons_model::{AppId, Direction};
 
 use crate::{
-    Context, Finding, Findings, Ja4, Keep, Number, PROBES, Signatures, Transport,
+    Context, Expectation, Finding, Findings, Ja4, Keep, Number, PROBES, Signatures, Text, Transport,
     peer_noise::PeerNoise,
     probing::Probing,
     reading::Reading,
@@ -88,6 +88,14 @@ pub struct Progress {
     /// The payload has other bytes than were seen before at the same sequence numbers, and its receiver may not
     /// have those: passed on, it would see another stream than was inspected. Nothing of it was taken.
     pub contradiction: bool,
+    /// Connections that the payload announces.
+    pub expectations: Vec<Expectation>,
+    /// Where addresses and ports stand in this packet's payload, if it is of a protocol that announces
+    /// connections.
+    pub texts: Vec<Text>,
+    /// The payload came ahead of its turn and was not read: what it announces is not known before the gap
+    /// closes, and then this packet is gone.
+    pub is_ahead: bool,
     /// Nothing more can be learnt from here on; set once.
     pub finished: bool,
     /// Nothing more can be learnt, and every receiver has what the verdict rests on: the inspection can be
@@ -111,6 +119,8 @@ pub struct Inspection {
     /// The application that was told last: the protocol's, or the service that it carries.
     app: Option<AppId>,
     findings: Findings,
+    /// Where the bytes that are being taken lie in the packet's payload; `None` when they came earlier.
+    place: Option<usize>,
 }
 
 enum Stage {
@@ -149,6 +159,7 @@ impl Inspection {
             base: None,
             app: None,
             findings: Findings::new(signatures),
+            place: None,
         }
     }
 
@@ -164,7 +175,10 @@ impl Inspection {
         let was_finished = matches!(self.stage, Stage::Finished);
         let mut progress = Progress::default();
         match self.opening.transport {
-            Transport::Udp => self.take(payload.direction, payload.bytes, &mut progress),
+            Transport::Udp => {
+                self.place = Some(0);
+                self.take(payload.direction, payload.bytes, &mut progress);
+            }
             Transport::Tcp => self.segment(payload, limits, &mut progress),
         }
         if let Stage::Probing(probing) = &self.stage
@@ -248,25 +262,33 @@ impl Inspection {
         }
         match self.stream(direction).segment(payload.sequence, payload.bytes, payload.cut) {
             Arrival::InOrder(bytes) => {
+                self.place = payload.bytes.len().checked_sub(bytes.len());
                 self.take(direction, bytes, progress);
                 return self.stream(direction).remember(bytes);
             }
             Arrival::Queued => (),
             Arrival::Repeated => return,
         }
-        self.take_ready(direction, progress);
+        let next = self.stream(direction).position();
+        progress.is_ahead = next.is_some_and(|next| payload.sequence.wrapping_sub(next) as i32 > 0);
+        self.take_ready(payload, progress);
         while self.stream(direction).is_exceeded(limits.out_of_order_segments) {
             progress.out_of_order_exceeded = true;
             self.hole(direction);
             self.stream(direction).skip_gap();
-            self.take_ready(direction, progress);
+            self.take_ready(payload, progress);
         }
     }
 
-    fn take_ready(&mut self, direction: Direction, progress: &mut Progress) {
+    fn take_ready(&mut self, payload: Payload<'_>, progress: &mut Progress) {
+        let direction = payload.direction;
         while let Some(ready) = self.stream(direction).next_ready() {
             match ready {
                 Ready::Bytes(bytes) => {
+                    let end = self.stream(direction).position().unwrap_or_default();
+                    let start = end.wrapping_sub(bytes.len() as u32);
+                    let place = start.wrapping_sub(payload.sequence) as usize;
+                    self.place = (place < payload.bytes.len()).then_some(place);
                     self.take(direction, &bytes, progress);
                     self.stream(direction).remember(&bytes);
                 }
@@ -348,9 +370,15 @@ impl Inspection {
         };
         self.findings.number(Number::HttpPort, usize::from(self.opening.server_port));
         self.stage = Stage::Reading(reading);
-        for (direction, bytes) in probing.each_held() {
+        let place = self.place.take();
+        let mut held = probing.each_held().peekable();
+        while let Some((direction, bytes)) = held.next() {
+            if held.peek().is_none() && probing.is_current_held() {
+                self.place = place;
+            }
             self.read(direction, bytes, progress);
         }
+        self.place = place;
         if !probing.is_current_held() {
             self.read(direction, bytes, progress);
         }
@@ -372,6 +400,11 @@ impl Inspection {
                 Finding::Ja4(ja4) => progress.ja4 = Some(ja4),
                 Finding::Shift(app) => self.set_base(app),
                 Finding::NewConnection => progress.new_connection = true,
+                Finding::Expect(mut expectation) => {
+                    expectation.is_rewritable &= self.place.is_some();
+                    progress.expectations.push(expectation);
+                }
+                Finding::Text(text) => progress.texts.extend(self.place.map(|place| text.moved(place))),
             }
         }
     }

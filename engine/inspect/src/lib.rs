@@ -11,6 +11,7 @@
 
 extern crate alloc;
 
+mod alg;
 mod apps;
 mod ber;
 mod certificate;
@@ -24,6 +25,7 @@ mod reading;
 mod signatures;
 mod stream;
 
+pub use alg::{Expectation, Predicted, Refusal, StreamEdits, Text, TextForm, rewrite_message, rewrite_text};
 pub use apps::PROBES;
 pub use inspection::{Inspection, Limits, Opening, Payload, Progress};
 pub use ja4::Ja4;

@@ -5,7 +5,8 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use bifrons_model::{AppId, Direction};
 
 use crate::{
-    Signatures,
+    Expectation, Signatures, Text,
+    alg::Announced,
     ja4::Ja4,
     signatures::{Context, Matching, Number},
 };
@@ -126,6 +127,10 @@ pub enum Finding {
     Shift(AppId),
     /// The client's fingerprint.
     Ja4(Ja4),
+    /// A connection is announced.
+    Expect(Expectation),
+    /// An address or port stands in the bytes that were given, where the place counts from.
+    Text(Text),
     /// A new connection begins inside the protocol (HTTP `CONNECT`): the session ends with reason
     /// `decoder`.
     NewConnection,
@@ -169,6 +174,12 @@ impl Findings {
         self.matching.app()
     }
 
+    /// What a message of a control protocol announced.
+    pub(crate) fn announce(&mut self, announced: Announced) {
+        self.found.extend(announced.expectations.into_iter().map(Finding::Expect));
+        self.found.extend(announced.texts.into_iter().map(Finding::Text));
+    }
+
     /// What was found since the last call.
     pub fn take(&mut self) -> Vec<Finding> {
         core::mem::take(&mut self.found)
@@ -180,6 +191,9 @@ impl Findings {
 pub enum Keep {
     /// More bytes, please.
     Reading,
+    /// More bytes, please, for as long as the session lasts: a control protocol may announce connections at
+    /// any time. What is kept is bounded by the message.
+    Following,
     /// Nothing more can be found: the session needs no inspection from here on.
     Done,
 }

@@ -15,6 +15,8 @@ pub(crate) struct Reading {
     decoder: Option<Box<dyn Decoder>>,
     transport: Transport,
     bytes: usize,
+    /// The decoder reads on however many they are.
+    follows: bool,
     shown: [Shown; 2],
 }
 
@@ -38,26 +40,35 @@ impl Reading {
             Shown { context, is_wanted: findings.wants(context), bytes: Vec::new() }
         });
         let wanted = decoder.is_some() || shown.iter().any(|shown| shown.is_wanted);
-        wanted.then_some(Self { decoder, transport, bytes: 0, shown })
+        wanted.then_some(Self { decoder, transport, bytes: 0, follows: false, shown })
     }
 
     /// Takes the next bytes of one direction, or one datagram.
     pub(crate) fn data(&mut self, direction: Direction, data: &[u8], findings: &mut Findings) -> Keep {
-        let data = data.get(..READ_BYTES - self.bytes).unwrap_or(data);
-        self.bytes += data.len();
+        let left = READ_BYTES.saturating_sub(self.bytes);
+        let data = if self.follows { data } else { data.get(..left).unwrap_or(data) };
+        self.bytes = self.bytes.saturating_add(data.len());
         if self.transport == Transport::Udp {
             findings.matching.next_message();
         }
-        if let Some(decoder) = &mut self.decoder
-            && decoder.data(direction, data, findings) == Keep::Done
-        {
-            self.decoder = None;
+        if let Some(decoder) = &mut self.decoder {
+            let keep = decoder.data(direction, data, findings);
+            self.follows = keep == Keep::Following;
+            if keep == Keep::Done {
+                self.decoder = None;
+            }
         }
         if let Some(shown) = self.shown.get_mut(direction.index()) {
             shown.add(data, self.transport, findings);
         }
         let done = self.decoder.is_none() && !self.shown.iter().any(|shown| shown.is_wanted);
-        if done || self.bytes >= READ_BYTES { Keep::Done } else { Keep::Reading }
+        if self.follows {
+            Keep::Following
+        } else if done || self.bytes >= READ_BYTES {
+            Keep::Done
+        } else {
+            Keep::Reading
+        }
     }
 }
 

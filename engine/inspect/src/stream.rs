@@ -130,6 +130,11 @@ impl Stream {
         Some(if segment.bytes.is_empty() { Ready::Hole } else { Ready::Bytes(segment.bytes) })
     }
 
+    /// The sequence number of the byte that comes next.
+    pub(crate) const fn position(&self) -> Option<u32> {
+        self.next
+    }
+
     /// Whether more waits than `segments` or than the bound in bytes.
     pub(crate) fn is_exceeded(&self, segments: u32) -> bool {
         self.waiting.len() > segments as usize || self.waiting_bytes > WAITING_BYTES

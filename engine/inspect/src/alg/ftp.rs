@@ -49,7 +49,7 @@ impl Control {
             let before = lines.kept.len();
             let keep = match lines.add(piece) {
                 Some(line) => self.line(direction, line, (at, before), announced),
-                None => Keep::Reading,
+                None => Keep::Following,
             };
             if piece.ends_with(b"\n") {
                 lines = Lines::default();
@@ -60,7 +60,7 @@ impl Control {
             }
             at += piece.len();
         }
-        Keep::Reading
+        Keep::Following
     }
 
     /// Takes a whole line; `place` is where in the payload its part of this packet begins, and how many
@@ -81,7 +81,7 @@ impl Control {
             },
         };
         let Some(named) = named else {
-            return Keep::Reading;
+            return Keep::Following;
         };
         let (start, before) = place;
         let is_rewritable = named.start >= before;
@@ -102,7 +102,7 @@ impl Control {
                 port: Some(named.port),
             });
         }
-        Keep::Reading
+        Keep::Following
     }
 
     fn command(&mut self, line: &[u8]) -> Option<Named> {

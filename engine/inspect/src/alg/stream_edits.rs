@@ -62,16 +62,16 @@ impl StreamEdits {
         let before = self.edits.iter().take_while(|edit| distance(edit.end(), sequence) >= 0);
         let (passed, shift) =
             before.fold((0, self.base), |(count, shift), edit| (count + 1, shift.wrapping_add(edit.shift())));
-        let mut inside = self
-            .edits
-            .iter()
-            .skip(passed)
-            .take_while(|edit| distance(edit.start, end) > 0)
-            .peekable();
+        let mut inside =
+            self.edits.iter().skip(passed).take_while(|edit| distance(edit.start, end) > 0).peekable();
         let Some(first) = inside.peek() else {
             return (sequence.wrapping_add(shift), None);
         };
         let behind = distance(sequence, first.start).min(0);
+        let number = sequence.wrapping_add(shift).wrapping_add_signed(behind);
+        if payload.is_empty() {
+            return (number, None);
+        }
         let mut made = Vec::with_capacity(payload.len() + 32);
         let mut at = sequence;
         for edit in inside {
@@ -80,7 +80,7 @@ impl StreamEdits {
             at = edit.end();
         }
         made.extend(part(payload, sequence, at, end));
-        (sequence.wrapping_add(shift).wrapping_add_signed(behind), Some(made))
+        (number, Some(made))
     }
 
     /// The sender's number for one that the receiver acknowledges, told in the receiver's numbers. A
@@ -141,7 +141,7 @@ mod tests {
         let first = (5_usize..17, &b"192,0,2,1,200,1"[..]);
         let second = (30_usize..42, &b"1,1,1,1,1,1"[..]);
         let mut edits = StreamEdits::default();
-        let mut expected = Vec::new();
+        let mut expected: Vec<u8> = Vec::new();
         let mut at = 0;
         for (place, new) in [first, second] {
             assert!(edits.replace(start.wrapping_add(place.start as u32), place.len() as u32, new));

@@ -1,12 +1,18 @@
 //! FTP's control connection (RFC 959). The greeting `220` is shared with SMTP: what decides is a word in
 //! it, the client's first command, or the port when the greeting is all there is.
 
+use alloc::boxed::Box;
+
 use bifrons_catalog::app;
+use bifrons_model::Direction;
 
 use super::text::{Fit, command, contains, first_line, is_text, lines, reply};
-use crate::{Evidence, Probe, ProbeAnswer};
+use crate::{
+    Decoder, Evidence, Findings, Keep, Probe, ProbeAnswer,
+    alg::{Announced, ftp::Control},
+};
 
-pub(super) const PROBE: Probe = Probe { name: "ftp", tcp: true, udp: false, probe, decoder: None };
+pub(super) const PROBE: Probe = Probe { name: "ftp", tcp: true, udp: false, probe, decoder: Some(decoder) };
 
 const PORT: u16 = 21;
 /// Commands that may come first and that SMTP does not have.
@@ -88,6 +94,23 @@ fn client_alone(sent: &[u8]) -> ProbeAnswer {
 fn command_line(line: &[u8]) -> bool {
     let word = line.split(|byte| *byte == b' ').next().unwrap_or_default();
     OWN_COMMANDS.iter().any(|command| word.eq_ignore_ascii_case(command))
+}
+
+fn decoder() -> Box<dyn Decoder> {
+    Box::new(Reader::default())
+}
+
+/// Follows where the data connections go.
+#[derive(Default)]
+struct Reader(Control);
+
+impl Decoder for Reader {
+    fn data(&mut self, direction: Direction, bytes: &[u8], findings: &mut Findings) -> Keep {
+        let mut announced = Announced::default();
+        let keep = self.0.data(direction, bytes, &mut announced);
+        findings.announce(announced);
+        keep
+    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,16 @@
 //! SIP (RFC 3261) over UDP and TCP.
 
+use alloc::boxed::Box;
+
 use bifrons_catalog::app;
 use bifrons_model::Direction;
 
-use crate::{Evidence, Probe, ProbeAnswer, Transport};
+use crate::{
+    Decoder, Evidence, Findings, Keep, Probe, ProbeAnswer, Transport,
+    alg::{Announced, sip::Messages},
+};
 
-pub(super) const PROBE: Probe = Probe { name: "sip", tcp: true, udp: true, probe, decoder: None };
+pub(super) const PROBE: Probe = Probe { name: "sip", tcp: true, udp: true, probe, decoder: Some(decoder) };
 
 const PORTS: [u16; 2] = [5060, 5080];
 const VERSION: &[u8] = b"SIP/2.0";
@@ -118,6 +123,23 @@ fn request(line: &[u8], method: &[u8], is_whole: bool) -> Form {
             }
         }
         _ => Form::Other,
+    }
+}
+
+fn decoder() -> Box<dyn Decoder> {
+    Box::new(Reader::default())
+}
+
+/// Follows where the media go.
+#[derive(Default)]
+struct Reader(Messages);
+
+impl Decoder for Reader {
+    fn data(&mut self, direction: Direction, bytes: &[u8], findings: &mut Findings) -> Keep {
+        let mut announced = Announced::default();
+        let keep = self.0.data(direction, bytes, &mut announced);
+        findings.announce(announced);
+        keep
     }
 }
 

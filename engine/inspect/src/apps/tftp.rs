@@ -3,11 +3,17 @@
 //! Only the request goes to the known port. The transfer runs between two other ports and is known by
 //! blocks that are acknowledged by their number.
 
+use alloc::boxed::Box;
+
 use bifrons_catalog::app;
+use bifrons_model::Direction;
 
-use crate::{Evidence, Probe, ProbeAnswer};
+use crate::{
+    Decoder, Evidence, Findings, Keep, Probe, ProbeAnswer,
+    alg::{Announced, tftp},
+};
 
-pub(super) const PROBE: Probe = Probe { name: "tftp", tcp: false, udp: true, probe, decoder: None };
+pub(super) const PROBE: Probe = Probe { name: "tftp", tcp: false, udp: true, probe, decoder: Some(decoder) };
 
 const PORT: u16 = 69;
 
@@ -80,11 +86,27 @@ fn is_options(bytes: &[u8]) -> bool {
         && first.is_some_and(|name| known.iter().any(|known| name.eq_ignore_ascii_case(known)))
 }
 
+fn decoder() -> Box<dyn Decoder> {
+    Box::new(Reader)
+}
+
+/// Looks for requests, which are answered from another port.
+struct Reader;
+
+impl Decoder for Reader {
+    fn data(&mut self, direction: Direction, bytes: &[u8], findings: &mut Findings) -> Keep {
+        let mut announced = Announced::default();
+        tftp::datagram(direction, bytes, &mut announced);
+        findings.announce(announced);
+        Keep::Following
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use alloc::vec::Vec;
 
-    use bifrons_model::Direction::{self, ClientToServer, ServerToClient};
+    use bifrons_model::Direction::{ClientToServer, ServerToClient};
 
     use super::*;
     use crate::Transport;
