@@ -10,6 +10,7 @@ mod external;
 mod groups;
 mod high_availability;
 mod lists;
+mod logging;
 mod nat;
 mod network;
 mod overrides;
@@ -59,6 +60,7 @@ pub(crate) fn config(schema: &Schema, root: &Node, report: &mut Report<'_>) -> C
     config.application_overrides = overrides::rules(&root, names, report);
     config.decryption_rules = decryption::rules(&root, names, report);
     [config.intrazone_default, config.interzone_default] = rules::defaults(&root, names, report);
+    config.log_settings = logging::log_settings(&root, report);
     config.high_availability = high_availability::high_availability(&root, &config.interfaces, report);
     network::check_users(&root, &config, report);
     config

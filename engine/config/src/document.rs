@@ -161,7 +161,7 @@ impl Document {
         self.verb("delete", path, &[])
     }
 
-    /// Gives the entry at `path` another name; it keeps its place.
+    /// Gives the entry at `path` another name; it keeps its place, and what named it names it still.
     ///
     /// # Errors
     ///
@@ -280,6 +280,43 @@ impl Document {
             self.tree.insert(&path, line).add_comment("# Not all conditions of this rule could be read.");
             path.push("yes".into());
             self.tree.insert(&path, line);
+        }
+    }
+
+    /// Takes out the entries that would mean more without what was not read of them. A rule that names one
+    /// names nothing then.
+    pub(crate) fn leave_out_unread(&mut self, report: &mut Report<'_>) {
+        let mut unread: Vec<Vec<String>> = Vec::new();
+        for parent in [
+            &["application"][..],
+            &["application-filter"],
+            &["external-list"],
+            &["profiles", "custom-url-category"],
+        ] {
+            self.add_unread(parent, &mut unread);
+        }
+        let parent = ["network", "virtual-router"];
+        let routers = self.tree.at(&parent).map(Node::children).unwrap_or_default();
+        let routers: Vec<String> = routers.into_iter().map(|(name, _)| name.to_owned()).collect();
+        for (router, family) in routers.iter().flat_map(|router| [(router, "ip"), (router, "ipv6")]) {
+            let parent = ["network", "virtual-router", router, "routing-table", family, "static-route"];
+            self.add_unread(&parent, &mut unread);
+        }
+        for path in unread {
+            let line = self.tree.at(&path).map_or(0, |node| node.line);
+            let words: Vec<&str> = path.iter().map(String::as_str).collect();
+            // It is there: it was found there.
+            let _ = edit::delete(&self.schema, &mut self.tree, &words);
+            let what = "left out as a whole, since not all of it could be read".into();
+            report.gap(line, text_of(&path), Problem::Conflict { what });
+        }
+    }
+
+    /// Adds the paths of the unread entries below `parent`.
+    fn add_unread(&self, parent: &[&str], unread: &mut Vec<Vec<String>>) {
+        let entries = self.tree.at(parent).map(Node::children).unwrap_or_default();
+        for (name, _) in entries.into_iter().filter(|(_, node)| node.unread) {
+            unread.push(parent.iter().copied().chain([name]).map(ToOwned::to_owned).collect());
         }
     }
 

@@ -3,7 +3,7 @@
 use alloc::{string::String, vec::Vec};
 
 use crate::{
-    Accepted, Problem,
+    Accepted, Problem, references,
     schema::{Kind, Schema},
     tree::{Position, Tree},
     words::excerpt,
@@ -85,7 +85,7 @@ pub(crate) fn delete(root: &Schema, tree: &mut Tree, path: &[&str]) -> Result<()
 }
 
 /// `move ENTRY top|bottom|before OTHER|after OTHER`, `rename ENTRY to NAME`, `copy ENTRY to NAME`; the path
-/// of the entry that was moved or made. `line` is that of the verb.
+/// of the entry that was moved or made. What named an entry names it after it was renamed, too. `line` is that of the verb.
 pub(crate) fn arrange(
     root: &Schema,
     tree: &mut Tree,
@@ -115,17 +115,16 @@ pub(crate) fn arrange(
         ("rename" | "copy", ["to", new]) => {
             tree.at(path).ok_or(Problem::NothingThere)?;
             check_name(root, parent, new)?;
-            let done =
-                if verb == "copy" { tree.copy(parent, name, new) } else { tree.rename(parent, name, new) };
-            if !done {
+            let is_copy = verb == "copy";
+            if !(if is_copy { tree.copy(parent, name, new) } else { tree.rename(parent, name, new) }) {
                 return Err(Problem::NameTaken { name: excerpt(new) });
             }
             made.pop();
             made.push(String::from(*new));
-            if verb == "copy"
-                && let Some(node) = tree.at_mut(&made)
-            {
-                node.set_lines(line);
+            if is_copy {
+                tree.at_mut(&made).into_iter().for_each(|node| node.set_lines(line));
+            } else if let Some(place) = place_of(root, parent) {
+                references::follow(root, tree, place, name, new);
             }
         }
         _ => return Err(expected(verb)),
@@ -149,6 +148,13 @@ fn last_entry(root: &Schema, words: &[&str]) -> Option<usize> {
         };
     }
     found
+}
+
+/// What the names below `parent` stand for, as in a path of the manual.
+fn place_of(root: &Schema, parent: &[&str]) -> Option<&'static str> {
+    let steps = walk(root, parent).ok()?.steps;
+    let (schema, _) = steps.last()?;
+    schema.key.as_ref().map(|(key, _)| key.place)
 }
 
 /// Whether an entry below `parent` may have this name.

@@ -15,6 +15,7 @@ extern crate alloc;
 
 mod build;
 mod commit;
+mod complete;
 mod diff;
 mod document;
 mod edit;
@@ -22,7 +23,9 @@ mod error;
 mod import;
 mod manual;
 mod parse;
+mod references;
 mod schema;
+mod scopes;
 mod sources;
 mod tree;
 pub mod typed;
@@ -32,6 +35,7 @@ pub use commit::{
     Cause, CommitError, CommitRequest, Committed, ConfigStore, HistoryLimits, MOST_MINUTES, Output, Running,
     State, UnknownVersion, Validated, Version,
 };
+pub use complete::{Candidate, CandidateKind, Completion};
 pub use diff::{Change, Diff, diff};
 pub use document::Document;
 pub use error::{Accepted, ConfigError, Problem};

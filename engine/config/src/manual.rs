@@ -24,7 +24,8 @@ move rulebase security rules \"web out\" top
 - The word `set` may be left out. Several settings of one entry may stand on one line.
 - A word with spaces stands in quotation marks. Several values stand in brackets.
 - A further line for a list adds to it, a further line for a single value replaces it.
-- Before a path may stand `config`, `devices NAME`, `vsys vsys1` and `shared`, as in exports.
+- Before a path may stand `config`, `devices NAME`, `vsys NAME` and `shared`, as in exports of one virtual
+  system.
 - `move` changes the order of security rules; `delete` and `move` act on what stands before them in the text.
 - A configuration with any mistake is refused as a whole. Each mistake is reported with file, line, path,
   value and what is accepted.

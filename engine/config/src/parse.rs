@@ -6,6 +6,7 @@ use crate::{
     Accepted, Config, ConfigError, Document, Problem, Sources,
     edit::{self, Stray},
     schema::{Kind, Schema},
+    scopes::Scopes,
     tree::Tree,
     words::{Part, excerpt, split, text_of},
 };
@@ -70,6 +71,7 @@ pub(crate) fn read(text: &str, report: &mut Report<'_>) -> Document {
     document.header = header;
     read_lines(&mut document, body, first, report);
     document.disable_unread();
+    document.leave_out_unread(report);
     document
 }
 
@@ -130,6 +132,7 @@ pub(crate) struct Report<'a> {
     file: &'a str,
     pub(crate) lenient: bool,
     sources: Option<&'a Sources>,
+    most_errors: usize,
     errors: Vec<ConfigError>,
     warnings: Vec<ConfigError>,
 }
@@ -139,7 +142,19 @@ const MOST_ERRORS: usize = 50;
 
 impl<'a> Report<'a> {
     pub(crate) fn new(file: &'a str, lenient: bool) -> Self {
-        Self { file, lenient, sources: None, errors: Vec::new(), warnings: Vec::new() }
+        Self {
+            file,
+            lenient,
+            sources: None,
+            most_errors: MOST_ERRORS,
+            errors: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// For a reader that takes back what each mistake is about.
+    pub(crate) fn without_limit(self) -> Self {
+        Self { most_errors: usize::MAX, ..self }
     }
 
     /// With files that the configuration may name.
@@ -180,7 +195,7 @@ impl<'a> Report<'a> {
 
     /// What makes the configuration invalid however it is read.
     pub(crate) fn error(&mut self, line: u32, path: String, problem: Problem) {
-        if self.errors.len() < MOST_ERRORS {
+        if self.errors.len() < self.most_errors {
             self.errors.push(ConfigError { file: self.file.into(), line, path, problem });
         }
     }
@@ -206,6 +221,7 @@ struct Reader<'a, 'r> {
     whole_lines: bool,
     /// Whether there are as many words as there may be.
     is_full: bool,
+    scopes: Scopes,
 }
 
 /// One setting of a line, or an entry that is only named.
@@ -234,7 +250,15 @@ impl Cursor<'_> {
 
 impl<'a, 'r> Reader<'a, 'r> {
     fn new(schema: &'a Schema, tree: &'a mut Tree, report: &'a mut Report<'r>) -> Self {
-        Self { schema, tree, report, comment: String::new(), whole_lines: false, is_full: false }
+        Self {
+            schema,
+            tree,
+            report,
+            comment: String::new(),
+            whole_lines: false,
+            is_full: false,
+            scopes: Scopes::default(),
+        }
     }
 
     fn line(&mut self, number: u32, line: &str) {
@@ -249,11 +273,15 @@ impl<'a, 'r> Reader<'a, 'r> {
             [Part::Word(verb), rest @ ..] => (verb.as_str(), rest),
             rest => ("", rest),
         };
+        let (verb, rest) = match verb {
+            "delete" | "move" | "rename" | "copy" | "set" => (verb, rest),
+            _ => ("set", parts),
+        };
+        let Some(rest) = self.scopes.strip(number, rest, self.report) else { return };
         match verb {
-            "delete" => self.delete(number, &in_todays_form(without_prefixes(rest), false)),
-            "move" | "rename" | "copy" => self.arrange(verb, number, without_prefixes(rest)),
-            "set" => self.set(number, &in_todays_form(without_prefixes(rest), true)),
-            _ => self.set(number, &in_todays_form(without_prefixes(parts), true)),
+            "delete" => self.delete(number, &in_todays_form(rest, false)),
+            "set" => self.set(number, &in_todays_form(rest, true)),
+            _ => self.arrange(verb, number, rest),
         }
     }
 
@@ -331,6 +359,7 @@ impl<'a, 'r> Reader<'a, 'r> {
         if cursor.settled() {
             while let Some((schema, is_entry)) = cursor.steps.last()
                 && schema.word(word).is_none()
+                && schema.key.is_none()
                 && !is_entry
                 && cursor.path.len() > 1
             {
@@ -392,7 +421,8 @@ impl<'a, 'r> Reader<'a, 'r> {
         Some(after)
     }
 
-    /// Whether the setting can have the value; if not, that is reported.
+    /// Whether the value is to be taken. One that the setting cannot have is reported, and taken nevertheless
+    /// where the whole text is refused for it: else the entry would seem to lack it.
     fn check(&mut self, cursor: &Cursor<'a>, kind: Kind, value: &str) -> bool {
         if kind.check(value).is_ok() {
             return true;
@@ -406,10 +436,10 @@ impl<'a, 'r> Reader<'a, 'r> {
         if matches!(kind, Kind::OnlyAny | Kind::Only(_)) {
             self.mark_unread(cursor);
             self.report.gap(cursor.line, text_of(&cursor.path), problem);
-        } else {
-            self.report.error(cursor.line, text_of(&cursor.path), problem);
+            return false;
         }
-        false
+        self.report.error(cursor.line, text_of(&cursor.path), problem);
+        !self.whole_lines
     }
 
     /// A word that the schema does not have at this place.
@@ -427,15 +457,22 @@ impl<'a, 'r> Reader<'a, 'r> {
         self.report.gap(cursor.line, text_of(&cursor.path), problem);
     }
 
-    /// Marks the rule that the line is about, if it is to be read nevertheless.
+    /// Marks the rule that the line is about, or an entry that would mean more without what could not be
+    /// read, if it is to be read nevertheless.
     fn mark_unread(&mut self, cursor: &Cursor<'a>) {
-        if self.report.lenient
-            && let [first, second, third, name, ..] = cursor.path.as_slice()
-            && first == "rulebase"
-            && third == "rules"
-            && matches!(cursor.steps.get(4), Some((_, true)))
+        let words: Vec<&str> = cursor.path.iter().map(String::as_str).collect();
+        let length = match words.as_slice() {
+            ["rulebase", _, "rules", _, ..] => 4,
+            ["application" | "application-filter" | "external-list", _, ..] => 2,
+            ["profiles", "custom-url-category", _, ..] => 3,
+            ["network", "virtual-router", _, "routing-table", _, "static-route", _, ..] => 7,
+            _ => return,
+        };
+        if let Some(entry) = words.get(..length)
+            && self.report.lenient
+            && matches!(cursor.steps.get(length), Some((_, true)))
         {
-            self.tree.insert(&[first, second, third, name], cursor.line).unread = true;
+            self.tree.insert(entry, cursor.line).unread = true;
         }
     }
 
@@ -511,17 +548,4 @@ fn in_todays_form(parts: &[Part], sets: bool) -> Cow<'_, [Part]> {
     }
     todays.extend_from_slice(rest);
     Cow::Owned(todays)
-}
-
-/// The path without the words that exports put before it: `config`, `devices NAME`, `vsys vsys1`, `shared`.
-fn without_prefixes(parts: &[Part]) -> &[Part] {
-    let mut rest = parts;
-    loop {
-        rest = match rest {
-            [Part::Word(word), after @ ..] if word == "config" || word == "shared" => after,
-            [Part::Word(word), Part::Word(_), after @ ..] if word == "devices" => after,
-            [Part::Word(word), Part::Word(name), after @ ..] if word == "vsys" && name == "vsys1" => after,
-            _ => return rest,
-        };
-    }
 }

@@ -8,6 +8,7 @@ mod applications;
 mod device;
 mod forms;
 mod high_availability;
+mod logging;
 mod nat;
 mod network;
 mod objects;
@@ -91,6 +92,10 @@ pub(crate) const KEYS: &[Key] = &[
     Key { place: "<application-filter>", kind: Kind::Name { max: 63 } },
     Key { place: "<schedule>", kind: Kind::Name { max: 31 } },
     Key { place: "<category>", kind: Kind::Name { max: 31 } },
+    Key { place: "<syslog-profile>", kind: Kind::Name { max: 63 } },
+    Key { place: "<syslog-server>", kind: Kind::Name { max: 31 } },
+    Key { place: "<log-profile>", kind: Kind::Name { max: 63 } },
+    Key { place: "<match-list>", kind: Kind::Name { max: 63 } },
     Key { place: "<shared-interface>", kind: Kind::Interface },
     Key { place: "<virtual-address>", kind: Kind::IpAddress },
     Key { place: "<link-group>", kind: Kind::Name { max: 31 } },
@@ -133,6 +138,8 @@ pub(crate) const SECTIONS: &[Section] = &[
     nat::NAT,
     nat::OVERRIDES,
     rules::DECRYPTION,
+    logging::SYSLOG,
+    logging::FORWARDING,
     high_availability::PAIR,
     high_availability::MODE,
     high_availability::LINKS,

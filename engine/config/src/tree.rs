@@ -83,8 +83,10 @@ impl Tree {
         if parent.child(new).is_some() {
             return false;
         }
-        let Some(node) = parent.children.remove(name) else { return false };
-        parent.children.insert(new, node);
+        if parent.child(name).is_none() {
+            return false;
+        }
+        parent.rename(name, new);
         true
     }
 
@@ -138,6 +140,11 @@ impl Tree {
         path.iter().try_fold(&mut self.root, |node, word| node.children.get_mut(word.as_ref()))
     }
 
+    /// Takes note that so many words have gone.
+    pub(crate) fn shrink(&mut self, words: usize) {
+        self.size = self.size.saturating_sub(words);
+    }
+
     /// How many words there are.
     pub(crate) fn size(&self) -> usize {
         self.size
@@ -186,6 +193,25 @@ impl Node {
             Children::Many(many) => many.values().map(Self::count).sum(),
         };
         1 + below
+    }
+
+    /// Gives a word below it another name; it keeps its place. If the new name is there already, the old one
+    /// goes, and the answer is true.
+    pub(crate) fn rename(&mut self, old: &str, new: &str) -> bool {
+        let Some(node) = self.children.remove(old) else { return false };
+        let is_there = self.child(new).is_some();
+        if !is_there {
+            self.children.insert(new, node);
+        }
+        is_there
+    }
+
+    /// Calls `see` with each word directly below it.
+    pub(crate) fn each_mut(&mut self, see: &mut dyn FnMut(&str, &mut Self)) {
+        match &mut self.children {
+            Children::Few(few) => few.iter_mut().for_each(|(name, node)| see(name, node)),
+            Children::Many(many) => many.iter_mut().for_each(|(name, node)| see(name, node)),
+        }
     }
 
     /// Says of it and all below it that this line made it; 0 where none did.

@@ -1,6 +1,7 @@
 //! The typed configuration: every value checked and every name resolved to an entry of the same `Config`.
 
 mod high_availability;
+mod logging;
 mod nat;
 mod network;
 mod objects;
@@ -11,6 +12,7 @@ pub use high_availability::{
     HaLink, HaLinks, HaMode, HaTimers, HighAvailability, KeepAliveAction, LinkGroup, LinkMonitoring,
     PathGroup, PathMonitoring, PathThrough, SessionOwner, SessionSetup, StateSync, VirtualAddress,
 };
+pub use logging::{LogMatch, LogProfile, LogSettings, SyslogProfile, SyslogServer, SyslogTransport};
 pub use nat::{
     DestinationTranslation, DeviceBinding, Distribution, Fallback, NatKind, NatRule, NatSettings,
     Oversubscription, SourceTranslation,
@@ -34,6 +36,8 @@ use crate::Document;
 pub struct Config {
     /// `deviceconfig system hostname`; the log's `device_name`.
     pub hostname: String,
+    /// `log-settings …`; without effect yet.
+    pub log_settings: LogSettings,
     /// `deviceconfig high-availability …`; without effect yet.
     pub high_availability: HighAvailability,
     /// `deviceconfig setting session …`

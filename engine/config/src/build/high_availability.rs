@@ -1,6 +1,6 @@
 //! The pair of devices.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{format, vec::Vec};
 use core::net::IpAddr;
 
 use super::{Value, View};
@@ -9,10 +9,10 @@ use crate::{
     parse::Report,
     schema::parse_mask,
     typed::{
-        ActiveActive, AddressHolder, DestinationGroup, Election, FailureCondition, Ha2KeepAlive, Ha2Transport,
-        HaLink, HaLinks, HaMode, HaTimers, HighAvailability, Interface, KeepAliveAction, LinkGroup,
-        LinkMonitoring, PathGroup, PathMonitoring, PathThrough, Prefix, SessionOwner, SessionSetup, StateSync,
-        VirtualAddress,
+        ActiveActive, AddressHolder, DestinationGroup, Election, FailureCondition, Ha2KeepAlive,
+        Ha2Transport, HaLink, HaLinks, HaMode, HaTimers, HighAvailability, Interface, KeepAliveAction,
+        LinkGroup, LinkMonitoring, PathGroup, PathMonitoring, PathThrough, Prefix, SessionOwner,
+        SessionSetup, StateSync, VirtualAddress,
     },
 };
 
@@ -59,7 +59,8 @@ fn check(pair_of: &HighAvailability, pair: &View<'_>, report: &mut Report<'_>) {
         if !group.below("group-id").exists() || pair_of.peer_address.is_none() || !is_reached {
             pair.gap(report, pair.line(), Problem::Incomplete { what: INCOMPLETE });
         }
-        let needs_address = pair_of.state_sync.enabled && pair_of.state_sync.transport != Ha2Transport::Ethernet;
+        let needs_address =
+            pair_of.state_sync.enabled && pair_of.state_sync.transport != Ha2Transport::Ethernet;
         if needs_address && own(&links.ha2).is_none() {
             let what = "HA2 over `ip` or `udp` needs an `ip-address` on `interface ha2`";
             conflict(&group.at(&["state-synchronization", "transport"]), what, report);
@@ -84,7 +85,8 @@ fn check(pair_of: &HighAvailability, pair: &View<'_>, report: &mut Report<'_>) {
         }
     }
     let keep_alive = pair_of.state_sync.keep_alive.map(|keep_alive| keep_alive.action);
-    if matches!(pair_of.mode, HaMode::ActivePassive { .. }) && keep_alive == Some(KeepAliveAction::SplitDatapath)
+    if matches!(pair_of.mode, HaMode::ActivePassive { .. })
+        && keep_alive == Some(KeepAliveAction::SplitDatapath)
     {
         let view = group.at(&["state-synchronization", "ha2-keep-alive", "action"]);
         conflict(&view, "`split-datapath` needs an active/active pair", report);
@@ -165,7 +167,11 @@ fn mode(view: &View<'_>, interfaces: &[Interface], report: &mut Report<'_>) -> H
 fn active_active(view: &View<'_>, interfaces: &[Interface], report: &mut Report<'_>) -> ActiveActive {
     let id = view.below("device-id");
     if !id.exists() {
-        view.gap(report, view.line(), Problem::Incomplete { what: "an active/active pair needs a `device-id`" });
+        view.gap(
+            report,
+            view.line(),
+            Problem::Incomplete { what: "an active/active pair needs a `device-id`" },
+        );
     }
     let sync = view.at(&["network-configuration", "sync"]);
     ActiveActive {
@@ -214,7 +220,8 @@ fn virtual_addresses(
             for (text, entry) in entry.below(word).entries() {
                 let Ok(address) = text.parse::<IpAddr>() else { continue };
                 if address.is_ipv6() != is_ipv6 {
-                    let what = format!("`{text}` is not an {} address", if is_ipv6 { "IPv6" } else { "IPv4" });
+                    let what =
+                        format!("`{text}` is not an {} address", if is_ipv6 { "IPv6" } else { "IPv4" });
                     entry.gap(report, entry.line(), Problem::Conflict { what });
                 } else if addresses.iter().any(|other| other.address == address) {
                     let what = format!("`{text}` is a virtual address already");
@@ -388,7 +395,7 @@ fn small(view: &View<'_>) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
-    use alloc::string::ToString;
+    use alloc::string::{String, ToString};
 
     use super::*;
     use crate::{Config, parse};
@@ -450,14 +457,17 @@ mod tests {
         assert_eq!((advanced.hello_interval_ms, advanced.flap_max), (8_000, None));
         assert_eq!(timers("advanced flap-max 0").flap_max, None);
         assert_eq!(timers("advanced flap-max 16").flap_max, Some(16));
-        for line in ["advanced flap-max 17", "advanced hello-interval 7999", "advanced preemption-hold-time 0"] {
+        for line in
+            ["advanced flap-max 17", "advanced hello-interval 7999", "advanced preemption-hold-time 0"]
+        {
             assert!(mistake(&format!("{GROUP} election-option timers {line}\n")).contains("is not accepted"));
         }
     }
 
     #[test]
     fn an_active_active_pair() {
-        let mode = |lines: &str| match pair(&format!("{GROUP} mode active-active device-id 1\n{lines}")).mode {
+        let mode = |lines: &str| match pair(&format!("{GROUP} mode active-active device-id 1\n{lines}")).mode
+        {
             HaMode::ActiveActive(mode) => mode,
             HaMode::ActivePassive { .. } => panic!("{lines}"),
         };
@@ -473,7 +483,10 @@ mod tests {
              {aa} virtual-address ethernet1/2 ipv6 2001:db8::1 arp-load-sharing ip-hash hash-seed 5\n"
         );
         let found = mode(&lines);
-        assert_eq!((found.tentative_hold_seconds, found.packet_forwarding, found.sync_qos), (None, false, true));
+        assert_eq!(
+            (found.tentative_hold_seconds, found.packet_forwarding, found.sync_qos),
+            (None, false, true)
+        );
         let hash = SessionSetup::IpHash { with_destination: true, seed: u32::MAX };
         assert_eq!(found.session_owner, SessionOwner::FirstPacket(hash));
         let holders: Vec<(usize, String, AddressHolder)> = found
@@ -569,7 +582,9 @@ mod tests {
                  unknown interface `ethernet1/9`",
             ),
             (
-                format!("{GROUP} mode active-active device-id 0 virtual-address ethernet1/1 ip 2001:db8::1 floating\n"),
+                format!(
+                    "{GROUP} mode active-active device-id 0 virtual-address ethernet1/1 ip 2001:db8::1 floating\n"
+                ),
                 "deviceconfig high-availability group mode active-active virtual-address ethernet1/1 ip \
                  2001:db8::1: `2001:db8::1` is not an IPv4 address",
             ),
@@ -578,9 +593,11 @@ mod tests {
             let (_, found) = found.split_once(": ").unwrap();
             assert!(found.starts_with(expected), "{found}");
         }
-        let backup = "set deviceconfig high-availability interface ha1-backup ip-address 10.255.0.3 netmask 24\n";
+        let backup =
+            "set deviceconfig high-availability interface ha1-backup ip-address 10.255.0.3 netmask 24\n";
         assert!(mistake(backup).ends_with("HA1 and its backup must be in different networks"));
-        let mask = "set deviceconfig high-availability interface ha2 ip-address ::1 netmask 255.255.255.0.0\n";
+        let mask =
+            "set deviceconfig high-availability interface ha2 ip-address ::1 netmask 255.255.255.0.0\n";
         assert!(mistake(mask).contains("is not accepted"));
     }
 }

@@ -342,3 +342,29 @@ fn the_built_in_document_is_in_canonical_form() {
     assert_eq!(Document::tap().to_set(), include_str!("../tap.set"));
     assert_eq!(vec![Document::tap()], vec![Document::parse(include_str!("../tap.set"), "").unwrap()]);
 }
+
+#[test]
+fn a_new_name_is_followed() {
+    let rule = "rulebase security rules r";
+    let text = format!(
+        "zone trust network layer3 [ ]\naddress web ip-netmask 10.0.0.1\naddress-group web2 static web\n\
+         service web protocol tcp port 80\n{rule} from [ any trust ]\n{rule} source [ web web2 ]\n{rule} service web\n"
+    );
+    let mut document = Document::parse(&text, "x.set").unwrap();
+    document.rename("zone trust", "inside").unwrap();
+    document.rename("address web", "site").unwrap();
+    let expected = "\
+        set zone inside network layer3 [ ]\n\
+        set address site ip-netmask 10.0.0.1\n\
+        set address-group web2 static site\n\
+        set service web protocol tcp port 80\n\
+        set rulebase security rules r from [ any inside ]\n\
+        set rulebase security rules r source [ site web2 ]\n\
+        set rulebase security rules r service web\n";
+    assert_eq!(document.to_set(), expected);
+    // As long as something else has the name, what it means is not clear, and nothing follows.
+    document.edit("copy address site to web2").unwrap();
+    document.rename("address web2", "other").unwrap();
+    assert!(document.to_set().contains("rules r source [ site web2 ]\n"));
+    assert_eq!(document.tree.size(), document.tree.root.count() - 1);
+}

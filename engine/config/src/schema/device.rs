@@ -1,7 +1,7 @@
 //! `deviceconfig`: the device itself. Ranges and defaults are those of the PAN-OS 11.1 configuration
 //! command hierarchy and of its help pages "Session Timeouts", "Session Settings" and "TCP Settings".
 
-use super::{Field, Home, Kind, Leaf, Section, either, number, yes_no};
+use super::{Field, Home, Kind, Leaf, Section, either, entry, number, yes_no};
 
 const LONG: (u32, u32) = (1, 15_999_999);
 const WEEK: (u32, u32) = (1, 604_800);
@@ -9,18 +9,72 @@ const MINUTE: (u32, u32) = (1, 60);
 const TEN_MINUTES: (u32, u32) = (1, 600);
 const TABLE_USE: (u32, u32) = (50, 99);
 const FACTOR: (u32, u32) = (2, 16);
+const NAME: Kind = Kind::Text { max: 255 };
 const SECONDS: &str = "seconds";
 const PERCENT: &str = "percent";
 
 pub(super) const SYSTEM: Section = Section {
     title: "System",
     text: "",
-    leaves: &[Leaf {
-        path: "deviceconfig system hostname",
-        kind: Kind::Hostname,
-        home: Home::Field(Field::Text(|config| &mut config.hostname)),
-        help: "The device's name, logged as `device_name`.",
-    }],
+    leaves: &[
+        Leaf {
+            path: "deviceconfig system hostname",
+            kind: Kind::Hostname,
+            home: Home::Field(Field::Text(|config| &mut config.hostname)),
+            help: "The device's name, logged as `device_name`.",
+        },
+        entry("deviceconfig system domain", NAME, "", "The domain of the device; without effect yet."),
+        entry("deviceconfig system timezone", NAME, "UTC", "Like `Europe/Berlin`; without effect yet."),
+        entry(
+            "deviceconfig system login-banner",
+            Kind::Text { max: 3200 },
+            "",
+            "What people read before they log in; without effect yet.",
+        ),
+        entry(
+            "deviceconfig system type static",
+            Kind::Presence,
+            "",
+            "The management port has the address below; without effect yet.",
+        ),
+        entry(
+            "deviceconfig system ip-address",
+            Kind::IpAddress,
+            "",
+            "The management port's address; without effect yet.",
+        ),
+        entry("deviceconfig system netmask", Kind::Mask, "", "Its network; without effect yet."),
+        entry(
+            "deviceconfig system default-gateway",
+            Kind::IpAddress,
+            "",
+            "The management port's router; without effect yet.",
+        ),
+        entry(
+            "deviceconfig system ipv6-address",
+            Kind::Netmask,
+            "",
+            "The management port's IPv6 address; without effect yet.",
+        ),
+        entry(
+            "deviceconfig system ipv6-default-gateway",
+            Kind::IpAddress,
+            "",
+            "The management port's IPv6 router; without effect yet.",
+        ),
+        entry(
+            "deviceconfig system dns-setting servers primary|secondary",
+            NAME,
+            "",
+            "Where the device looks names up; without effect yet.",
+        ),
+        entry(
+            "deviceconfig system ntp-servers primary-ntp-server|secondary-ntp-server ntp-server-address",
+            NAME,
+            "",
+            "Where the device gets the time; without effect yet.",
+        ),
+    ],
 };
 
 pub(super) const SESSION: Section = Section {
