@@ -13,11 +13,17 @@
 //! refused, the running one is what it was. A commit that must be confirmed is taken back when its time is
 //! over.
 
-use alloc::{collections::VecDeque, format, string::String, sync::Arc, vec::Vec};
+use alloc::{
+    collections::VecDeque,
+    format,
+    string::{String, ToString},
+    sync::Arc,
+    vec::Vec,
+};
 
 use bifrons_model::Timestamp;
 
-use crate::{Config, ConfigError, Diff, Document, diff};
+use crate::{Config, ConfigError, Diff, Document, Lenient, Sources, diff};
 
 /// The candidate, the running configuration and those before it.
 ///
@@ -194,17 +200,18 @@ pub enum Cause {
 }
 
 impl Validated {
-    /// Validates a document that follows no other: the one that a device starts with.
+    /// Validates a document that follows no other: the one that a device starts with. `sources` are the
+    /// files that it names (`Document::sources_wanted`).
     ///
     /// # Errors
     ///
     /// What is wrong with it.
-    pub fn new(document: Document) -> Result<Self, Vec<ConfigError>> {
-        let config = Arc::new(document.build()?);
+    pub fn new(document: Document, sources: &Sources) -> Result<Self, Vec<ConfigError>> {
+        let Lenient { config, warnings } = document.build_with(sources)?;
+        let mut warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
         let unheard = document.without_effect().into_iter();
-        let warnings =
-            unheard.map(|setting| format!("`{setting}` is accepted, without effect yet")).collect();
-        Ok(Self { document, config, follows: 0, warnings })
+        warnings.extend(unheard.map(|setting| format!("`{setting}` is accepted, without effect yet")));
+        Ok(Self { document, config: Arc::new(config), follows: 0, warnings })
     }
 
     /// What it means.
@@ -270,8 +277,8 @@ impl ConfigStore {
     /// # Errors
     ///
     /// What is wrong with the candidate.
-    pub fn validate(&self) -> Result<Validated, Vec<ConfigError>> {
-        let mut validated = Validated::new(self.candidate.clone())?;
+    pub fn validate(&self, sources: &Sources) -> Result<Validated, Vec<ConfigError>> {
+        let mut validated = Validated::new(self.candidate.clone(), sources)?;
         validated.follows = self.running.version;
         Ok(validated)
     }

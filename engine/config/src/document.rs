@@ -129,7 +129,8 @@ impl Document {
         Ok(text)
     }
 
-    /// Sets what a line says: a path and a value, or several settings of one entry.
+    /// Sets what a line says: a path and a value, or several settings of one entry. Of alternatives, like
+    /// `ip-netmask` and `fqdn` of an address, the one that is set takes the place of the other.
     ///
     /// # Errors
     ///

@@ -58,6 +58,80 @@ pub(crate) fn is_in_entry<W: AsRef<str>>(root: &Schema, path: &[W]) -> bool {
     walk(root, path).is_ok_and(|walk| walk.steps.iter().any(|(_, is_entry)| *is_entry))
 }
 
+/// Words of which an entry has one: above them, as in a path of the manual, and the words.
+const ALTERNATIVES: &[(&str, &[&str])] = &[
+    ("address <address>", &["ip-netmask", "ip-range", "ip-wildcard", "fqdn"]),
+    ("address-group <address-group>", &["static", "dynamic"]),
+    ("service <service> protocol", &["tcp", "udp"]),
+    ("service <service> protocol tcp override", &["no", "yes"]),
+    ("service <service> protocol udp override", &["no", "yes"]),
+    ("external-list <external-list> type", &["ip", "domain", "url"]),
+    ("schedule <schedule> schedule-type", &["recurring", "non-recurring"]),
+    ("schedule <schedule> schedule-type recurring", &["daily", "weekly"]),
+    ("network interface ethernet <interface>", &["layer3", "tap", "virtual-wire", "ha"]),
+    ("zone <zone> network", &["layer3", "tap", "virtual-wire"]),
+    (
+        "rulebase nat rules <rule> source-translation",
+        &["dynamic-ip-and-port", "persistent-dynamic-ip-and-port", "dynamic-ip", "static-ip"],
+    ),
+    (
+        "rulebase nat rules <rule> source-translation dynamic-ip-and-port",
+        &["translated-address", "interface-address"],
+    ),
+    ("rulebase nat rules <rule>", &["destination-translation", "dynamic-destination-translation"]),
+    (
+        "deviceconfig high-availability group election-option timers",
+        &["recommended", "aggressive", "advanced", "fast"],
+    ),
+    ("deviceconfig high-availability group mode", &["active-passive", "active-active"]),
+    (
+        "deviceconfig high-availability group mode active-active session-owner-selection",
+        &["primary-device", "first-packet"],
+    ),
+    (
+        "deviceconfig high-availability group mode active-active session-owner-selection first-packet \
+         session-setup",
+        &["primary-device", "first-packet", "ip-modulo", "ip-hash"],
+    ),
+    (
+        "deviceconfig high-availability group mode active-active virtual-address <shared-interface> ip \
+         <virtual-address>",
+        &["floating", "arp-load-sharing"],
+    ),
+    (
+        "deviceconfig high-availability group mode active-active virtual-address <shared-interface> ipv6 \
+         <virtual-address>",
+        &["floating", "arp-load-sharing"],
+    ),
+];
+
+/// Takes out what cannot stand beside the words of the path. A person who sets one of two alternatives means
+/// it instead of the other; in a text, both are a mistake.
+pub(crate) fn drop_alternatives(root: &Schema, tree: &mut Tree, path: &[String]) {
+    let mut above = String::new();
+    let mut schema = root;
+    for (place, word) in path.iter().enumerate() {
+        let alternatives = ALTERNATIVES.iter().find(|(parent, _)| *parent == above).map(|(_, words)| *words);
+        for other in alternatives.filter(|words| words.contains(&word.as_str())).unwrap_or_default() {
+            if other != word {
+                let mut other_path: Vec<&str> = path.iter().take(place).map(String::as_str).collect();
+                other_path.push(other);
+                tree.remove(&other_path);
+            }
+        }
+        let (step, below) = match (schema.word(word), schema.key.as_ref()) {
+            (Some(below), _) => (word.as_str(), below),
+            (None, Some((key, below))) => (key.place, &**below),
+            (None, None) => return,
+        };
+        schema = below;
+        if !above.is_empty() {
+            above.push(' ');
+        }
+        above.push_str(step);
+    }
+}
+
 /// What to say of a path at which there is nothing.
 pub(crate) fn missing(root: &Schema, path: &[&str]) -> Problem {
     walk(root, path).map_or_else(|stray| stray.problem, |_| Problem::NothingThere)
@@ -179,4 +253,22 @@ fn expected(verb: &str) -> Problem {
         "an entry, then `to NAME`"
     };
     Problem::MissingValue { expected: expected.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alternatives_are_in_the_schema() {
+        let root = Schema::new();
+        for (above, words) in ALTERNATIVES {
+            let steps: Vec<&str> = above.split(' ').collect();
+            let walk = walk(&root, &steps).map(|walk| walk.steps).unwrap_or_default();
+            let (schema, _) = walk.last().expect(above);
+            for word in *words {
+                assert!(schema.word(word).is_some(), "{above} {word}");
+            }
+        }
+    }
 }

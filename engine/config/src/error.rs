@@ -115,6 +115,12 @@ pub enum Problem {
         /// How many it may have.
         most: usize,
     },
+    /// What is left out is no longer listed, and nothing is left out unlisted.
+    #[error("more than {most} lines are not understood")]
+    TooManyGaps {
+        /// How many may be left out.
+        most: usize,
+    },
     /// Reading stopped here.
     #[error("the configuration has more than {most} words")]
     TooManyWords {

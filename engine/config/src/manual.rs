@@ -14,7 +14,7 @@ A configuration is a text of lines. Each line is a path and a value, as PAN-OS s
 format:
 
 ```
-# Lines that begin with # and blank lines are skipped.
+# What people do all day.
 set zone trust network layer3 [ ethernet1/1 ethernet1/2 ]
 set rulebase security rules \"web out\" from trust to untrust application [ web-browsing ssl ] action allow
 delete rulebase security rules \"web out\" application ssl
@@ -26,7 +26,15 @@ move rulebase security rules \"web out\" top
 - A further line for a list adds to it, a further line for a single value replaces it.
 - Before a path may stand `config`, `devices NAME`, `vsys NAME` and `shared`, as in exports of one virtual
   system.
-- `move` changes the order of security rules; `delete` and `move` act on what stands before them in the text.
+- `move` changes the order of entries: `top`, `bottom`, `before NAME`, `after NAME`. `rename ENTRY to NAME`
+  gives an entry another name, and what named it names it still; `copy ENTRY to NAME` makes another one like
+  it. These and `delete` act on what stands before them in the text.
+- A line that begins with `#` is a comment. It belongs to the line that follows and goes where that goes; one
+  at the beginning with an empty line after it stays at the beginning, one after the last line stays at the
+  end.
+- Bifrons writes a configuration in one form: one setting on a line, in the order of this page, entries in the
+  order of their first line. What is in that form already is written as it was.
+- A text has at most 64 MiB and 4,000,000 words; a longer one is refused before it is read.
 - A configuration with any mistake is refused as a whole. Each mistake is reported with file, line, path,
   value and what is accepted.
 - What PAN-OS has and this page does not is a mistake too, unless the configuration is read leniently: then

@@ -137,6 +137,9 @@ pub(crate) struct Report<'a> {
     warnings: Vec<ConfigError>,
 }
 
+/// A text of which more is left out is refused.
+const MOST_WARNINGS: usize = 500_000;
+
 /// More mistakes than this are not listed.
 const MOST_ERRORS: usize = 50;
 
@@ -202,7 +205,11 @@ impl<'a> Report<'a> {
 
     /// What a lenient reading leaves out.
     pub(crate) fn gap(&mut self, line: u32, path: String, problem: Problem) {
-        if self.lenient {
+        if self.lenient && self.warnings.len() >= MOST_WARNINGS {
+            if self.errors.is_empty() {
+                self.error(line, path, Problem::TooManyGaps { most: MOST_WARNINGS });
+            }
+        } else if self.lenient {
             self.warnings.push(ConfigError { file: self.file.into(), line, path, problem });
         } else {
             self.error(line, path, problem);
@@ -337,6 +344,9 @@ impl<'a, 'r> Reader<'a, 'r> {
         let is_list = kind.is_none_or(Kind::is_list) || kind == Some(Kind::Presence);
         if !is_list {
             self.tree.clear(&path);
+        }
+        if self.whole_lines {
+            edit::drop_alternatives(self.schema, self.tree, &path);
         }
         let node = self.tree.insert(&path, line);
         if kind.is_some() {

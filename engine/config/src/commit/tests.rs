@@ -13,7 +13,7 @@ fn at(minutes: u32) -> Timestamp {
 fn store(versions: usize) -> ConfigStore {
     let document = Document::parse(START, "start.set").unwrap();
     let limits = HistoryLimits { versions, ..HistoryLimits::default() };
-    ConfigStore::new(at(0), Validated::new(document).unwrap(), limits)
+    ConfigStore::new(at(0), Validated::new(document, &Sources::new()).unwrap(), limits)
 }
 
 fn request(confirm_within: Option<u16>) -> CommitRequest {
@@ -26,7 +26,7 @@ fn name(store: &mut ConfigStore, hostname: &str) {
 
 /// Commits the candidate at minute `minutes`.
 fn commit(store: &mut ConfigStore, minutes: u32, within: Option<u16>) -> Result<Committed, CommitError> {
-    let validated = store.validate().unwrap();
+    let validated = store.validate(&Sources::new()).unwrap();
     store.commit(at(minutes), validated, request(within))
 }
 
@@ -99,7 +99,7 @@ fn every_event_in_every_state() {
                 commit(&mut store, 0, within).map(|_| ())
             }
             "commit overtaken" => {
-                let mut stale = store.validate().unwrap();
+                let mut stale = store.validate(&Sources::new()).unwrap();
                 stale.follows = 1;
                 store.commit(at(0), stale, request(None)).map(|_| ())
             }
@@ -162,7 +162,7 @@ fn the_way_back_leads_to_what_was_there_to_stay() {
 fn a_candidate_that_is_wrong_is_not_committed() {
     let mut store = store(10);
     store.candidate_mut().set("zone a network layer3 ethernet1/1").unwrap();
-    let errors = store.validate().unwrap_err();
+    let errors = store.validate(&Sources::new()).unwrap_err();
     assert_eq!(errors[0].to_string(), "start.set: zone a network layer3: unknown interface `ethernet1/1`");
     assert_eq!(store.running().document.to_set(), START);
     assert_eq!(store.changes().to_string(), "+ zone a network layer3 ethernet1/1\n");
@@ -174,7 +174,7 @@ fn a_candidate_that_is_wrong_is_not_committed() {
 fn a_commit_that_another_one_overtook_is_refused() {
     let mut store = store(10);
     name(&mut store, "two");
-    let early = store.validate().unwrap();
+    let early = store.validate(&Sources::new()).unwrap();
     name(&mut store, "three");
     commit(&mut store, 1, None).unwrap();
     let error = store.commit(at(2), early, request(None)).unwrap_err();
@@ -186,11 +186,19 @@ fn a_commit_that_another_one_overtook_is_refused() {
 fn warnings_come_through() {
     let mut store = store(10);
     name(&mut store, "two");
-    let mut validated = store.validate().unwrap();
+    let mut validated = store.validate(&Sources::new()).unwrap();
     validated.warnings.push("rule `b` is shadowed by rule `a`".into());
     let done = store.commit(at(1), validated, request(Some(3))).unwrap();
     assert_eq!((done.version, done.confirm_until), (2, Some(at(4))));
     assert_eq!(done.warnings, ["rule `b` is shadowed by rule `a`"]);
+}
+
+#[test]
+fn settings_without_effect_are_told_at_commit() {
+    let mut store = store(10);
+    store.candidate_mut().set("deviceconfig system domain example.org").unwrap();
+    let warnings = store.validate(&Sources::new()).unwrap().warnings;
+    assert_eq!(warnings, ["`deviceconfig system domain` is accepted, without effect yet"]);
 }
 
 #[test]

@@ -368,3 +368,27 @@ fn a_new_name_is_followed() {
     assert!(document.to_set().contains("rules r source [ site web2 ]\n"));
     assert_eq!(document.tree.size(), document.tree.root.count() - 1);
 }
+
+#[test]
+fn one_alternative_takes_the_place_of_the_other() {
+    let mut document = Document::default();
+    for line in [
+        "address a ip-netmask 10.0.0.1 description x",
+        "address a ip-range 10.0.0.1-10.0.0.2",
+        "deviceconfig high-availability group election-option timers advanced flap-max 2",
+        "deviceconfig high-availability group election-option timers aggressive",
+        "service s protocol udp port 53",
+        "service s protocol tcp port 53",
+    ] {
+        document.set(line).unwrap();
+    }
+    assert_eq!(
+        document.to_set(),
+        "set deviceconfig high-availability group election-option timers aggressive\n\
+         set address a ip-range 10.0.0.1-10.0.0.2\n\
+         set address a description x\n\
+         set service s protocol tcp port 53\n"
+    );
+    let text = "address a ip-netmask 10.0.0.1\naddress a ip-range 10.0.0.1-10.0.0.2\n";
+    assert!(crate::parse(text, "x.set").is_err());
+}
