@@ -116,12 +116,10 @@ pub struct Text {
 impl Text {
     /// The same, found in bytes that begin at `start` of the payload.
     pub(crate) fn moved(self, start: usize) -> Self {
-        let form = match self.form {
-            TextForm::ContentLength { body, length } => {
-                TextForm::ContentLength { body: body + start, length }
-            }
-            other => other,
-        };
+        let mut form = self.form;
+        if let TextForm::ContentLength { body, .. } = &mut form {
+            *body += start;
+        }
         Self { place: self.place.start + start..self.place.end + start, form, ..self }
     }
 }

@@ -155,6 +155,14 @@ impl<'a> Change<'a> {
                 let difference = self.addresses.and(self.write_ports(segment, base));
                 adjust(segment, base, UDP_CHECKSUM, |checksum| difference.applied_to_udp(checksum));
             }
+            _ => self.write_other(segment, base),
+        }
+    }
+
+    /// Keeps what is seldom out of the way of what is not.
+    #[inline(never)]
+    fn write_other(&self, segment: &mut [u8], base: usize) {
+        match self.whole.protocol {
             protocol::ICMP => {
                 let difference = self.write_identifier(segment, base);
                 adjust(segment, base, ICMP_CHECKSUM, |checksum| difference.applied(checksum));
