@@ -1,5 +1,12 @@
 //! Whole configurations: what they mean, and what is said of the wrong ones.
 
+mod applications;
+mod limits;
+mod nat;
+mod network;
+mod objects;
+mod rules;
+
 use alloc::{
     format,
     string::{String, ToString},
@@ -216,10 +223,8 @@ fn wrong_lines() {
             "x.set:1: rulebase security rules a schedule: unknown schedule `nights`",
         ),
         (
-            "set vsys vsys2 zone a network layer3",
-            "x.set:1: not supported: `vsys`; accepted here: `deviceconfig`, `network`, `import`, `zone`, \
-             `tag`, `address`, `address-group`, `external-list`, `service`, `service-group`, `application`, \
-             `application-group`, `application-filter`, `schedule`, `profiles`, `rulebase`",
+            "set vsys vsys2 zone a network layer3\nset vsys vsys3 zone b network layer3",
+            "x.set:2: vsys: not supported: a second virtual system, `vsys3`",
         ),
     ] {
         assert_eq!(errors(text), expected);
@@ -307,7 +312,10 @@ fn objects_that_do_not_fit() {
                 "set address a ip-netmask 10.0.0.1 ip-range 10.0.0.1-10.0.0.2",
                 "address a: an address is one of `ip-netmask`, `ip-range`, `ip-wildcard` and `fqdn`",
             ),
-            ("set address a description x", "address a: an address needs an `ip-netmask`, an `ip-range` or an `ip-wildcard`"),
+            (
+                "set address a description x",
+                "address a: an address needs an `ip-netmask`, an `ip-range` or an `ip-wildcard`",
+            ),
             (
                 "set service any protocol tcp port 1",
                 "service any: `any` has a meaning of its own and cannot be a name here",

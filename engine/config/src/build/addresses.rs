@@ -162,7 +162,7 @@ impl Addresses {
             kind.gap(report, kind.line(), Problem::Conflict { what });
             return None;
         };
-        Some(Meaning { ranges, complete: !entry.is_unread() })
+        Some(Meaning { ranges, complete: true })
     }
 
     fn groups(
@@ -187,8 +187,6 @@ impl Addresses {
             if members.exists() && filter.exists() {
                 let what = "a group is either `static` or `dynamic`".into();
                 entry.gap(report, filter.line(), Problem::Conflict { what });
-            } else if entry.is_unread() {
-                self.missing(name);
             } else if let Some(value) = filter.value() {
                 match TagFilter::parse(value.text) {
                     Ok(filter) => self.dynamic(name, &entry, &filter, tagged, report),

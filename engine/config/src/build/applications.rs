@@ -126,14 +126,14 @@ impl Applications {
         rest.is_some()
     }
 
-    /// Whether the entry's name is free and all of it could be read.
+    /// Whether the entry's name is free.
     fn accepts(&self, name: &str, entry: &View<'_>, report: &mut Report<'_>) -> bool {
         let taken = self.known.contains_key(name) || catalog::by_name(name).is_some();
         if taken {
             let what = format!("an application or filter is called `{name}` too");
             entry.gap(report, entry.line(), Problem::Conflict { what });
         }
-        !taken && !entry.is_reserved(name, report) && !entry.is_unread()
+        !taken && !entry.is_reserved(name, report)
     }
 
     fn filters(&mut self, root: &View<'_>, custom: &[CustomApplication], report: &mut Report<'_>) {

@@ -8,7 +8,7 @@ use crate::{Problem, parse::Report, typed::UrlCategory};
 pub(super) fn categories(root: &View<'_>, report: &mut Report<'_>) -> Vec<UrlCategory> {
     let mut categories: Vec<UrlCategory> = Vec::new();
     for (name, entry) in root.at(&["profiles", "custom-url-category"]).entries() {
-        if entry.is_reserved(name, report) || entry.is_unread() {
+        if entry.is_reserved(name, report) {
             continue;
         }
         let list = entry.below("list");

@@ -42,7 +42,6 @@ pub(super) fn read(root: &View<'_>, tags: &Tags<'_>, report: &mut Report<'_>) ->
             report.error(entry.line(), entry.path(), Problem::Conflict { what });
             break;
         } else if !entry.is_reserved(name, report)
-            && !entry.is_unread()
             && let Some(application) = application(name, &entry, report)
         {
             found.push((entry, application));

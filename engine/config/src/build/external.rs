@@ -59,7 +59,7 @@ fn lists<'a>(root: &View<'a>, kind: &'static str, report: &mut Report<'_>) -> Ve
             } else if first.is_none() {
                 let what = "an external list needs `type ip url`, `type domain url` or `type url url`";
                 entry.gap(report, entry.line(), Problem::Incomplete { what });
-            } else if !entry.is_reserved(name, report) && !entry.is_unread() {
+            } else if !entry.is_reserved(name, report) {
                 found.push((name, entry));
             }
         }

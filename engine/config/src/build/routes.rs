@@ -33,9 +33,6 @@ pub(super) fn routes(
         for (word, is_ipv6) in [("ip", false), ("ipv6", true)] {
             let mut found = Vec::new();
             for (name, entry) in router.at(&["routing-table", word, "static-route"]).entries() {
-                if entry.is_unread() {
-                    continue;
-                }
                 if let Some((destination, interface)) = route(&entry, is_ipv6, addresses, interfaces, report)
                 {
                     let rank = (entry.below("admin-dist").number(), entry.below("metric").number());

@@ -32,9 +32,12 @@ pub(super) fn schedules(root: &View<'_>, report: &mut Report<'_>) -> BTreeMap<St
         }
         let dates = once.values().into_iter().filter_map(|value| parse_dates(value.text));
         spans.extend(dates.map(|(from, until)| TimeSpan::Once { from, until }));
-        if spans.is_empty() {
+        let is_written = [&daily, &once].iter().any(|view| !view.values().is_empty()) || weekly.exists();
+        if spans.is_empty() && is_written {
+            // What is written has been reported as no times.
+        } else if spans.is_empty() {
             entry.gap(report, entry.line(), Problem::Incomplete { what: "a schedule needs times" });
-        } else if !entry.is_unread() {
+        } else {
             schedules.insert(name.into(), Schedule { name: name.into(), spans });
         }
     }

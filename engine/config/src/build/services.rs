@@ -40,7 +40,7 @@ impl Services {
             tags.check(&entry.below("tag"), report);
             // A line about a service that exists without one takes its place, even if it cannot be read.
             services.known.remove(name);
-            if let Some(service) = service(name, &entry, report).filter(|_| !entry.is_unread()) {
+            if let Some(service) = service(name, &entry, report) {
                 services.known.insert(name.into(), vec![service]);
             }
         }
@@ -84,7 +84,7 @@ impl Services {
                 let what = format!("a service is called `{name}` too");
                 entry.gap(report, entry.line(), Problem::Conflict { what });
             }
-            if !twice && !entry.is_reserved(name, report) && !entry.is_unread() {
+            if !twice && !entry.is_reserved(name, report) {
                 groups.insert(name, entry.below("members"));
             }
         }

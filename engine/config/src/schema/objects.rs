@@ -176,7 +176,7 @@ pub(super) const CATEGORIES: Section = Section {
         ),
         entry(
             "profiles custom-url-category <category> type",
-            Kind::Words(&["URL List"]),
+            Kind::Only("URL List"),
             "URL List",
             "What the list holds.",
         ),
