@@ -231,7 +231,7 @@ impl Nat {
             return rule.reversed(destination).map(|server| (server, port)).ok_or(NatRefusal::Untranslatable);
         }
         let server = match &rule.destination {
-            Destination::Kept => Some((destination, port)),
+            Destination::Kept => Some(self.hairpin(request).unwrap_or((destination, port))),
             Destination::Static { to, port: ports } => to.forward(destination).and_then(|server| {
                 let translated = ports.as_ref().filter(|_| has_service_ports(request.protocol));
                 Some((server, translated.map_or(Some(port), |ports| ports.translate(port))?))
@@ -391,6 +391,16 @@ impl Nat {
     /// Whether no port and no mapping is held.
     pub fn is_idle(&self) -> bool {
         self.ports.is_empty() && self.mappings.is_empty()
+    }
+
+    /// Where a translated packet goes that was sent to an address and port which a persistent rule has given
+    /// to someone inside (RFC 4787, REQ-9; RFC 5382, REQ-8).
+    fn hairpin(&self, request: &NatRequest) -> Option<(IpAddr, u16)> {
+        if !has_service_ports(request.protocol) {
+            return None;
+        }
+        let mapped = self.mapped(request.protocol, request.destination, request.destination_port)?;
+        Some((mapped.address, mapped.port))
     }
 
     fn taken_of(&self, address: IpAddr) -> u64 {
