@@ -1,8 +1,8 @@
-//! Configuration texts: reading never panics, and what was read says the same when it is printed and read
-//! again.
+//! Configuration texts: reading never panics, what was read says the same when it is printed and read again,
+//! and what is told of the difference of two texts makes one into the other.
 #![no_main]
 
-use bifrons_config::{Document, parse, parse_lenient};
+use bifrons_config::{Document, diff, parse, parse_lenient};
 use bifrons_model::Generation;
 use bifrons_policy::Policy;
 use libfuzzer_sys::fuzz_target;
@@ -23,5 +23,11 @@ fuzz_target!(|data: &[u8]| {
         let printed = document.to_set();
         let configs = [&printed, &*text].map(|text| parse_lenient(text, "fuzz").map(|read| read.config).ok());
         assert_eq!(configs[0], configs[1], "{printed}");
+    }
+    let (one, other) = text.split_once('\0').unwrap_or((&text, ""));
+    if let (Ok(mut one), Ok(other)) = (Document::parse(one, "one"), Document::parse(other, "other")) {
+        let changes = diff(&one, &other).to_set();
+        assert!(one.load_merge(&changes, "changes").is_ok(), "{changes}");
+        assert!(diff(&one, &other).is_empty(), "{changes}");
     }
 });

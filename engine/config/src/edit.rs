@@ -25,9 +25,13 @@ pub(crate) struct Stray {
 }
 
 impl Stray {
-    /// What to say of `word`, which the schema does not have at this place.
-    pub(crate) fn problem(schema: &Schema, word: &str) -> Problem {
-        let accepted = Accepted::for_word(word, schema.words.iter().map(|(word, _)| *word));
+    /// What to say of `word`, which the schema does not have at this place. A hint takes time to find.
+    pub(crate) fn problem(schema: &Schema, word: &str, with_hint: bool) -> Problem {
+        let accepted = if with_hint {
+            Accepted::for_word(word, schema.words.iter().map(|(word, _)| *word))
+        } else {
+            Accepted::Unknown
+        };
         Problem::NotSupported { word: excerpt(word), accepted }
     }
 }
@@ -47,7 +51,7 @@ pub(crate) fn walk<'s, W: AsRef<str>>(root: &'s Schema, words: &[W]) -> Result<W
         } else if schema.leaf.is_some_and(|leaf| leaf.kind != Kind::Presence) && place + 1 == words.len() {
             return Ok(Walk { steps });
         } else {
-            return Err(Stray { place, problem: Stray::problem(schema, word) });
+            return Err(Stray { place, problem: Stray::problem(schema, word, true) });
         }
     }
     Ok(Walk { steps })

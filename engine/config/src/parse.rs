@@ -81,7 +81,9 @@ pub(crate) fn read_lines(document: &mut Document, text: &str, first: u32, report
     let mut reader = Reader::new(&schema, &mut document.tree, report);
     for (number, line) in (first..).zip(text.lines()) {
         let line = line.trim();
-        if line.starts_with('#') {
+        if reader.report.is_full() {
+            break;
+        } else if line.starts_with('#') {
             add_line(&mut reader.comment, line);
         } else if !line.is_empty() {
             reader.line(number, line);
@@ -194,6 +196,12 @@ impl<'a> Report<'a> {
     /// Whether it is still worth looking for the word that was meant.
     pub(crate) fn wants_hints(&self) -> bool {
         self.errors.len() + self.warnings.len() < MOST_ERRORS
+    }
+
+    /// Whether nothing more would be listed.
+    fn is_full(&self) -> bool {
+        let is_lost = self.warnings.len() >= MOST_WARNINGS && !self.errors.is_empty();
+        self.errors.len() >= self.most_errors || is_lost
     }
 
     /// What makes the configuration invalid however it is read.
@@ -437,7 +445,9 @@ impl<'a, 'r> Reader<'a, 'r> {
         if kind.check(value).is_ok() {
             return true;
         }
-        let accepted = if let Kind::Words(words) = kind {
+        let accepted = if let Kind::Words(words) = kind
+            && self.report.wants_hints()
+        {
             Accepted::near(value, words.iter().copied())
         } else {
             Accepted::Unknown
@@ -463,7 +473,7 @@ impl<'a, 'r> Reader<'a, 'r> {
             self.mark_unread(cursor);
         }
         let (schema, _) = cursor.steps.last().copied().unwrap_or((self.schema, false));
-        let problem = Stray::problem(schema, word);
+        let problem = Stray::problem(schema, word, self.report.wants_hints());
         self.report.gap(cursor.line, text_of(&cursor.path), problem);
     }
 

@@ -2,7 +2,7 @@
 
 use alloc::{format, string::String, vec::Vec};
 
-use crate::Problem;
+use crate::{Problem, parse::MOST_WORDS};
 
 /// One part of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,9 @@ pub(crate) fn split(line: &str) -> Result<Vec<Part>, Problem> {
     let mut parts = Vec::new();
     let mut rest = line.trim_start();
     while !rest.is_empty() {
+        if parts.len() >= MOST_WORDS {
+            return Err(Problem::TooManyWords { most: MOST_WORDS });
+        }
         if let Some(inside) = rest.strip_prefix('[') {
             let (words, after) = list(inside)?;
             parts.push(Part::List(words));
@@ -66,6 +69,9 @@ fn list(text: &str) -> Result<(Vec<String>, &str), Problem> {
         }
         if rest.is_empty() {
             return Err(Problem::OpenList);
+        }
+        if words.len() >= MOST_WORDS {
+            return Err(Problem::TooManyWords { most: MOST_WORDS });
         }
         let (word, after) = word(rest, true)?;
         words.push(word);

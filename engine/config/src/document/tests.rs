@@ -211,7 +211,16 @@ fn too_much_is_refused_early() {
     let errors = Document::parse(&text, "big.set").unwrap_err();
     assert_eq!(errors[0].to_string(), "big.set:1: the text has 67108865 bytes; at most 67108864 are read");
     assert!(Document::default().load_merge(&text, "big.set").is_err());
-    assert!(Document::parse(&text[1..], "big.set").is_ok());
+}
+
+#[test]
+fn nonsense_is_not_read_to_its_end() {
+    // Each line is a mistake of its own, and there would be hints for all of them.
+    let text = "x\n".repeat(1_000_000);
+    assert_eq!(Document::parse(&text, "x.set").unwrap_err().len(), 50);
+    let text = "[ ".repeat(5_000_000);
+    let errors = Document::parse(&text, "x.set").unwrap_err();
+    assert_eq!(errors[0].to_string(), "x.set:1: the configuration has more than 4000000 words");
 }
 
 /// A line for some setting with some value, right or wrong.
