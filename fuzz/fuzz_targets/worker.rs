@@ -2,10 +2,10 @@
 //! the table keeps its bound, each session is closed once, and the size of the batch does not matter.
 #![no_main]
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use bifrons_config::{Config, parse};
-use bifrons_dataplane::{Counters, Frame, Outbox, Verdict, Worker};
+use bifrons_dataplane::{Compiled, Counters, Frame, Outbox, Verdict, Worker};
 use bifrons_fuzz::{Input, LINKS};
 use bifrons_model::{Generation, Subtype, Timestamp, TrafficRecord};
 use bifrons_policy::Policy;
@@ -14,7 +14,7 @@ use libfuzzer_sys::fuzz_target;
 
 const CAPACITY: usize = 6;
 
-static POLICIES: LazyLock<[Arc<Policy>; 2]> = LazyLock::new(|| {
+static POLICIES: LazyLock<[Compiled; 2]> = LazyLock::new(|| {
     let strict = format!(
         "set deviceconfig setting session capacity {CAPACITY}
          set deviceconfig setting session strict-checksum no
@@ -35,7 +35,7 @@ static POLICIES: LazyLock<[Arc<Policy>; 2]> = LazyLock::new(|| {
     let strict = parse(&strict, "strict").expect("a configuration");
     let mut tap = Config::tap();
     tap.session.capacity = CAPACITY as u32;
-    [&strict, &tap].map(|config| Arc::new(Policy::compile(config, Generation(1))))
+    [&strict, &tap].map(|config| Compiled::new(Policy::compile(config, Generation(1))).expect("no signatures of its own"))
 });
 
 struct Taken<'a> {
@@ -78,8 +78,8 @@ struct Ran {
     counters: Counters,
 }
 
-fn run(policy: &Arc<Policy>, frames: &[Taken<'_>], batch: usize, seed: u128) -> Ran {
-    let mut worker = Worker::new(Arc::clone(policy), HashSeed::new(seed));
+fn run(policy: &Compiled, frames: &[Taken<'_>], batch: usize, seed: u128) -> Ran {
+    let mut worker = Worker::new(policy, HashSeed::new(seed));
     let mut outbox = Outbox::default();
     let mut verdicts = Vec::new();
     for chunk in frames.chunks(batch) {

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use crate::bindings::Bindings;
+
 /// One packet as a scenario describes it.
 #[derive(Clone, Debug)]
 pub struct Packet {
@@ -15,10 +17,21 @@ pub struct Packet {
     pub body: Body,
     /// The transport's payload.
     pub payload: Vec<u8>,
+    /// The packet that it quotes behind the payload, as an ICMP error does.
+    pub quoted: Option<Box<Quoted>>,
     /// The part of the IP payload that this frame carries; `None` for all.
     pub fragment: Option<Fragment>,
     /// What is wrong with it.
     pub faults: Faults,
+}
+
+/// What an ICMP error quotes.
+#[derive(Clone, Debug)]
+pub enum Quoted {
+    /// A packet that the scenario describes.
+    Packet(Packet),
+    /// Any bytes, from the IP header on.
+    Bytes(Vec<u8>),
 }
 
 /// A tag or label before the IP header.
@@ -179,6 +192,68 @@ impl Packet {
         }
     }
 
+    /// The packet with the variables that are bound.
+    pub fn bound(&self, bindings: &Bindings) -> Self {
+        let mut packet = self.clone();
+        packet.source = bindings.address(self.source);
+        packet.destination = bindings.address(self.destination);
+        match &mut packet.body {
+            Body::Tcp(tcp) => {
+                tcp.source = bindings.port(tcp.source);
+                tcp.destination = bindings.port(tcp.destination);
+            }
+            Body::Udp(source, destination) | Body::Sctp(source, destination) => {
+                *source = bindings.port(*source);
+                *destination = bindings.port(*destination);
+            }
+            Body::Icmp(_, _, [high, low, ..]) => {
+                [*high, *low] = bindings.port(u16::from_be_bytes([*high, *low])).to_be_bytes();
+            }
+            Body::Other(_) => {}
+        }
+        if let Some(quoted) = &mut packet.quoted
+            && let Quoted::Packet(inner) = &mut **quoted
+        {
+            *inner = inner.bound(bindings);
+        }
+        packet
+    }
+
+    /// The ports; of ICMP the identifier, 0 where there is none.
+    pub fn ports(&self) -> (u16, u16) {
+        match &self.body {
+            Body::Tcp(tcp) => (tcp.source, tcp.destination),
+            Body::Udp(source, destination) | Body::Sctp(source, destination) => (*source, *destination),
+            Body::Icmp(_, _, [high, low, ..]) => {
+                let identifier = u16::from_be_bytes([*high, *low]);
+                (identifier, identifier)
+            }
+            Body::Other(_) => (0, 0),
+        }
+    }
+
+    /// Whether it is a part of a packet, and not the whole with a fragment header.
+    pub fn is_part(&self) -> bool {
+        let length = chain(&self.faults.inner_extensions, self.protocol()).len() + self.transport().len();
+        self.fragment.is_some_and(|part| {
+            part.offset > 0 || part.more.unwrap_or(part.offset + part.size < length)
+        })
+    }
+
+    /// Gives the packet other ends, of the same or of the other family.
+    pub fn readdress(&mut self, source: (IpAddr, u16), destination: (IpAddr, u16)) {
+        let is_other_family = self.source.is_ipv4() != source.0.is_ipv4();
+        (self.source, self.destination) = (source.0, destination.0);
+        match &mut self.body {
+            Body::Tcp(tcp) => (tcp.source, tcp.destination) = (source.1, destination.1),
+            Body::Udp(from, to) | Body::Sctp(from, to) => (*from, *to) = (source.1, destination.1),
+            Body::Icmp(kind, code, _) if is_other_family => {
+                (*kind, *code) = icmp_in_other_family(*kind, *code, source.0.is_ipv4());
+            }
+            Body::Icmp(..) | Body::Other(_) => {}
+        }
+    }
+
     /// The protocol's number.
     pub fn protocol(&self) -> u8 {
         match self.body {
@@ -309,6 +384,11 @@ impl Packet {
             Body::Other(_) => (Vec::new(), None),
         };
         bytes.extend(&self.payload);
+        match self.quoted.as_deref() {
+            None => {}
+            Some(Quoted::Packet(packet)) => bytes.extend(quote(packet.ip())),
+            Some(Quoted::Bytes(quoted)) => bytes.extend(quote(quoted.clone())),
+        }
         if let Some(at) = checksum_at {
             let mut sum = self.transport_checksum(&bytes);
             if sum == 0 && matches!(self.body, Body::Udp(..)) {
@@ -391,6 +471,34 @@ fn octets(address: IpAddr) -> [u8; 16] {
     match address {
         IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
         IpAddr::V6(address) => address.octets(),
+    }
+}
+
+/// What an error quotes: IPv4 header and eight bytes (RFC 792), or what fits of an IPv6 packet (RFC 4443).
+fn quote(mut packet: Vec<u8>) -> Vec<u8> {
+    let is_v4 = packet.first().is_some_and(|first| first >> 4 == 4);
+    packet.truncate(if is_v4 { 28 } else { 1232 });
+    packet
+}
+
+/// The messages that scenarios send through a translator (RFC 7915, sections 4.2 and 5.2); others stay as they are.
+const fn icmp_in_other_family(kind: u8, code: u8, is_to_v4: bool) -> (u8, u8) {
+    match (kind, code, is_to_v4) {
+        (128, _, true) => (8, 0),
+        (129, _, true) => (0, 0),
+        (1, 4, true) => (3, 3),
+        (1, 1, true) => (3, 10),
+        (1, _, true) => (3, 1),
+        (2, _, true) => (3, 4),
+        (3, _, true) => (11, code),
+        (8, _, false) => (128, 0),
+        (0, _, false) => (129, 0),
+        (3, 3, false) => (1, 4),
+        (3, 4, false) => (2, 0),
+        (3, 9 | 10 | 13, false) => (1, 1),
+        (3, _, false) => (1, 0),
+        (11, _, false) => (3, code),
+        _ => (kind, code),
     }
 }
 

@@ -1,9 +1,12 @@
 //! Golden scenarios: conversations written down packet by packet, with what must become of each packet and
 //! with the log records that must come of it.
 //!
-//! `scenario` reads the files of `tests/scenarios`, `frame` makes the bytes, `run` shows them to a `Worker`
-//! and compares. The format is described in `tests/scenarios/README.md`.
+//! `scenario` reads the files of `tests/scenarios`, `frame` makes the bytes, `run` shows them to a `Worker`,
+//! `compare` finds what is otherwise than expected. The format is described in `tests/scenarios/README.md`.
 
+pub mod bindings;
+pub mod compare;
 pub mod frame;
+pub mod meaning;
 pub mod run;
 pub mod scenario;

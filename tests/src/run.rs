@@ -1,15 +1,21 @@
-//! A scenario's packets through a worker, and what came of them against what was expected.
+//! A scenario's packets through a worker, and what came of them.
 
 use std::{fmt::Write as _, sync::Arc};
 
 use bifrons_config::Config;
-use bifrons_dataplane::{Counters, Frame, Outbox, Verdict, Worker};
+use bifrons_dataplane::{Compiled, Counters, Frame, Outbox, Verdict, Worker};
 use bifrons_model::{DropReason, Generation, InterfaceId, Names, RuleId, Timestamp, TrafficRecord, ZoneId};
 use bifrons_policy::Policy;
 use bifrons_session::HashSeed;
 use bifrons_wire::LinkType;
 
-use crate::scenario::{Clear, Counter, Event, Fate, Scenario, Sent, Step, ZERO, show_record, show_time};
+use crate::{
+    bindings::Bindings,
+    compare,
+    frame::Packet,
+    meaning::Meaning,
+    scenario::{Clear, Event, Fate, Scenario, Sent, Step, ZERO, show_record, show_time},
+};
 
 /// How many frames a worker takes at a time; the results must be the same.
 const BATCHES: [usize; 4] = [1, 7, 32, 256];
@@ -21,30 +27,52 @@ const SEEDS: [u128; 2] = [1, 0x9f3a_77c1_0b5e_42d8_6a91_e3f0_1c2d_845b];
 const TURNS_MAX: usize = 1_000_000;
 
 /// What a scenario led to.
-#[derive(Debug, PartialEq, Eq)]
-struct Course {
-    frames: Vec<Seen>,
-    records: Vec<Written>,
-    counters: Counters,
+#[derive(Debug)]
+pub struct Course {
+    pub(crate) frames: Vec<Seen>,
+    /// What the firewall sent of its own: the frame that it was sent for, the interface and the packet.
+    pub(crate) emitted: Vec<(usize, String, Vec<u8>)>,
+    pub(crate) records: Vec<Written>,
+    pub(crate) counters: Counters,
     /// What must never be, in words.
-    broken: Vec<String>,
+    pub(crate) broken: Vec<String>,
+    pub(crate) bindings: Bindings,
 }
 
 /// What became of a frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Seen {
-    verdict: Verdict,
+pub(crate) struct Seen {
+    pub verdict: Verdict,
     /// The interface that it left by.
-    interface: String,
+    pub interface: String,
+    /// The frame as it came.
+    pub came: Vec<u8>,
     /// What left instead of its own bytes: one frame, or the fragments of its packet.
-    left: Vec<Vec<u8>>,
+    pub left: Vec<Vec<u8>>,
 }
 
 /// A record together with the words of the configuration under which it was written.
 #[derive(Clone, Debug)]
-struct Written {
-    record: TrafficRecord,
-    names: Arc<Names>,
+pub(crate) struct Written {
+    pub record: TrafficRecord,
+    pub names: Arc<Names>,
+}
+
+impl Course {
+    /// Whether another run had the same results. Which frame a packet of the firewall's own was sent for is known
+    /// with one frame at a time only.
+    fn is_like(&self, other: &Self) -> bool {
+        let sent = |course: &Self| {
+            let packets =
+                course.emitted.iter().map(|(_, interface, packet)| (interface.clone(), packet.clone()));
+            packets.collect::<Vec<_>>()
+        };
+        self.frames == other.frames
+            && sent(self) == sent(other)
+            && self.records == other.records
+            && self.counters == other.counters
+            && self.broken == other.broken
+    }
 }
 
 impl PartialEq for Written {
@@ -56,19 +84,24 @@ impl PartialEq for Written {
 impl Eq for Written {}
 
 impl Seen {
-    fn new(verdict: Verdict, names: &Names) -> Self {
+    fn new(verdict: Verdict, names: &Names, came: Vec<u8>) -> Self {
         let interface = match verdict {
             Verdict::Transmit(interface) => names.interface(interface).into(),
             Verdict::Pending | Verdict::Drop(_) | Verdict::Held => String::new(),
         };
-        Self { verdict, interface, left: Vec::new() }
+        Self { verdict, interface, came, left: Vec::new() }
     }
 
-    fn show(&self) -> String {
-        let rewritten = if self.left.is_empty() { "" } else { ", rewritten" };
+    /// In the words of a scenario.
+    pub fn show(&self) -> String {
+        let mut left = String::new();
+        for frame in &self.left {
+            let meaning = Meaning::of(LinkType::Ethernet, frame).map_or_else(|why| why, |left| left.show());
+            let _ = write!(left, " as {meaning}");
+        }
         match self.verdict {
             Verdict::Pending => "no verdict".into(),
-            Verdict::Transmit(_) => format!("pass to {}{rewritten}", self.interface),
+            Verdict::Transmit(_) => format!("pass to {}{left}", self.interface),
             Verdict::Drop(reason) => format!("drop {}", reason.name()),
             Verdict::Held => "held".into(),
         }
@@ -80,15 +113,15 @@ impl Seen {
 /// # Errors
 /// Everything that is otherwise than the scenario says, a line each.
 pub fn check(scenario: &Scenario) -> Result<(), Vec<String>> {
-    let course = run(scenario, BATCHES[0], SEEDS[0])?;
-    let mut differences = course.broken.clone();
-    compare_frames(scenario, &course, &mut differences);
-    compare_records(scenario, &course, &mut differences);
-    compare_counters(scenario, &course, &mut differences);
+    let course = play(scenario)?;
+    let mut differences = compare::differences(scenario, &course);
     for batch in BATCHES {
         for seed in SEEDS {
-            let other = run(scenario, batch, seed)?;
-            if other != course {
+            if (batch, seed) == (BATCHES[0], SEEDS[0]) {
+                continue;
+            }
+            let other = run(scenario, batch, seed, course.bindings.clone())?;
+            if !other.is_like(&course) {
                 differences
                     .push(format!("with {batch} frames at a time and seed {seed:#x} the results differ: "));
                 differences.push(first_difference(&course, &other));
@@ -98,21 +131,34 @@ pub fn check(scenario: &Scenario) -> Result<(), Vec<String>> {
     if differences.is_empty() { Ok(()) } else { Err(differences) }
 }
 
+/// Runs a scenario with one frame at a time.
+///
+/// # Errors
+/// When the configuration cannot be read.
+pub fn play(scenario: &Scenario) -> Result<Course, Vec<String>> {
+    run(scenario, BATCHES[0], SEEDS[0], Bindings::default())
+}
+
 /// What happens in a scenario, packet by packet and record by record.
 ///
 /// # Errors
 /// When the configuration cannot be read.
 pub fn describe(scenario: &Scenario) -> Result<String, Vec<String>> {
-    let course = run(scenario, BATCHES[0], SEEDS[0])?;
+    let course = play(scenario)?;
     let mut text = String::new();
-    let frames = &mut course.frames.iter();
+    let mut frames = course.frames.iter().enumerate();
     for step in &scenario.steps {
-        let what = match &step.event {
-            Event::Frame(_) => frames.next().map_or("not sent".into(), Seen::show),
-            Event::Clear(_) => "clear".into(),
-            Event::Commit(_) => "commit".into(),
+        let (place, what) = match &step.event {
+            Event::Frame(_) => {
+                frames.next().map_or((None, "not sent".into()), |(place, seen)| (Some(place), seen.show()))
+            }
+            Event::Clear(_) => (None, "clear".into()),
+            Event::Commit(_) => (None, "commit".into()),
         };
         let _ = writeln!(text, "  line {:3}  {:>10}  {what}", step.line, show_time(ZERO, step.at));
+        for (_, interface, packet) in course.emitted.iter().filter(|(by, ..)| Some(*by) == place) {
+            let _ = writeln!(text, "    emits to {interface} {}", compare::show_own(packet));
+        }
     }
     for Written { record, names } in &course.records {
         let _ = writeln!(text, "  {}", show_record(record, names));
@@ -123,19 +169,27 @@ pub fn describe(scenario: &Scenario) -> Result<String, Vec<String>> {
     Ok(text)
 }
 
-fn run(scenario: &Scenario, batch: usize, seed: u128) -> Result<Course, Vec<String>> {
-    let policy = Arc::new(Policy::compile(&parsed(&scenario.config)?, Generation(1)));
+/// No scenario has signatures that cannot be used: that is refused when its configuration is read.
+fn compiled(policy: Policy) -> Compiled {
+    Compiled::new(policy).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn run(scenario: &Scenario, batch: usize, seed: u128, bindings: Bindings) -> Result<Course, Vec<String>> {
+    let policy = Policy::compile(&parsed(&scenario.config)?, Generation(1)).with_users(&scenario.users);
     let names = Arc::new(policy.names().clone());
     let mut runner = Runner {
-        worker: Worker::new(policy, HashSeed::new(seed)),
+        scenario,
+        worker: Worker::new(&compiled(policy), HashSeed::new(seed)),
         outbox: Outbox::default(),
         generation: 1,
         names,
         course: Course {
             frames: Vec::new(),
+            emitted: Vec::new(),
             records: Vec::new(),
             counters: Counters::default(),
             broken: Vec::new(),
+            bindings,
         },
     };
     let mut rest = scenario.steps.as_slice();
@@ -162,7 +216,8 @@ fn run(scenario: &Scenario, batch: usize, seed: u128) -> Result<Course, Vec<Stri
     Ok(runner.course)
 }
 
-struct Runner {
+struct Runner<'a> {
+    scenario: &'a Scenario,
     worker: Worker,
     outbox: Outbox,
     generation: u32,
@@ -170,33 +225,39 @@ struct Runner {
     course: Course,
 }
 
-impl Runner {
+impl Runner<'_> {
     fn frames(&mut self, steps: &[Step]) {
         let policy = self.worker.policy().clone();
-        let sent = steps.iter().filter_map(|step| match &step.event {
-            Event::Frame(sent) => Some((step.at, sent)),
-            Event::Clear(_) | Event::Commit(_) => None,
-        });
-        let mut bytes: Vec<Vec<u8>> = sent.clone().map(|(_, sent)| sent.frame.bytes.clone()).collect();
-        let mut frames: Vec<Frame<'_>> = std::iter::zip(sent.clone(), &mut bytes)
-            .map(|((arrival, sent), bytes)| Frame {
+        let bindings = &self.course.bindings;
+        let sent: Vec<(&Sent, Timestamp)> = steps
+            .iter()
+            .filter_map(|step| match &step.event {
+                Event::Frame(sent) => Some((sent, step.at)),
+                Event::Clear(_) | Event::Commit(_) => None,
+            })
+            .collect();
+        let came: Vec<_> = sent.iter().map(|(sent, _)| sent.frame.bytes(bindings)).collect();
+        let mut bytes: Vec<Vec<u8>> = came.iter().map(|frame| frame.bytes.clone()).collect();
+        let mut frames: Vec<Frame<'_>> = std::iter::zip(&sent, std::iter::zip(&came, &mut bytes))
+            .map(|((sent, arrival), (came, bytes))| Frame {
                 bytes,
-                wire_length: sent.frame.wire_length as u32,
+                wire_length: came.wire_length as u32,
                 link: Some(LinkType::Ethernet),
-                interface: interface_of(&policy, sent),
-                arrival,
+                interface: interface_of(&policy, sent, bindings),
+                arrival: *arrival,
                 verdict: Verdict::Pending,
             })
             .collect();
         let now = steps.last().map_or(ZERO, |step| step.at);
         self.worker.process(now, &mut frames, &mut self.outbox);
         let first = self.course.frames.len();
-        let names = &self.names;
-        self.course.frames.extend(std::iter::zip(sent, &frames).map(|((_, sent), frame)| {
-            let is_changed = *frame.bytes != *sent.frame.bytes;
-            let left = if is_changed { vec![frame.bytes.to_vec()] } else { Vec::new() };
-            Seen { left, ..Seen::new(frame.verdict, names) }
-        }));
+        for (frame, came) in std::iter::zip(&frames, came) {
+            let mut seen = Seen::new(frame.verdict, &self.names, came.bytes);
+            if matches!(frame.verdict, Verdict::Transmit(_)) && *frame.bytes != *seen.came {
+                seen.left.push(frame.bytes.to_vec());
+            }
+            self.course.frames.push(seen);
+        }
         for changed in self.outbox.replaced.drain(..) {
             match self.course.frames.get_mut(first + changed.frame) {
                 Some(seen) => seen.left.push(changed.bytes),
@@ -204,6 +265,12 @@ impl Runner {
                     self.course.broken.push(format!("a replaced frame {} of {}", changed.frame, frames.len()))
                 }
             }
+        }
+        if let ([seen], [(sent, _)]) = (self.course.frames.get(first..).unwrap_or_default(), sent.as_slice())
+            && let Fate::Pass { leaves, .. } = &sent.expected
+        {
+            std::iter::zip(leaves, &seen.left)
+                .for_each(|(packet, left)| bind(packet, left, &mut self.course.bindings));
         }
         self.collect();
     }
@@ -235,9 +302,10 @@ impl Runner {
         self.collect();
         self.generation += 1;
         let generation = Generation(self.generation);
-        let policy = Arc::new(Policy::compile_after(self.worker.policy(), &parsed(config)?, generation));
+        let policy = Policy::compile_after(self.worker.policy(), &parsed(config)?, generation);
+        let policy = policy.with_users(&self.scenario.users);
         self.names = Arc::new(policy.names().clone());
-        self.worker.handle_commit(policy);
+        self.worker.handle_commit(&compiled(policy));
         Ok(())
     }
 
@@ -259,6 +327,10 @@ impl Runner {
         if !counters.is_conserved() {
             self.course.broken.push(format!("frames are lost or counted twice: {counters:?}"));
         }
+        if counters.emitted != self.course.emitted.len() as u64 {
+            let (counted, sent) = (counters.emitted, self.course.emitted.len());
+            self.course.broken.push(format!("{sent} packets of its own were sent, {counted} counted"));
+        }
         self.course.counters = counters.clone();
     }
 
@@ -266,8 +338,23 @@ impl Runner {
         let names = &self.names;
         let records = self.outbox.records.drain(..);
         self.course.records.extend(records.map(|record| Written { record, names: names.clone() }));
+        let last = self.course.frames.len().saturating_sub(1);
+        let emitted = self.outbox.emitted.drain(..);
+        self.course
+            .emitted
+            .extend(emitted.map(|own| (last, names.interface(own.interface).to_string(), own.packet)));
         self.outbox.clear();
     }
+}
+
+/// Binds the variables of `packet` to what `left` has in their places.
+fn bind(packet: &Packet, left: &[u8], bindings: &mut Bindings) {
+    let Ok(found) = Meaning::of(LinkType::Ethernet, left) else { return };
+    let (source_port, destination_port) = packet.ports();
+    bindings.bind_port(source_port, found.ports().0);
+    bindings.bind_port(destination_port, found.ports().1);
+    bindings.bind_address(packet.source, found.addresses().source());
+    bindings.bind_address(packet.destination, found.addresses().destination());
 }
 
 fn parsed(text: &str) -> Result<Config, Vec<String>> {
@@ -275,107 +362,18 @@ fn parsed(text: &str) -> Result<Config, Vec<String>> {
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())
 }
 
-fn interface_of(policy: &Policy, sent: &Sent) -> Option<InterfaceId> {
+fn interface_of(policy: &Policy, sent: &Sent, bindings: &Bindings) -> Option<InterfaceId> {
     match (&sent.interface, sent.source) {
         (Some(name), _) => {
             let place = policy.names().interfaces.iter().position(|known| known == name);
             Some(InterfaceId(place.unwrap_or(usize::from(u16::MAX)) as u16))
         }
-        (None, Some(source)) => policy.ingress_of(source),
+        (None, Some(source)) => policy.ingress_of(bindings.address(source)),
         (None, None) => Some(InterfaceId(0)),
     }
 }
 
-fn compare_frames(scenario: &Scenario, course: &Course, differences: &mut Vec<String>) {
-    let sent = scenario.steps.iter().filter_map(|step| match &step.event {
-        Event::Frame(sent) => Some((step.line, sent)),
-        Event::Clear(_) | Event::Commit(_) => None,
-    });
-    let leaving: Vec<&Vec<u8>> = sent.clone().map(|(_, sent)| leaving_as(sent)).collect();
-    for ((line, sent), seen) in sent.zip(&course.frames) {
-        let expected = show_fate(&sent.expected);
-        let is_same = match (&sent.expected, seen.verdict) {
-            (Fate::Pass { interface, .. }, Verdict::Transmit(_)) => {
-                interface.as_ref().is_none_or(|name| *name == seen.interface)
-            }
-            (Fate::Drop(reason), Verdict::Drop(found)) => *reason == found,
-            (Fate::Held, Verdict::Held) => true,
-            (Fate::Pass { .. } | Fate::Drop(_) | Fate::Held, _) => false,
-        };
-        if !is_same {
-            let found = seen.show();
-            differences.push(format!("line {line}: expected {expected}, found {found}"));
-        }
-        let is_whole = seen.left.len() < 2;
-        if !is_whole && seen.left.iter().all(|left| leaving.contains(&left)) {
-            // The fragments of a packet leave with the last of them.
-            continue;
-        }
-        let wanted = match &sent.expected {
-            Fate::Pass { rewritten, .. } => rewritten.as_ref(),
-            Fate::Drop(_) | Fate::Held => None,
-        };
-        if !is_whole || wanted != seen.left.first() {
-            let show = |bytes: Option<&Vec<u8>>| bytes.map_or("unchanged".into(), |bytes| show_bytes(bytes));
-            differences.push(format!("line {line}: expected frame {}", show(wanted)));
-            for left in &seen.left {
-                differences.push(format!("         found frame    {}", show_bytes(left)));
-            }
-        }
-    }
-}
-
-/// The frame as it leaves if it does.
-fn leaving_as(sent: &Sent) -> &Vec<u8> {
-    match &sent.expected {
-        Fate::Pass { rewritten: Some(bytes), .. } => bytes,
-        Fate::Pass { rewritten: None, .. } | Fate::Drop(_) | Fate::Held => &sent.frame.bytes,
-    }
-}
-
-fn compare_records(scenario: &Scenario, course: &Course, differences: &mut Vec<String>) {
-    for (place, expected) in scenario.records.iter().enumerate() {
-        let Some(Written { record: found, names }) = course.records.get(place) else {
-            differences.push(format!("line {}: the record is missing", expected.line));
-            continue;
-        };
-        let fields = expected.differences(found, names);
-        if !fields.is_empty() {
-            differences.push(format!("line {}: {}", expected.line, fields.join("; ")));
-            differences.push(format!("   found: {}", show_record(found, names)));
-        }
-    }
-    for Written { record: extra, names } in course.records.iter().skip(scenario.records.len()) {
-        differences.push(format!("unexpected record: {}", show_record(extra, names)));
-    }
-}
-
-fn compare_counters(scenario: &Scenario, course: &Course, differences: &mut Vec<String>) {
-    let counters = &course.counters;
-    for (line, counter, expected) in &scenario.counters {
-        let found = match counter {
-            Counter::Noticed(reason) => counters.noticed_for(*reason),
-            Counter::Dropped(reason) => counters.dropped_for(*reason),
-            Counter::Transmitted => counters.transmitted,
-            Counter::SessionsCreated => counters.sessions_created,
-            Counter::SessionsRefused => counters.sessions_refused,
-            Counter::Bypassed => counters.bypassed,
-            Counter::Reassembled => counters.reassembled,
-            Counter::IcmpErrorsMatched => counters.icmp_errors_matched,
-        };
-        if found != *expected {
-            differences.push(format!("line {line}: expected {expected}, found {found}"));
-        }
-    }
-    for (reason, count) in noticed(counters) {
-        let is_listed = scenario.counters.iter().any(|(_, counter, _)| *counter == Counter::Noticed(reason));
-        if !is_listed {
-            differences.push(format!("counters: unexpected `noticed {} {count}`", reason.name()));
-        }
-    }
-}
-
-fn noticed(counters: &Counters) -> impl Iterator<Item = (DropReason, u64)> {
+pub(crate) fn noticed(counters: &Counters) -> impl Iterator<Item = (DropReason, u64)> {
     DropReason::ALL
         .iter()
         .map(|reason| (*reason, counters.noticed_for(*reason)))
@@ -397,23 +395,7 @@ fn first_difference(one: &Course, other: &Course) -> String {
     if one.counters != other.counters {
         return format!("   {:?}\n   instead of {:?}", other.counters, one.counters);
     }
-    format!("   {:?}", other.broken)
-}
-
-fn show_fate(fate: &Fate) -> String {
-    match fate {
-        Fate::Pass { interface: Some(name), .. } => format!("pass to {name}"),
-        Fate::Pass { interface: None, .. } => "pass".into(),
-        Fate::Drop(reason) => format!("drop {}", reason.name()),
-        Fate::Held => "held".into(),
-    }
-}
-
-fn show_bytes(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    format!("   {:?} {} packets of its own", other.broken, other.emitted.len())
 }
 
 #[cfg(test)]

@@ -7,13 +7,12 @@ use std::{
     io::{self, BufWriter, IsTerminal, Write},
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::Arc,
     time::Instant,
 };
 
 use anyhow::{Context as _, bail};
 use bifrons_config::Config;
-use bifrons_dataplane::{Counters, Frame, Outbox, Verdict, Worker};
+use bifrons_dataplane::{Compiled, Counters, Frame, Outbox, Verdict, Worker};
 use bifrons_drivers::{Batch, Capture, CaptureInterface};
 use bifrons_logs::{Format, LogVersion, Options, RecordWriter};
 use bifrons_model::{Generation, InterfaceId, Timestamp};
@@ -112,10 +111,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Some(file) => crate::config::read(file, false)?,
         None => Config::tap(),
     };
-    let policy = Arc::new(Policy::compile(&config, Generation(1)));
-    let interfaces = interfaces(&policy, &arguments.map)?;
+    let compiled = Compiled::new(Policy::compile(&config, Generation(1)))?;
+    let policy = &compiled.policy;
+    let interfaces = interfaces(policy, &arguments.map)?;
     if let Some(candidate) = &arguments.against {
-        return compare(arguments, &policy, &interfaces, candidate);
+        return compare(arguments, &compiled, &interfaces, candidate);
     }
     let mut writer = writer(arguments)?;
     let mut stats = Stats::default();
@@ -123,7 +123,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     for file in &arguments.files {
         let name = file.display().to_string();
         let began = Instant::now();
-        let mut run = Run { policy: &policy, interfaces: &interfaces, arguments, name: &name };
+        let mut run = Run { compiled: &compiled, policy, interfaces: &interfaces, arguments, name: &name };
         let (counters, outcome) = run.replay(writer.as_mut());
         let error = match outcome {
             Ok(()) => None,
@@ -148,7 +148,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 /// What a candidate configuration would change.
 fn compare(
     arguments: &Arguments,
-    running: &Arc<Policy>,
+    running: &Compiled,
     interfaces_of_running: &[(String, InterfaceId)],
     candidate: &Path,
 ) -> anyhow::Result<ExitCode> {
@@ -156,8 +156,8 @@ fn compare(
         bail!("--against: expected --format table or json");
     }
     let config = crate::config::read(candidate, false)?;
-    let candidate = Arc::new(Policy::compile(&config, Generation(1)));
-    let interfaces_of_candidate = interfaces(&candidate, &arguments.map)?;
+    let candidate = Compiled::new(Policy::compile(&config, Generation(1)))?;
+    let interfaces_of_candidate = interfaces(&candidate.policy, &arguments.map)?;
     let what_if = WhatIf {
         running,
         candidate: &candidate,
@@ -249,7 +249,8 @@ enum Failure {
 
 /// One capture's run.
 struct Run<'a> {
-    policy: &'a Arc<Policy>,
+    compiled: &'a Compiled,
+    policy: &'a Policy,
     interfaces: &'a [(String, InterfaceId)],
     arguments: &'a Arguments,
     name: &'a str,
@@ -263,7 +264,7 @@ impl Run<'_> {
         };
         let is_table_on_terminal = self.arguments.output.is_none() && io::stdout().is_terminal();
         let mut progress = Progress::new(self.name, capture.total_bytes(), is_table_on_terminal);
-        let mut worker = Worker::new(Arc::clone(self.policy), self.hash_seed());
+        let mut worker = Worker::new(self.compiled, self.hash_seed());
         let mut outbox = Outbox::default();
         let mut outcome = Ok(());
         loop {

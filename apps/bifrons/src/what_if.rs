@@ -4,10 +4,9 @@ use std::{
     collections::BTreeMap,
     io::{self, BufWriter, Write},
     net::IpAddr,
-    sync::Arc,
 };
 
-use bifrons_dataplane::{Frame, Outbox, Verdict, Worker};
+use bifrons_dataplane::{Compiled, Frame, Outbox, Verdict, Worker};
 use bifrons_drivers::Capture;
 use bifrons_model::{InterfaceId, Subtype, Timestamp, TrafficRecord, Translation};
 use bifrons_policy::Policy;
@@ -16,8 +15,8 @@ use serde_json::{Map, Value, json};
 
 /// The configuration in force, and the one that might follow it.
 pub struct WhatIf<'a> {
-    pub running: &'a Arc<Policy>,
-    pub candidate: &'a Arc<Policy>,
+    pub running: &'a Compiled,
+    pub candidate: &'a Compiled,
     /// Which interface of each configuration a packet of a capture interface (by name, by number) comes in on.
     pub interface_of: [&'a dyn Fn(Option<&str>, u32) -> Option<InterfaceId>; 2],
     pub json: bool,
@@ -59,8 +58,9 @@ impl WhatIf<'_> {
     /// Runs a capture through both configurations and prints each session that would fare otherwise.
     pub fn compare(&self, name: &str) -> anyhow::Result<Totals> {
         let mut capture = Capture::open(name)?;
-        let policies = [self.running, self.candidate];
-        let mut workers = policies.map(|policy| Worker::new(Arc::clone(policy), HashSeed::new(1)));
+        let both = [self.running, self.candidate];
+        let policies = both.map(|compiled| &*compiled.policy);
+        let mut workers = both.map(|compiled| Worker::new(compiled, HashSeed::new(1)));
         let mut outbox = Outbox::default();
         let mut open = Open::new();
         let mut totals = Totals::default();

@@ -3,11 +3,10 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use bifrons_config::{Config, parse};
-use bifrons_dataplane::{Counters, Frame, Outbox, Verdict, Worker};
+use bifrons_dataplane::{Compiled, Counters, Frame, Outbox, Verdict, Worker};
 use bifrons_drivers::Capture;
 use bifrons_model::{Generation, Subtype, Timestamp, TrafficRecord};
 use bifrons_policy::Policy;
@@ -40,13 +39,13 @@ struct Ran {
     counters: Counters,
 }
 
-fn policies() -> [(&'static str, Arc<Policy>); 2] {
+fn policies() -> [(&'static str, Compiled); 2] {
     let strict = parse(STRICT, "strict").unwrap_or_else(|errors| panic!("{errors:?}"));
     let compile = |config: &Config| {
         // A table of the size that a capture needs, so that each run does not clear hundreds of megabytes.
         let mut config = config.clone();
         config.session.capacity = 1 << 16;
-        Arc::new(Policy::compile(&config, Generation(1)))
+        Compiled::new(Policy::compile(&config, Generation(1))).expect("no signatures of its own")
     };
     [("tap", compile(&Config::tap())), ("strict", compile(&strict))]
 }
@@ -76,8 +75,8 @@ fn packets(path: &Path) -> Vec<Packet> {
     packets
 }
 
-fn run(policy: &Arc<Policy>, packets: &[Packet], batch: usize, seed: u128) -> Ran {
-    let mut worker = Worker::new(Arc::clone(policy), HashSeed::new(seed));
+fn run(policy: &Compiled, packets: &[Packet], batch: usize, seed: u128) -> Ran {
+    let mut worker = Worker::new(policy, HashSeed::new(seed));
     let mut outbox = Outbox::default();
     let mut verdicts = Vec::with_capacity(packets.len());
     for chunk in packets.chunks(batch) {
@@ -153,7 +152,7 @@ fn the_corpus_runs_through() {
     println!("{} captures, {packet_count} packets, {session_count} sessions", files.len());
 }
 
-fn compare(policy: &Arc<Policy>, packets: &[Packet], one: &Ran, path: &Path) {
+fn compare(policy: &Compiled, packets: &[Packet], one: &Ran, path: &Path) {
     for (batch, seed) in [(1, 1), (7, 2), (32, 1), (256, 2)] {
         let other = run(policy, packets, batch, seed);
         let place = one.records.iter().zip(&other.records).position(|(one, other)| one != other);

@@ -1,17 +1,18 @@
 //! The end of a session and the record that says why.
 
-use alloc::boxed::Box;
+use alloc::{boxed::Box, format};
 
 use bifrons_catalog::{app, is_unidentified};
+use bifrons_inspect::{Ja4, StreamEdits};
 use bifrons_model::{
     AppId, CategoryId, Direction, EndReason, Flags, Handshake, HandshakeOutcome, InterfaceId, NatRuleId,
     SessionId, Subtype, Timestamp, Tracker, TrafficRecord, Translation, UserId, Volume, ZoneId,
 };
 use bifrons_policy::Decision;
-use bifrons_session::{FlowKey, NONE, Session, SessionFlags, State};
+use bifrons_session::{FlowKey, NONE, Session, SessionFlags, State, nat::Translated};
 use bifrons_wire::{Packet, protocol};
 
-use crate::{Outbox, Worker};
+use crate::{Outbox, Worker, gateway::Parent};
 
 /// What only the log record and slow work need of a session.
 #[derive(Default)]
@@ -20,8 +21,14 @@ pub(crate) struct Notes {
     pub user: UserId,
     /// Of the server's name; `None` while that may still be learnt.
     pub category: Option<CategoryId>,
-    /// The session that foretold this one, and when it began.
-    pub parent: Option<(SessionId, Timestamp)>,
+    /// The session that foretold this one.
+    pub parent: Option<Parent>,
+    /// What was taken from a pool when it was foretold.
+    pub taken: Option<Translated>,
+    /// What was replaced in its payload, by direction.
+    pub edits: Option<Box<[StreamEdits; 2]>>,
+    /// The client's TLS fingerprint.
+    pub ja4: Option<Ja4>,
 }
 
 impl Worker {
@@ -48,7 +55,8 @@ impl Worker {
         self.free_inspection(slot);
         self.reopenings.remove(&slot);
         let notes = core::mem::replace(&mut self.table.get_mut(slot).notes, NONE);
-        self.notes.try_remove(notes as usize);
+        let notes = self.notes.try_remove(notes as usize);
+        self.release_taken(notes.and_then(|notes| notes.taken));
         self.release_translation(slot);
         self.counters.sessions_ended += 1;
     }
@@ -97,8 +105,8 @@ impl Worker {
             nat_rule: (session.nat_rule != NONE).then_some(NatRuleId(session.nat_rule)),
             source_user: notes.map_or(UserId(0), |notes| notes.user),
             category: notes.and_then(|notes| notes.category).unwrap_or_default(),
-            parent_session: parent.map_or(SessionId(0), |(session, _)| session),
-            parent_start: parent.map(|(_, start)| start),
+            parent_session: parent.map_or(SessionId(0), |parent| parent.id),
+            parent_start: parent.map(|parent| parent.start),
             app,
             rule: session.rule,
             zone_from: session.zone_from(),
@@ -117,6 +125,7 @@ impl Worker {
             handshake: session.handshake,
             flags: self.flags(session, app, &key),
             server_name: notes.and_then(|notes| notes.server_name.clone()),
+            ja4: notes.and_then(|notes| notes.ja4).map(|ja4| format!("{ja4}").into_boxed_str()),
         });
     }
 
@@ -211,6 +220,7 @@ impl Worker {
             handshake: Handshake::default(),
             flags: if key.is_v6() { Flags::IPV6 } else { Flags::default() },
             server_name: None,
+            ja4: None,
         }
     }
 }

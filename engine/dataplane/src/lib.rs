@@ -17,14 +17,17 @@ extern crate alloc;
 mod answer;
 mod clear;
 mod close;
+mod compiled;
 mod counters;
 mod frame;
+mod gateway;
 mod nat;
 mod stage;
 mod trace;
 mod worker;
 
 pub use clear::ClearFilter;
+pub use compiled::Compiled;
 pub use counters::Counters;
 pub use frame::{Emitted, Frame, Outbox, Replaced, Verdict};
 pub use trace::Step;

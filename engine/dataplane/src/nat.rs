@@ -10,7 +10,7 @@ use bifrons_session::{
 };
 use bifrons_wire::{Addresses, protocol};
 
-use crate::{Outbox, Step, Worker};
+use crate::{Outbox, Step, Worker, gateway::Prediction};
 
 /// What becomes of a new session's ends.
 pub(crate) struct Plan {
@@ -43,10 +43,10 @@ impl Worker {
             destination_port: c2s.destination_port(),
             protocol: c2s.protocol(),
         };
+        outbox.note(|| Step::Nat(query));
         let Some(found) = self.policy.nat(&query, self.nat_owner) else {
             return Ok(Plan::none(*c2s));
         };
-        outbox.note(|| Step::Nat { query, rule: Some(found.rule) });
         let (is_reverse, translates) = (found.is_reverse, found.translates);
         let mut plan = Plan { rule: Some(found.rule), is_reverse, translates, leaving: *c2s };
         if let Some(request) = plan.request(c2s) {
@@ -76,6 +76,32 @@ impl Worker {
         let given = self.nat.allocate(self.now, &request, server, &mut is_free).map_err(refused)?;
         plan.leaving = leaving(c2s, &given).ok_or(DropReason::NatUntranslatable)?;
         Ok(())
+    }
+
+    /// The translation of a session that another has foretold, and whether it has taken something from a pool.
+    pub(crate) fn plan_foretold(
+        &mut self,
+        c2s: &FlowKey,
+        zone_to: ZoneId,
+        prediction: &Prediction,
+    ) -> Result<(Plan, bool), DropReason> {
+        let rule = prediction.parent.nat_rule;
+        let (destination, destination_port) = prediction.destination;
+        let mut plan = Plan::none(*c2s);
+        if rule == NONE {
+            return Ok((plan, false));
+        }
+        plan.rule = Some(NatRuleId(rule));
+        let Some(source) = prediction.source else {
+            plan.translates = true;
+            plan.leaving = leaving_to(c2s, destination, destination_port);
+            self.translate_source(c2s, zone_to, &mut plan)?;
+            return Ok((plan, true));
+        };
+        let source_port = c2s.source_port();
+        let translation = Translation { source, source_port, destination, destination_port };
+        plan.leaving = leaving(c2s, &translation).ok_or(DropReason::NatUntranslatable)?;
+        Ok((plan, false))
     }
 
     /// Notes the translation in the session.

@@ -4,7 +4,7 @@
 use core::net::IpAddr;
 
 use bifrons_model::{AppId, Direction, DropReason, InterfaceId, SessionId, ZoneId};
-use bifrons_policy::{Decision, Query};
+use bifrons_policy::{Decision, NatQuery, Query};
 use bifrons_session::FlowKey;
 
 /// One thing that happened to a packet, in order.
@@ -41,12 +41,7 @@ pub enum Step {
         to: Option<(InterfaceId, ZoneId)>,
     },
     /// The NAT rules were asked.
-    Nat {
-        /// What they were asked.
-        query: bifrons_policy::NatQuery,
-        /// The rule that matched.
-        rule: Option<bifrons_model::NatRuleId>,
-    },
+    Nat(NatQuery),
     /// An application override rule fixed the application.
     Overridden(AppId),
     /// The security rules were asked.

@@ -3,22 +3,23 @@
 use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 
 use bifrons_config::typed::TimeoutOverride;
-use bifrons_inspect::{Inspection, Limits};
+use bifrons_inspect::{Inspection, Limits, Signatures};
 use bifrons_model::{DropReason, Generation, InterfaceId, RuleId, Timestamp, Volume, ZoneId};
 use bifrons_policy::{NatOwner, Policy, RuleHits};
 use bifrons_session::{
-    Candidate, FragmentFrame, HashSeed, Hit, Reassembler, SessionTable,
+    Candidate, FlowKey, FragmentFrame, HashSeed, Hit, Reassembler, SessionFlags, SessionTable,
     nat::{Nat, PortShare},
     tcp,
 };
 use bifrons_wire::{Packet, Reading};
 use slab::Slab;
 
-use crate::{Counters, Frame, Outbox, Verdict, close::Notes};
+use crate::{Compiled, Counters, Frame, Outbox, Step, Verdict, close::Notes, gateway::Foretold};
 
 /// One core's work. Sessions, fragments and identification state are its own.
 pub struct Worker {
     pub(crate) policy: Arc<Policy>,
+    pub(crate) signatures: Arc<Signatures>,
     pub(crate) generation: Generation,
     pub(crate) knobs: Vec<tcp::Knobs>,
     pub(crate) limits: Limits,
@@ -34,6 +35,7 @@ pub struct Worker {
     pub(crate) sequence_number: u64,
     pub(crate) nat: Nat,
     pub(crate) nat_owner: NatOwner,
+    pub(crate) foretold: Foretold,
     pub(crate) last_identification: u16,
     /// By `RuleId`.
     hits: Vec<RuleHits>,
@@ -118,8 +120,9 @@ const FRAMES_AHEAD: usize = 6;
 const AGER_BUDGET: usize = 64;
 
 impl Worker {
-    /// A worker without sessions. Its capacity is that of the policy it begins with.
-    pub fn new(policy: Arc<Policy>, seed: HashSeed) -> Self {
+    /// A worker without sessions. Its capacity is that of the configuration it begins with.
+    pub fn new(compiled: &Compiled, seed: HashSeed) -> Self {
+        let Compiled { policy, signatures } = compiled.clone();
         let capacity = policy.session().capacity;
         let mut worker = Self {
             generation: policy.generation(),
@@ -137,6 +140,7 @@ impl Worker {
             sequence_number: 0,
             nat: Nat::new(PortShare::Whole, 0),
             nat_owner: NatOwner::ALONE,
+            foretold: Foretold::default(),
             last_identification: 0,
             hits: Vec::new(),
             refusals: Rate::default(),
@@ -145,14 +149,18 @@ impl Worker {
             lanes: (0..BATCH).map(|_| Lane::empty()).collect(),
             expired: Vec::new(),
             policy,
+            signatures,
         };
         worker.take_settings();
         worker
     }
 
-    /// Swaps in a new policy. Sessions are judged by it at their next packet. The capacity stays.
-    pub fn handle_commit(&mut self, policy: Arc<Policy>) {
+    /// Swaps in a new configuration. Sessions are judged by it at their next packet; its signatures are for those whose
+    /// payload begins from now on. The capacity stays.
+    pub fn handle_commit(&mut self, compiled: &Compiled) {
+        let Compiled { policy, signatures } = compiled.clone();
         self.policy = policy;
+        self.signatures = signatures;
         self.take_settings();
     }
 
@@ -190,9 +198,11 @@ impl Worker {
     /// The life of a packet.
     fn live(&mut self, frame: &mut Frame<'_>, lane: &Lane, outbox: &mut Outbox) -> Verdict {
         if let Some(reason) = lane.problem {
+            outbox.note(|| Step::Unreadable(reason));
             return Verdict::Drop(reason);
         }
         let packet = &lane.packet;
+        outbox.note(|| Step::Read { key: FlowKey::of(packet, lane.zone), interface: lane.interface });
         if packet.fragment.is_some() {
             return self.reassemble(frame, lane, packet, outbox);
         }
@@ -223,6 +233,23 @@ impl Worker {
                 Err(verdict) => return verdict,
             },
         };
+        if self.table.get(hit.slot).flags.has(SessionFlags::SHIFTED) {
+            let packet = self.unshifted(hit.slot, hit.direction, packet);
+            return self.pass_on(hit, body, lane, &packet, outbox);
+        }
+        self.pass_on(hit, body, lane, packet, outbox)
+    }
+
+    /// A packet of a session, in the numbers that the session is tracked in.
+    #[inline]
+    fn pass_on(
+        &mut self,
+        hit: Hit,
+        body: &mut Body<'_>,
+        lane: &Lane,
+        packet: &Packet,
+        outbox: &mut Outbox,
+    ) -> Verdict {
         match self.track(hit, body.bytes, lane, packet, outbox) {
             Ok(hit) => match self.go_on(hit, body, lane, packet, outbox) {
                 Ok(interface) => Verdict::Transmit(interface),
@@ -242,8 +269,8 @@ impl Worker {
         packet: &Packet,
         outbox: &mut Outbox,
     ) -> Result<InterfaceId, DropReason> {
-        self.inspect(hit, body.bytes, lane, packet, outbox)?;
-        self.translate(hit, body, packet, outbox)?;
+        let payload = self.inspect(hit, body.bytes, lane, packet, outbox)?;
+        self.translate(hit, body, packet, payload, outbox)?;
         Ok(self.egress(hit, body.bytes, packet))
     }
 

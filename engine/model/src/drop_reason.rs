@@ -71,6 +71,7 @@ drop_reasons! {
     NatPoolExhausted = 57, "nat-pool-exhausted", "The NAT rule's pool has no address or port left.";
     NatUntranslatable = 58, "nat-untranslatable", "The packet cannot be expressed in the addresses it would leave with.";
     NatConflict = 59, "nat-conflict", "Another session already has the translated addresses and ports.";
+    AlgOutOfOrder = 60, "alg-out-of-order", "A segment of a translated control connection came ahead of its turn.";
 }
 
 impl DropReason {

@@ -154,6 +154,8 @@ pub struct TrafficRecord {
     /// The server's name where the traffic told it: TLS or QUIC server name, HTTP host. Lower case, at most
     /// 255 bytes.
     pub server_name: Option<Box<str>>,
+    /// The JA4 fingerprint of the client's TLS or QUIC hello.
+    pub ja4: Option<Box<str>>,
 }
 
 /// The record fields that may differ between two runs of the same packets, by their names in JSON and CSV.

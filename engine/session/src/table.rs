@@ -116,6 +116,11 @@ impl SessionTable {
         &self.sessions[slot as usize]
     }
 
+    /// What is in `slot`, which may hold another session than it did, or none.
+    pub fn slot(&self, slot: u32) -> Option<&Session> {
+        self.sessions.get(slot as usize)
+    }
+
     /// The session in `slot`, to be changed. Who changes its timeout calls `rearm`.
     #[inline]
     pub fn get_mut(&mut self, slot: u32) -> &mut Session {

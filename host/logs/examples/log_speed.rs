@@ -115,6 +115,7 @@ fn records(ipv6: bool) -> Vec<TrafficRecord> {
                 handshake,
                 flags: Flags::default(),
                 server_name: Some("www.example.com".into()),
+                ja4: None,
             }
         })
         .collect()

@@ -61,6 +61,7 @@ pub(crate) fn ended() -> TrafficRecord {
         handshake: handshake(&[Syn, SynAck, Ack]),
         flags: Flags::default(),
         server_name: Some("example.com".into()),
+        ja4: None,
     }
 }
 
@@ -94,6 +95,7 @@ pub(crate) fn dropped() -> TrafficRecord {
         tracker: Tracker::AppidPolicyLookupDeny,
         handshake: handshake(&[HandshakeStep::Syn]),
         server_name: None,
+        ja4: None,
         ..ended()
     }
 }
@@ -149,6 +151,7 @@ fn aged(app: AppId) -> TrafficRecord {
         handshake: Handshake::default(),
         flags: Flags::default(),
         server_name: None,
+        ja4: None,
         ..ended()
     }
 }

@@ -150,6 +150,7 @@ fn our_line() -> Vec<String> {
         handshake: Handshake::default(),
         flags: Flags::NAT,
         server_name: None,
+        ja4: None,
     };
     let names = Names {
         zones: vec!["trust".into()],

@@ -1,10 +1,11 @@
 //! The words of a packet line, each read into what it stands for.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use bifrons_model::DropReason;
 
 use super::{Fate, Mistake, packet::Number, words::Words};
+use crate::bindings::{address, port};
 use crate::frame::{Body, Extension, Faults, Fragment, Packet, Tag, Tcp};
 
 pub(super) const FIN: u8 = 0x01;
@@ -30,10 +31,7 @@ pub(super) fn ends(words: &mut Words, has_ports: bool) -> Result<(SocketAddr, So
     } else {
         "an address, such as `10.0.0.1`"
     };
-    let end = |word: &str| match has_ports {
-        true => word.parse().ok(),
-        false => word.parse::<IpAddr>().ok().map(|address| SocketAddr::new(address, 0)),
-    };
+    let end = |word: &str| if has_ports { socket(word) } else { Some(SocketAddr::new(address(word)?, 0)) };
     let source = words.known(expected, end)?;
     if !words.take(">") {
         return Err(words.mistake("`>` between sender and receiver"));
@@ -43,6 +41,16 @@ pub(super) fn ends(words: &mut Words, has_ports: bool) -> Result<(SocketAddr, So
         return Err(words.mistake("two addresses of one family"));
     }
     Ok((source, destination))
+}
+
+/// An address with its port; either may be a variable.
+pub(super) fn socket(word: &str) -> Option<SocketAddr> {
+    let (host, number) = word.rsplit_once(':')?;
+    let host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(host) => host.parse::<Ipv6Addr>().ok()?.into(),
+        None => address(host).filter(IpAddr::is_ipv4)?,
+    };
+    Some(SocketAddr::new(host, port(number)?))
 }
 
 pub(super) fn tcp_ends(packet: &Packet) -> Option<(SocketAddr, SocketAddr)> {
@@ -242,18 +250,23 @@ pub(super) fn icmp(words: &mut Words, is_v4: bool) -> Result<Body, Mistake> {
     } else {
         return Err(words.mistake(KINDS));
     };
-    let identifier: u16 = if words.take("id") { words.value("an identifier")? } else { 0 };
-    let sequence: u16 = if words.take("seq") { words.value("a sequence number")? } else { 0 };
-    let [a, b] = identifier.to_be_bytes();
-    let [c, d] = sequence.to_be_bytes();
-    Ok(Body::Icmp(kind, code, [a, b, c, d]))
+    let mut rest = [0; 4];
+    while icmp_field(&mut rest, words)? {}
+    Ok(Body::Icmp(kind, code, rest))
 }
 
-/// What an error quotes: IPv4 header and eight bytes (RFC 792), or what fits of an IPv6 packet (RFC 4443).
-pub(super) fn quote(mut packet: Vec<u8>) -> Vec<u8> {
-    let is_v4 = packet.first().is_some_and(|first| first >> 4 == 4);
-    packet.truncate(if is_v4 { 28 } else { 1232 });
-    packet
+/// What may follow the message of an ICMP line.
+pub(super) fn icmp_field(rest: &mut [u8; 4], words: &mut Words) -> Result<bool, Mistake> {
+    let place = if words.take("id") {
+        0..2
+    } else if words.take("seq") {
+        2..4
+    } else {
+        return Ok(false);
+    };
+    let value = words.known("an identifier or a sequence number", port)?;
+    rest[place].copy_from_slice(&value.to_be_bytes());
+    Ok(true)
 }
 
 pub(super) fn plain_fate(words: &mut Words) -> Result<Fate, Mistake> {
@@ -261,7 +274,7 @@ pub(super) fn plain_fate(words: &mut Words) -> Result<Fate, Mistake> {
     Ok(match words.word(FATES)?.as_str() {
         "pass" => {
             let interface = if words.take("to") { Some(words.word("an interface's name")?) } else { None };
-            Fate::Pass { interface, rewritten: None }
+            Fate::Pass { interface, leaves: Vec::new() }
         }
         "drop" => {
             Fate::Drop(words.known("a drop reason, such as `tcp-out-of-window`", DropReason::from_name)?)
@@ -271,12 +284,4 @@ pub(super) fn plain_fate(words: &mut Words) -> Result<Fate, Mistake> {
             return Err(Mistake { line: words.line(), text: format!("expected {FATES}, found `{other}`") });
         }
     })
-}
-
-/// What a phrase of several packets ends with.
-pub(super) fn all_pass(words: &mut Words) -> Result<(), Mistake> {
-    if !words.take("pass") {
-        return Err(words.mistake("`pass`: all packets of a phrase pass; write others one by one"));
-    }
-    words.end("the end of the line")
 }

@@ -7,12 +7,16 @@ mod words;
 
 use std::net::IpAddr;
 
-use bifrons_config::typed::Prefix;
+use bifrons_config::typed::{AddressRange, Prefix};
 use bifrons_dataplane::ClearFilter;
 use bifrons_model::{AppId, DropReason, SessionId, Timestamp};
+use bifrons_policy::UserMap;
 use bifrons_session::State;
 
-use crate::frame::Bytes;
+use crate::{
+    bindings::{self, Bindings},
+    frame::{Bytes, Packet},
+};
 use packet::Conversations;
 pub use record::{ExpectedRecord, Field, show_record};
 use words::Words;
@@ -39,6 +43,21 @@ pub struct Scenario {
     pub records: Vec<ExpectedRecord>,
     /// The counters that are compared.
     pub counters: Vec<(usize, Counter, u64)>,
+    /// Who is behind which address.
+    pub users: UserMap,
+    /// What the variables must be.
+    pub variables: Vec<(usize, Variable)>,
+}
+
+/// What a port variable must be, by its placeholder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Variable {
+    /// In this range.
+    In(u16, u16, u16),
+    /// Even or, with false, odd.
+    Even(u16, bool),
+    /// The same as, or with false, another than the second.
+    Same(u16, u16, bool),
 }
 
 /// Something that happens.
@@ -67,24 +86,46 @@ pub enum Event {
 #[derive(Clone, Debug)]
 pub struct Sent {
     /// The frame.
-    pub frame: Bytes,
+    pub frame: Sendable,
     /// The interface that it comes in on; `None` for the one that leads back to its sender.
     pub interface: Option<String>,
     /// Its sender, where that is known.
     pub source: Option<IpAddr>,
     /// What must become of it.
     pub expected: Fate,
+    /// What the firewall must send on its account, in this order.
+    pub emits: Vec<Emits>,
+}
+
+/// What a line sends.
+#[derive(Clone, Debug)]
+pub enum Sendable {
+    /// Any bytes.
+    Bytes(Bytes),
+    /// A packet that it describes.
+    Packet(Box<Packet>),
+}
+
+/// A packet that the firewall must send.
+#[derive(Clone, Debug)]
+pub struct Emits {
+    /// The line that says so.
+    pub line: usize,
+    /// The interface, if it is compared.
+    pub interface: Option<String>,
+    /// The packet; its IP header's identification, hop limit and the like are not compared.
+    pub packet: Packet,
 }
 
 /// What must become of a frame.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Fate {
-    /// It leaves, by this interface if one is named, changed to these bytes if there are any.
+    /// It leaves, by this interface if one is named.
     Pass {
         /// The interface.
         interface: Option<String>,
-        /// What it is changed to.
-        rewritten: Option<Vec<u8>>,
+        /// As what it leaves: nothing if it is unchanged, several if it is the last fragment of its packet.
+        leaves: Vec<Packet>,
     },
     /// It is dropped.
     Drop(DropReason),
@@ -126,6 +167,22 @@ pub enum Counter {
     Reassembled,
     /// ICMP errors that were matched with a session.
     IcmpErrorsMatched,
+    /// Packets of the firewall's own.
+    Emitted,
+    /// Frames that left with other addresses or ports.
+    Translated,
+    /// Sessions that a NAT pool refused.
+    NatExhausted,
+}
+
+impl Sendable {
+    /// The frame.
+    pub fn bytes(&self, bindings: &Bindings) -> Bytes {
+        match self {
+            Self::Bytes(bytes) => bytes.clone(),
+            Self::Packet(packet) => packet.bound(bindings).frame(),
+        }
+    }
 }
 
 impl Scenario {
@@ -145,6 +202,8 @@ impl Scenario {
                 steps: Vec::new(),
                 records: Vec::new(),
                 counters: Vec::new(),
+                users: UserMap::default(),
+                variables: Vec::new(),
             },
             section: Section::None,
             conversations: Conversations::default(),
@@ -155,7 +214,32 @@ impl Scenario {
         if reader.scenario.steps.is_empty() {
             return Err(Mistake { line: lines.len().max(1), text: "expected a section `packets`".into() });
         }
+        reader.scenario.check_applications()?;
         Ok(reader.scenario)
+    }
+
+    /// Every application of a record is in the catalogue or in a configuration of the scenario.
+    fn check_applications(&self) -> Result<(), Mistake> {
+        let is_custom = |name: &str| {
+            let wanted = format!("set application {name} ");
+            let committed = self.steps.iter().filter_map(|step| match &step.event {
+                Event::Commit(config) => Some(config),
+                Event::Frame(_) | Event::Clear(_) => None,
+            });
+            std::iter::once(&self.config).chain(committed).any(|config| config.contains(&wanted))
+        };
+        for record in &self.records {
+            for field in &record.fields {
+                if let Field::App(name) = field
+                    && bifrons_catalog::by_name(name).is_none()
+                    && !is_custom(name)
+                {
+                    let text = format!("expected an application's name, found `{name}`");
+                    return Err(Mistake { line: record.line, text });
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -166,7 +250,11 @@ enum Section {
     Packets,
     Records,
     Counters,
+    Users,
+    Variables,
 }
+
+const SECTIONS: &str = "`config`, `payload NAME`, `users`, `packets`, `records`, `counters` or `variables`";
 
 struct Reader {
     scenario: Scenario,
@@ -184,9 +272,7 @@ impl Reader {
             return self.begin_section(&mut words);
         }
         match &self.section {
-            Section::None => {
-                Err(words.mistake("a section (`config`, `payload NAME`, `packets`, `records`, `counters`)"))
-            }
+            Section::None => Err(words.mistake(&format!("a section ({SECTIONS})"))),
             Section::Config => {
                 add_line(&mut self.scenario.config, line);
                 Ok(())
@@ -196,29 +282,42 @@ impl Reader {
                 self.conversations.add_payload(&name, &mut words)
             }
             Section::Packets => self.step(line, &mut words),
-            Section::Records => {
-                let record = ExpectedRecord::parse(&mut words)?;
-                if self.scenario.records.last().is_some_and(|last| last.at > record.at) {
-                    return Err(Mistake {
-                        line: number,
-                        text: "expected records in the order of their times".into(),
-                    });
-                }
-                self.scenario.records.push(record);
-                Ok(())
-            }
+            Section::Records => self.record(&mut words),
             Section::Counters => {
                 let counter = counter(&mut words)?;
                 let value = words.value("a number")?;
                 self.scenario.counters.push((number, counter, value));
                 words.end("the end of the line")
             }
+            Section::Users => self.user(&mut words),
+            Section::Variables => {
+                self.scenario.variables.push((number, variable(&mut words)?));
+                words.end("the end of the line")
+            }
         }
     }
 
+    fn record(&mut self, words: &mut Words) -> Result<(), Mistake> {
+        let record = ExpectedRecord::parse(words)?;
+        if self.scenario.records.last().is_some_and(|last| last.at > record.at) {
+            let text = "expected records in the order of their times".into();
+            return Err(Mistake { line: words.line(), text });
+        }
+        self.scenario.records.push(record);
+        Ok(())
+    }
+
+    fn user(&mut self, words: &mut Words) -> Result<(), Mistake> {
+        let address = words.known("an address", bindings::address)?;
+        let user = words.word("a user's name")?;
+        self.scenario.users.map(AddressRange { first: address, last: address }, &user);
+        while !words.is_empty() {
+            self.scenario.users.add_member(&words.word("a group's name")?, &user);
+        }
+        Ok(())
+    }
+
     fn begin_section(&mut self, words: &mut Words) -> Result<(), Mistake> {
-        const SECTIONS: &str =
-            "`config`, `payload NAME`, `packets`, `records` or `counters` in the first column";
         self.section = match words.word(SECTIONS)?.as_str() {
             "config" => {
                 if words.take("alone") {
@@ -230,8 +329,10 @@ impl Reader {
             "packets" => Section::Packets,
             "records" => Section::Records,
             "counters" => Section::Counters,
+            "users" => Section::Users,
+            "variables" => Section::Variables,
             other => {
-                let text = format!("expected {SECTIONS}, found `{other}`");
+                let text = format!("expected {SECTIONS} in the first column, found `{other}`");
                 return Err(Mistake { line: words.line(), text });
             }
         };
@@ -246,6 +347,16 @@ impl Reader {
                     Ok(())
                 }
                 _ => Err(words.mistake("a time in seconds; `set` lines follow a `commit`")),
+            };
+        }
+        if words.take("emits") {
+            let emits = self.conversations.emits(words)?;
+            return match self.scenario.steps.last_mut() {
+                Some(Step { event: Event::Frame(sent), .. }) => {
+                    sent.emits.push(emits);
+                    Ok(())
+                }
+                _ => Err(words.mistake("a packet before what it makes the firewall send")),
             };
         }
         let at = Timestamp::from_nanos(ZERO.as_nanos() + words.time("a time in seconds, such as `0.010`")?);
@@ -268,7 +379,7 @@ impl Reader {
             let clear = Box::new(clear(words)?);
             self.scenario.steps.push(Step { line: number, at, event: Event::Clear(clear) });
         } else {
-            for sent in self.conversations.packets(words)? {
+            for sent in self.conversations.packets(at, words)? {
                 self.scenario.steps.push(Step { line: number, at, event: Event::Frame(sent) });
             }
         }
@@ -299,7 +410,8 @@ fn add_line(config: &mut String, line: &str) {
 fn counter(words: &mut Words) -> Result<Counter, Mistake> {
     const REASON: &str = "a drop reason, such as `tcp-out-of-window`";
     const COUNTERS: &str = "`noticed REASON`, `dropped REASON`, `transmitted`, `sessions-created`, \
-                            `sessions-refused`, `bypassed`, `reassembled` or `icmp-errors-matched`";
+                            `sessions-refused`, `bypassed`, `reassembled`, `icmp-errors-matched`, `emitted`, \
+                            `translated` or `nat-exhausted`";
     Ok(match words.word(COUNTERS)?.as_str() {
         "noticed" => Counter::Noticed(words.known(REASON, DropReason::from_name)?),
         "dropped" => Counter::Dropped(words.known(REASON, DropReason::from_name)?),
@@ -309,11 +421,32 @@ fn counter(words: &mut Words) -> Result<Counter, Mistake> {
         "bypassed" => Counter::Bypassed,
         "reassembled" => Counter::Reassembled,
         "icmp-errors-matched" => Counter::IcmpErrorsMatched,
+        "emitted" => Counter::Emitted,
+        "translated" => Counter::Translated,
+        "nat-exhausted" => Counter::NatExhausted,
         other => {
             return Err(Mistake {
                 line: words.line(),
                 text: format!("expected {COUNTERS}, found `{other}`"),
             });
+        }
+    })
+}
+
+fn variable(words: &mut Words) -> Result<Variable, Mistake> {
+    const WHAT: &str = "`in LOW-HIGH`, `even`, `odd`, `is PORT` or `differs PORT`";
+    let name = words.known("a port, such as `?a`", bindings::port)?;
+    Ok(match words.word(WHAT)?.as_str() {
+        "in" => words.known("two ports, such as `1024-65535`", |word| {
+            let (low, high) = word.split_once('-')?;
+            Some(Variable::In(name, low.parse().ok()?, high.parse().ok()?))
+        })?,
+        "even" => Variable::Even(name, true),
+        "odd" => Variable::Even(name, false),
+        "is" => Variable::Same(name, words.known("a port", bindings::port)?, true),
+        "differs" => Variable::Same(name, words.known("a port", bindings::port)?, false),
+        other => {
+            return Err(Mistake { line: words.line(), text: format!("expected {WHAT}, found `{other}`") });
         }
     })
 }
@@ -400,7 +533,17 @@ mod tests {
             ("packets\n 0 clear everything", "found `everything`"),
             ("packets\n 1 clear\n 0 clear", "line 3: expected a time not before the line above"),
             ("records\n 5 over", "line 2: expected `start`, `end`, `drop` or `deny`"),
-            ("records\n 5 end tcp 1.1.1.1:1 > 1.1.1.1:2 app x", "line 2: expected an application's name"),
+            (
+                "packets\n 0 frame hex 00 pass\nrecords\n 5 end tcp 1.1.1.1:1 > 1.1.1.1:2 app x reason aged-out",
+                "line 4: expected an application's name, found `x`",
+            ),
+            ("packets\n emits tcp 10.0.0.1:1 > 10.0.0.2:2 rst seq 1", "line 2: expected a packet before"),
+            (
+                "packets\n 0 frame hex 00 pass\n emits tcp 10.0.0.1:1 > 10.0.0.2:2 rst",
+                "line 3: expected `seq",
+            ),
+            ("users\n alice", "line 2: expected an address"),
+            ("variables\n ?a big", "found `big`"),
             ("records\n 5 end tcp 1.1.1.1:1 > 1.1.1.1:2 app ssl", "line 2: expected `reason …`"),
             ("records\n 5 end tcp 1.1.1.1:1 > 1.1.1.1:2 tracker \"x\"", "line 2: expected a tracker stage"),
             (
@@ -427,8 +570,8 @@ mod tests {
             .iter()
             .map(|step| match &step.event {
                 Event::Frame(sent) => {
-                    let number =
-                        |at: usize| u32::from_be_bytes(*sent.frame.bytes[at..].first_chunk().unwrap());
+                    let frame = sent.frame.bytes(&Bindings::default());
+                    let number = |at: usize| u32::from_be_bytes(*frame.bytes[at..].first_chunk().unwrap());
                     [number(38), number(42)]
                 }
                 Event::Clear(_) | Event::Commit(_) => panic!("no frame"),

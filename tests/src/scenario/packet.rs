@@ -1,16 +1,22 @@
 //! Packet lines: what is sent, and what must become of it.
 
-use std::{collections::HashMap, net::SocketAddr};
+use std::{
+    collections::HashMap,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use bifrons_model::Timestamp;
 
 use super::{
-    Fate, Mistake, Sent,
+    Emits, Fate, Mistake, Sendable, Sent, ZERO,
     fields::{
-        ACK, FIN, PSH, SYN, all_pass, chunk, ends, fault, flags, fragment, icmp, number, plain_fate, quote,
-        tag, tcp_ends, tcp_field,
+        ACK, FIN, PSH, SYN, chunk, ends, fault, flags, fragment, icmp, icmp_field, number, plain_fate, tag,
+        tcp_ends, tcp_field,
     },
     words::Words,
 };
-use crate::frame::{Body, Bytes, Faults, Packet, Tcp};
+use crate::frame::{Body, Bytes, Faults, Packet, Quoted, Tcp};
 
 const PROTOCOLS: [&str; 6] = ["tcp", "udp", "icmp", "icmp6", "sctp", "ip"];
 
@@ -20,13 +26,33 @@ const FIRST_SEQUENCES: [u32; 2] = [1000, 5000];
 /// What `length N` is filled with: no application's first byte.
 const FILLER: u8 = 0xee;
 
-/// What the lines so far have sent: it fills in sequence numbers and the packets that ICMP errors quote.
-#[derive(Default)]
+/// How long fragments wait for each other.
+const FRAGMENTS_WAIT: Duration = Duration::from_secs(4);
+
+/// What the lines so far have sent: it fills in sequence numbers, the packets that ICMP errors quote, and the
+/// fragments that leave with the last of their packet.
 pub(super) struct Conversations {
     flows: HashMap<(SocketAddr, SocketAddr), Flow>,
-    /// Every IP packet in order, for `quoting N`.
-    sent: Vec<Vec<u8>>,
+    /// Every packet in order, as it came and as it left, for `quoting N` and `quoting leaving N`.
+    sent: Vec<(Quoted, Option<Packet>)>,
     payloads: HashMap<String, Vec<u8>>,
+    waiting: HashMap<FragmentsOf, (Timestamp, Vec<Packet>)>,
+    now: Timestamp,
+}
+
+/// Sender, receiver, protocol and identification.
+type FragmentsOf = (IpAddr, IpAddr, u8, u32);
+
+impl Default for Conversations {
+    fn default() -> Self {
+        Self {
+            flows: HashMap::new(),
+            sent: Vec::new(),
+            payloads: HashMap::new(),
+            waiting: HashMap::new(),
+            now: ZERO,
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -64,7 +90,8 @@ impl Conversations {
     }
 
     /// The frames of one line.
-    pub fn packets(&mut self, words: &mut Words) -> Result<Vec<Sent>, Mistake> {
+    pub fn packets(&mut self, at: Timestamp, words: &mut Words) -> Result<Vec<Sent>, Mistake> {
+        self.now = at;
         let count = if words.take("repeat") { words.value("how often")? } else { 1 };
         let mut sent = Vec::new();
         for _ in 0..count {
@@ -72,6 +99,25 @@ impl Conversations {
             sent.extend(self.once(&mut again)?);
         }
         Ok(sent)
+    }
+
+    /// The rest of a line `emits …`.
+    pub fn emits(&mut self, words: &mut Words) -> Result<Emits, Mistake> {
+        let interface = if words.take("to") { Some(words.word("an interface's name")?) } else { None };
+        let protocol = words.word("a protocol (tcp, icmp, icmp6)")?;
+        let mut line = self.line(&protocol, words)?;
+        while self.field(&mut line, words)? {}
+        if let Body::Tcp(tcp) = &mut line.packet.body {
+            let Number::At(sequence) = line.sequence else {
+                return Err(
+                    words.mistake("`seq NUMBER`: what the firewall sends is not counted from anything")
+                );
+            };
+            tcp.sequence = sequence;
+            tcp.acknowledgement = line.acknowledgement.from(0);
+        }
+        words.end("the end of the line")?;
+        Ok(Emits { line: words.line(), interface, packet: line.packet })
     }
 
     fn once(&mut self, words: &mut Words) -> Result<Vec<Sent>, Mistake> {
@@ -108,8 +154,9 @@ impl Conversations {
         let wire_length = if words.take("wire-length") { words.value("a length")? } else { bytes.len() };
         let expected = plain_fate(words)?;
         words.end("the end of the line")?;
-        self.sent.push(bytes.get(14..).unwrap_or_default().to_vec());
-        Ok(Sent { frame: Bytes { bytes, wire_length }, interface, source: None, expected })
+        self.sent.push((Quoted::Bytes(bytes.get(14..).unwrap_or_default().to_vec()), None));
+        let frame = Sendable::Bytes(Bytes { bytes, wire_length });
+        Ok(Sent { frame, interface, source: None, expected, emits: Vec::new() })
     }
 
     fn line(&mut self, protocol: &str, words: &mut Words) -> Result<Line, Mistake> {
@@ -148,6 +195,7 @@ impl Conversations {
             destination: destination.ip(),
             body,
             payload: Vec::new(),
+            quoted: None,
             fragment: None,
             faults: Faults::default(),
         };
@@ -166,8 +214,17 @@ impl Conversations {
             line.packet.payload = payload;
             return Ok(true);
         }
+        if words.take("quoting") {
+            line.packet.quoted = Some(Box::new(self.quoted(words)?));
+            return Ok(true);
+        }
         if matches!(words.peek(), Some("pass" | "drop" | "held") | None) {
             return Ok(false);
+        }
+        if let Body::Icmp(_, _, rest) = &mut line.packet.body
+            && icmp_field(rest, words)?
+        {
+            return Ok(true);
         }
         if let Body::Tcp(tcp) = &mut line.packet.body {
             // `ack` is a flag, `ack 901` an acknowledgement number.
@@ -228,16 +285,56 @@ impl Conversations {
         })
     }
 
-    fn send(&mut self, line: Line, expected: Fate) -> Sent {
-        if !matches!(expected, Fate::Drop(_)) {
+    fn send(&mut self, line: Line, mut expected: Fate) -> Sent {
+        let left = match &expected {
+            Fate::Pass { leaves, .. } => Some(leaves.last().unwrap_or(&line.packet).clone()),
+            Fate::Held => Some(line.packet.clone()),
+            Fate::Drop(_) => None,
+        };
+        self.gather_fragments(&line.packet, &mut expected);
+        if let Some(left) = &left {
             self.advance(&line.packet);
+            if tcp_ends(left) != tcp_ends(&line.packet) {
+                self.advance(left);
+            }
         }
-        self.sent.push(line.packet.ip());
+        self.sent.push((Quoted::Packet(line.packet.clone()), left));
         Sent {
-            frame: line.packet.frame(),
             interface: line.interface,
             source: Some(line.packet.source),
+            frame: Sendable::Packet(Box::new(line.packet)),
             expected,
+            emits: Vec::new(),
+        }
+    }
+
+    /// A fragment that is held waits; with the one that passes leave all that waited, in the order of their data and
+    /// addressed like it.
+    fn gather_fragments(&mut self, packet: &Packet, expected: &mut Fate) {
+        let Some(fragment) = packet.fragment.filter(|_| packet.is_part()) else { return };
+        let key = (packet.source, packet.destination, packet.protocol(), fragment.identification);
+        self.waiting.retain(|_, (since, _)| *since + FRAGMENTS_WAIT > self.now);
+        match expected {
+            Fate::Held => {
+                let (_, waiting) = self.waiting.entry(key).or_insert((self.now, Vec::new()));
+                waiting.push(packet.clone());
+            }
+            Fate::Drop(_) => {
+                self.waiting.remove(&key);
+            }
+            Fate::Pass { leaves, .. } => {
+                let Some((_, mut waiting)) = self.waiting.remove(&key) else { return };
+                let last = leaves.pop().unwrap_or_else(|| packet.clone());
+                let (from, to) = last.ports();
+                for part in &mut waiting {
+                    part.readdress((last.source, from), (last.destination, to));
+                }
+                waiting.push(last);
+                let offset = |part: &Packet| part.fragment.map_or(0, |fragment| fragment.offset);
+                waiting.sort_by_key(offset);
+                waiting.dedup_by_key(|part| offset(part));
+                *leaves = waiting;
+            }
         }
     }
 
@@ -277,20 +374,20 @@ impl Conversations {
                 break;
             }
         }
-        all_pass(words)?;
+        let translation = all_pass(words)?;
         let mut ack = client.clone();
         ack.sequence = Number::Off(0);
         if let Body::Tcp(tcp) = &mut ack.packet.body {
             tcp.options.clear();
         }
-        Ok(self.exchange([(client, SYN), (server, SYN | ACK), (ack, ACK)]))
+        Ok(self.exchange([(client, SYN), (server, SYN | ACK), (ack, ACK)], translation))
     }
 
     /// FIN, FIN of the other side and ACK at once.
     fn close(&mut self, words: &mut Words) -> Result<Vec<Sent>, Mistake> {
         let (client, server) = self.both_ways(words)?;
-        all_pass(words)?;
-        Ok(self.exchange([(client.clone(), FIN | ACK), (server, FIN | ACK), (client, ACK)]))
+        let translation = all_pass(words)?;
+        Ok(self.exchange([(client.clone(), FIN | ACK), (server, FIN | ACK), (client, ACK)], translation))
     }
 
     fn both_ways(&mut self, words: &mut Words) -> Result<(Line, Line), Mistake> {
@@ -306,16 +403,32 @@ impl Conversations {
         Ok((there, back))
     }
 
-    fn exchange(&mut self, lines: [(Line, u8); 3]) -> Vec<Sent> {
-        let sent = lines.map(|(mut line, flags)| {
+    /// Client, server, client. With a translation the client's packets leave with these ends, and the server answers
+    /// them.
+    fn exchange(&mut self, lines: [(Line, u8); 3], translation: Option<Ends>) -> Vec<Sent> {
+        let own = tcp_ends(&lines[0].0.packet);
+        let mut sent = Vec::new();
+        for (place, (mut line, flags)) in lines.into_iter().enumerate() {
+            let mut leaves = Vec::new();
+            let comes_and_leaves = translation.zip(own).map(|((from, to), (client, server))| {
+                if place == 1 { ((to, from), (server, client)) } else { ((client, server), (from, to)) }
+            });
+            if let Some((comes, _)) = comes_and_leaves {
+                readdress(&mut line.packet, comes);
+            }
             if let Body::Tcp(tcp) = &mut line.packet.body {
                 tcp.flags = flags;
             }
             line.has_flags = true;
             self.settle(&mut line);
-            self.send(line, Fate::Pass { interface: None, rewritten: None })
-        });
-        sent.into()
+            if let Some((_, as_it_leaves)) = comes_and_leaves {
+                let mut left = line.packet.clone();
+                readdress(&mut left, as_it_leaves);
+                leaves.push(left);
+            }
+            sent.push(self.send(line, Fate::Pass { interface: None, leaves }));
+        }
+        sent
     }
 
     fn payload(&mut self, words: &mut Words) -> Result<Option<Vec<u8>>, Mistake> {
@@ -328,36 +441,82 @@ impl Conversations {
         } else if words.take("payload") {
             let expected = "the name of a section `payload NAME` above";
             words.known(expected, |name| self.payloads.get(name).cloned())?
-        } else if words.take("quoting") {
-            let sent = &self.sent;
-            let packet = words.known("the number of a packet above, from 1", |word| {
-                sent.get(word.parse::<usize>().ok()?.checked_sub(1)?).cloned()
-            })?;
-            quote(packet)
         } else {
             return Ok(None);
         }))
     }
 
+    /// What stands behind `quoting`: the number of a packet, as it came or as it left.
+    fn quoted(&mut self, words: &mut Words) -> Result<Quoted, Mistake> {
+        let is_leaving = words.take("leaving");
+        let sent = &self.sent;
+        words.known("the number of a packet above, from 1", |word| {
+            let (came, left) = sent.get(word.parse::<usize>().ok()?.checked_sub(1)?)?;
+            if is_leaving { left.clone().map(Quoted::Packet) } else { Some(came.clone()) }
+        })
+    }
+
     fn fate(&mut self, line: &Line, words: &mut Words) -> Result<Fate, Mistake> {
         let mut fate = plain_fate(words)?;
         if words.take("as") {
-            let mut changed = line.clone();
-            if let Body::Tcp(tcp) = &mut changed.packet.body {
-                tcp.options.clear();
-                tcp.urgent = 0;
-            }
-            changed.has_flags = true;
-            while !words.is_empty() {
-                self.field(&mut changed, words)?;
-            }
-            if let Fate::Pass { rewritten, .. } = &mut fate {
-                *rewritten = Some(changed.packet.frame().bytes);
+            let left = self.leaving(line, words)?;
+            if let Fate::Pass { leaves, .. } = &mut fate {
+                leaves.push(left);
             }
         }
         words.end("the end of the line")?;
         Ok(fate)
     }
+
+    /// What stands behind `as`: other ends, other fields, or both.
+    fn leaving(&mut self, line: &Line, words: &mut Words) -> Result<Packet, Mistake> {
+        let mut changed = line.clone();
+        if words.peek_second() == Some(">") {
+            let has_ports = words.peek().is_some_and(|word| super::fields::socket(word).is_some());
+            let (source, destination) = ends(words, has_ports)?;
+            let (from, to) = changed.packet.ports();
+            let port = |end: SocketAddr, own: u16| if has_ports { end.port() } else { own };
+            let (from, to) = (port(source, from), port(destination, to));
+            changed.packet.readdress((source.ip(), from), (destination.ip(), to));
+        }
+        let Body::Tcp(before) = &mut changed.packet.body else {
+            while !words.is_empty() {
+                self.field(&mut changed, words)?;
+            }
+            return Ok(changed.packet);
+        };
+        let (sequence, acknowledgement) = (before.sequence, before.acknowledgement);
+        if !words.is_empty() {
+            before.options.clear();
+            before.urgent = 0;
+        }
+        (changed.sequence, changed.acknowledgement) = (Number::Off(0), Number::Off(0));
+        while !words.is_empty() {
+            self.field(&mut changed, words)?;
+        }
+        if let Body::Tcp(tcp) = &mut changed.packet.body {
+            tcp.sequence = changed.sequence.from(sequence);
+            tcp.acknowledgement = changed.acknowledgement.from(acknowledgement);
+        }
+        Ok(changed.packet)
+    }
+}
+
+/// Sender and receiver.
+type Ends = (SocketAddr, SocketAddr);
+
+fn readdress(packet: &mut Packet, (source, destination): Ends) {
+    packet.readdress((source.ip(), source.port()), (destination.ip(), destination.port()));
+}
+
+/// What a phrase of several packets ends with, and the ends with which the client's packets leave.
+fn all_pass(words: &mut Words) -> Result<Option<Ends>, Mistake> {
+    if !words.take("pass") {
+        return Err(words.mistake("`pass`: all packets of a phrase pass; write others one by one"));
+    }
+    let translation = if words.take("as") { Some(ends(words, true)?) } else { None };
+    words.end("the end of the line")?;
+    Ok(translation)
 }
 
 impl Number {

@@ -7,10 +7,11 @@ use bifrons_model::{
 };
 
 use super::{
-    Mistake, ZERO, application,
+    Mistake, ZERO,
     fields::ends,
     words::{Words, show_time},
 };
+use crate::bindings::Bindings;
 
 /// A record that must be written. What it does not name is not compared.
 #[derive(Clone, Debug)]
@@ -33,7 +34,7 @@ pub struct ExpectedRecord {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "they are the record's own fields")]
 pub enum Field {
-    App(AppId),
+    App(String),
     Reason(EndReason),
     Tracker(Tracker),
     Sent(Volume),
@@ -52,11 +53,18 @@ pub enum Field {
     Session(u32),
     Server(String),
     NonStandardPort(bool),
+    Nat(Option<(SocketAddr, SocketAddr)>),
+    NatRule(String),
+    User(String),
+    Category(String),
+    Parent(u32),
+    Implicit,
+    Explicit,
 }
 
 const FIELDS: &str = "a field: app, reason, tracker, sent, received, handshake, outcome, rule, action, \
-                      action-source, from, to, in, out, started, last, session, server, standard-port or \
-                      non-standard-port";
+                      action-source, from, to, in, out, started, last, session, server, nat, nat-rule, user, \
+                      category, parent, implicit, explicit, standard-port or non-standard-port";
 
 impl ExpectedRecord {
     pub(super) fn parse(words: &mut Words) -> Result<Self, Mistake> {
@@ -100,7 +108,7 @@ impl ExpectedRecord {
     }
 
     /// What of `record` is otherwise, as "expected …, found …"; empty when it is as expected.
-    pub fn differences(&self, record: &TrafficRecord, names: &Names) -> Vec<String> {
+    pub fn differences(&self, record: &TrafficRecord, names: &Names, bindings: &Bindings) -> Vec<String> {
         let mut differences = Vec::new();
         let mut compare = |what: &str, expected: String, found: String| {
             if expected != found {
@@ -110,11 +118,16 @@ impl ExpectedRecord {
         compare("time", show_time(ZERO, self.at), show_time(ZERO, record.generated));
         compare("kind", self.subtype.name().into(), record.subtype.name().into());
         let found = (record.protocol, source(record), destination(record));
-        let expected = (self.protocol, self.ends.0, self.ends.1);
-        compare("session", show_ends(expected), show_ends(found));
+        let (client, server) = (bound(self.ends.0, bindings), bound(self.ends.1, bindings));
+        compare("session", show_ends((self.protocol, client, server)), show_ends(found));
         for field in &self.fields {
-            let same = field.of(record, names);
-            compare(field.name(), field.show(), same.show());
+            let expected = match field {
+                Field::Nat(Some((client, server))) => {
+                    &Field::Nat(Some((bound(*client, bindings), bound(*server, bindings))))
+                }
+                field => field,
+            };
+            compare(field.name(), expected.show(), field.of(record, names).show());
         }
         differences
     }
@@ -124,7 +137,7 @@ impl Field {
     /// The same field of a record.
     fn of(&self, record: &TrafficRecord, names: &Names) -> Self {
         match self {
-            Self::App(_) => Self::App(record.app),
+            Self::App(_) => Self::App(app_name(record.app, names).into()),
             Self::Reason(_) => Self::Reason(record.end_reason),
             Self::Tracker(_) => Self::Tracker(record.tracker),
             Self::Sent(_) => Self::Sent(record.sent),
@@ -143,6 +156,21 @@ impl Field {
             Self::Session(_) => Self::Session(record.session_id.0),
             Self::Server(_) => Self::Server(record.server_name.as_deref().unwrap_or_default().into()),
             Self::NonStandardPort(_) => Self::NonStandardPort(record.flags.has(Flags::NON_STANDARD_PORT)),
+            Self::Nat(_) => Self::Nat(record.translation.map(|to| {
+                let client = SocketAddr::new(to.source, to.source_port);
+                (client, SocketAddr::new(to.destination, to.destination_port))
+            })),
+            Self::NatRule(_) => Self::NatRule(record.nat_rule.map_or("", |rule| names.nat_rule(rule)).into()),
+            Self::User(_) => Self::User(names.user(record.source_user).into()),
+            Self::Category(_) => Self::Category(names.category(record.category).into()),
+            Self::Parent(_) => Self::Parent(record.parent_session.0),
+            Self::Implicit | Self::Explicit => {
+                if record.flags.has(Flags::IMPLICIT_DEPENDENCY) {
+                    Self::Implicit
+                } else {
+                    Self::Explicit
+                }
+            }
         }
     }
 
@@ -167,12 +195,23 @@ impl Field {
             Self::Session(_) => "session",
             Self::Server(_) => "server",
             Self::NonStandardPort(_) => "port",
+            Self::Nat(_) => "nat",
+            Self::NatRule(_) => "nat-rule",
+            Self::User(_) => "user",
+            Self::Category(_) => "category",
+            Self::Parent(_) => "parent",
+            Self::Implicit | Self::Explicit => "dependency",
         }
     }
 
     fn show(&self) -> String {
         match self {
-            Self::App(app) => bifrons_catalog::name(*app).into(),
+            Self::App(name) => name.clone(),
+            Self::Nat(None) => "none".into(),
+            Self::Nat(Some((client, server))) => format!("{} > {}", show_end(*client), show_end(*server)),
+            Self::NatRule(name) | Self::User(name) | Self::Category(name) => format!("\"{name}\""),
+            Self::Implicit => "implicit".into(),
+            Self::Explicit => "explicit".into(),
             Self::Reason(reason) => reason.name().into(),
             Self::Tracker(tracker) => format!("\"{}\"", tracker.name()),
             Self::Sent(volume) | Self::Received(volume) => format!("{}/{}", volume.packets, volume.bytes),
@@ -183,7 +222,7 @@ impl Field {
             Self::Action(action) => action.name().into(),
             Self::ActionSource(source) => source.name().into(),
             Self::Started(at) | Self::LastPacket(at) => show_time(ZERO, *at),
-            Self::Session(number) => number.to_string(),
+            Self::Session(number) | Self::Parent(number) => number.to_string(),
             Self::NonStandardPort(other) => if *other { "non-standard-port" } else { "standard-port" }.into(),
         }
     }
@@ -194,7 +233,7 @@ pub fn show_record(record: &TrafficRecord, names: &Names) -> String {
     let mut text = format!("{}  {}  ", show_time(ZERO, record.generated), record.subtype.name());
     text.push_str(&show_ends((record.protocol, source(record), destination(record))));
     let all = [
-        Field::App(record.app),
+        Field::App(String::new()),
         Field::Reason(record.end_reason),
         Field::Tracker(record.tracker),
         Field::Sent(record.sent),
@@ -210,16 +249,31 @@ pub fn show_record(record: &TrafficRecord, names: &Names) -> String {
         Field::LastPacket(record.last_packet),
         Field::Session(record.session_id.0),
         Field::Server(String::new()),
+        Field::Nat(None),
+        Field::NatRule(String::new()),
+        Field::User(String::new()),
+        Field::Category(String::new()),
+        Field::Parent(0),
     ];
     for field in all {
         let _ = write!(text, " {} {}", field.name(), field.of(record, names).show());
     }
-    text.push_str(if record.flags.has(Flags::NON_STANDARD_PORT) {
-        " non-standard-port"
-    } else {
-        " standard-port"
-    });
+    for field in [Field::Explicit, Field::NonStandardPort(false)] {
+        let _ = write!(text, " {}", field.of(record, names).show());
+    }
     text
+}
+
+fn bound(end: SocketAddr, bindings: &Bindings) -> SocketAddr {
+    SocketAddr::new(bindings.address(end.ip()), bindings.port(end.port()))
+}
+
+fn app_name(id: AppId, names: &Names) -> &str {
+    let custom = id.0.checked_sub(bifrons_catalog::CUSTOM_FIRST).map(usize::from);
+    match custom.map(|place| names.applications.get(place)) {
+        None => bifrons_catalog::name(id),
+        Some(known) => known.map_or("", |known| &known.name),
+    }
 }
 
 fn source(record: &TrafficRecord) -> SocketAddr {
@@ -231,7 +285,7 @@ fn destination(record: &TrafficRecord) -> SocketAddr {
 }
 
 fn show_ends((protocol, source, destination): (u8, SocketAddr, SocketAddr)) -> String {
-    let show = |end: SocketAddr| if end.port() == 0 { end.ip().to_string() } else { end.to_string() };
+    let show = show_end;
     let name = match protocol {
         1 => "icmp",
         6 => "tcp",
@@ -243,10 +297,14 @@ fn show_ends((protocol, source, destination): (u8, SocketAddr, SocketAddr)) -> S
     format!("{name} {} > {}", show(source), show(destination))
 }
 
+fn show_end(end: SocketAddr) -> String {
+    if end.port() == 0 { end.ip().to_string() } else { end.to_string() }
+}
+
 fn field(words: &mut Words) -> Result<Field, Mistake> {
     let name = words.word(FIELDS)?;
     Ok(match name.as_str() {
-        "app" => Field::App(application(words)?),
+        "app" => Field::App(words.word("an application's name")?),
         "reason" => Field::Reason(words.known("an end reason, such as `aged-out`", EndReason::from_name)?),
         "tracker" => {
             let text = string(words)?;
@@ -279,6 +337,21 @@ fn field(words: &mut Words) -> Result<Field, Mistake> {
         "server" => Field::Server(string(words)?),
         "standard-port" => Field::NonStandardPort(false),
         "non-standard-port" => Field::NonStandardPort(true),
+        "nat" if words.take("none") => Field::Nat(None),
+        "nat" => {
+            let has_ports = words.peek().is_some_and(|word| super::fields::socket(word).is_some());
+            Field::Nat(Some(ends(words, has_ports)?))
+        }
+        "nat-rule" => Field::NatRule(if words.take("none") {
+            String::new()
+        } else {
+            words.word("a NAT rule's name")?
+        }),
+        "user" => Field::User(string(words)?),
+        "category" => Field::Category(string(words)?),
+        "parent" => Field::Parent(words.value("a session's number")?),
+        "implicit" => Field::Implicit,
+        "explicit" => Field::Explicit,
         other => {
             return Err(Mistake { line: words.line(), text: format!("expected {FIELDS}, found `{other}`") });
         }

@@ -1,6 +1,5 @@
 //! Synthetic frames: a session's number gives its addresses, ports and sequence numbers.
 
-use std::sync::Arc;
 
 use bifrons_dataplane::Worker;
 use bifrons_model::{Generation, InterfaceId, Timestamp};
@@ -8,7 +7,7 @@ use bifrons_policy::Policy;
 use bifrons_session::HashSeed;
 use bifrons_wire::{LinkType, TcpFlags, internet_checksum};
 
-use bifrons_dataplane::{Frame, Verdict};
+use bifrons_dataplane::{Compiled, Frame, Verdict};
 
 /// Ethernet, IPv4, TCP without options and the longest payload used.
 pub const FRAME_MAX: usize = 14 + 20 + 20 + 40;
@@ -165,7 +164,7 @@ pub fn worker(sessions: u32) -> anyhow::Result<Worker> {
     let config = bifrons_config::parse(&text, "bench")
         .map_err(|errors| anyhow::anyhow!("the bench's configuration: {}", errors[0]))?;
     let policy = Policy::compile(&config, Generation(1));
-    Ok(Worker::new(Arc::new(policy), HashSeed::new(0x5eed_5eed_5eed)))
+    Ok(Worker::new(&Compiled::new(policy)?, HashSeed::new(0x5eed_5eed_5eed)))
 }
 
 /// The time at which benches begin.

@@ -4,12 +4,11 @@ use std::{
     io::{self, BufWriter, Write},
     path::PathBuf,
     process::ExitCode,
-    sync::Arc,
 };
 
 use anyhow::{Context as _, anyhow};
 use bifrons_config::Config;
-use bifrons_dataplane::{Frame, Outbox, Step, Verdict, Worker};
+use bifrons_dataplane::{Compiled, Frame, Outbox, Step, Verdict, Worker};
 use bifrons_drivers::Capture;
 use bifrons_model::{Generation, Timestamp};
 use bifrons_policy::Policy;
@@ -56,10 +55,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Some(file) => crate::config::read(file, false)?,
         None => Config::tap(),
     };
-    let policy = Arc::new(Policy::compile(&config, Generation(1)));
+    let compiled = Compiled::new(Policy::compile(&config, Generation(1)))?;
     let name = arguments.file.display().to_string();
     let mut capture = Capture::open(&name)?;
-    let mut explainer = Explainer::new(&policy, arguments);
+    let mut explainer = Explainer::new(&compiled, arguments);
     let mut output = BufWriter::new(io::stdout().lock());
     while let Some(mut batch) = capture.next_batch(256)? {
         for packet in batch.iter_mut() {
@@ -96,11 +95,11 @@ struct Explainer<'a> {
 }
 
 impl<'a> Explainer<'a> {
-    fn new(policy: &'a Arc<Policy>, arguments: &'a Arguments) -> Self {
+    fn new(compiled: &'a Compiled, arguments: &'a Arguments) -> Self {
         Self {
-            words: Words { policy, shows_all: arguments.all },
+            words: Words { policy: &compiled.policy, shows_all: arguments.all },
             arguments,
-            worker: Worker::new(Arc::clone(policy), HashSeed::new(1)),
+            worker: Worker::new(compiled, HashSeed::new(1)),
             outbox: Outbox { trace: Some(Vec::new()), ..Outbox::default() },
             number: 0,
             first: None,

@@ -1,10 +1,10 @@
 //! `bifrons test policy-match`: which rules a session would meet.
 #![allow(clippy::disallowed_types, reason = "schedules are asked for the moment of the question")]
 
-use std::{net::IpAddr, path::PathBuf, process::ExitCode, sync::Arc, time::SystemTime};
+use std::{net::IpAddr, path::PathBuf, process::ExitCode, time::SystemTime};
 
 use anyhow::{Context as _, anyhow, bail};
-use bifrons_dataplane::{Frame, Outbox, Step, Verdict, Worker};
+use bifrons_dataplane::{Compiled, Frame, Outbox, Step, Verdict, Worker};
 use bifrons_model::{AppId, Generation, InterfaceId, Timestamp, ZoneId};
 use bifrons_policy::{Policy, Query};
 use bifrons_session::HashSeed;
@@ -80,9 +80,10 @@ fn protocol_number(text: &str) -> Result<Protocol, String> {
 
 pub fn run(Command::PolicyMatch(arguments): &Command) -> anyhow::Result<ExitCode> {
     let config = crate::config::read(&arguments.config, false)?;
-    let policy = Arc::new(Policy::compile(&config, Generation(1)));
-    let interface = arguments.from.as_deref().map(|zone| interface_in(&policy, zone)).transpose()?;
-    let mut worker = Worker::new(Arc::clone(&policy), HashSeed::new(1));
+    let compiled = Compiled::new(Policy::compile(&config, Generation(1)))?;
+    let policy = &compiled.policy;
+    let interface = arguments.from.as_deref().map(|zone| interface_in(policy, zone)).transpose()?;
+    let mut worker = Worker::new(&compiled, HashSeed::new(1));
     let mut outbox = Outbox { trace: Some(Vec::new()), ..Outbox::default() };
     let mut bytes = first_packet(arguments)?;
     let now = now()?;
@@ -96,10 +97,10 @@ pub fn run(Command::PolicyMatch(arguments): &Command) -> anyhow::Result<ExitCode
     }];
     worker.process(now, &mut frames, &mut outbox);
     let [Frame { verdict, .. }] = frames;
-    let words = Words { policy: &policy, shows_all: arguments.all };
+    let words = Words { policy, shows_all: arguments.all };
     let steps = outbox.trace.unwrap_or_default();
     let mut lines = words.lines(&worker, &steps);
-    lines.extend(identified(arguments, &policy, &words, &steps)?);
+    lines.extend(identified(arguments, policy, &words, &steps)?);
     if arguments.json {
         println!("{:#}", json!({ "steps": steps_json(&lines), "verdict": words.verdict(verdict) }));
     } else {

@@ -10,7 +10,7 @@ use bifrons_policy::{Decision, Query};
 use bifrons_session::{ApplicationTimeouts, FlowKey, Hit, NONE, SessionFlags, State, Timer, tcp};
 use bifrons_wire::{Packet, TcpFlags, TcpOption, protocol, tcp_options};
 
-use crate::{Outbox, Step, Verdict, Worker, answer::Blocked, nat::Plan, worker::Lane};
+use crate::{Outbox, Step, Verdict, Worker, answer::Blocked, gateway::Prediction, nat::Plan, worker::Lane};
 
 /// Records of refused sessions in one second of time.
 const REFUSALS_LOGGED_PER_SECOND: u32 = 1000;
@@ -49,7 +49,69 @@ impl Worker {
         {
             return Err(Verdict::Drop(reason));
         }
+        if let Some(prediction) = self.take_prediction(&FlowKey::of(packet, lane.zone)) {
+            return self.open_foretold(prediction, lane, packet, outbox).map_err(Verdict::Drop);
+        }
         self.open_session(bytes, lane, packet, outbox)
+    }
+
+    /// Makes a session that another has foretold: it goes where that one said, under its rule.
+    fn open_foretold(
+        &mut self,
+        prediction: Prediction,
+        lane: &Lane,
+        packet: &Packet,
+        outbox: &mut Outbox,
+    ) -> Result<Hit, DropReason> {
+        let Prediction { app, parent, destination, taken, .. } = prediction;
+        let hit = self.try_foretold(&prediction, lane, packet, outbox);
+        let Ok(hit) = hit else {
+            self.release_taken(taken);
+            return hit;
+        };
+        let notes = self.notes_of_mut(hit.slot);
+        notes.parent = Some(parent);
+        notes.taken = taken;
+        debug_assert!(
+            self.table.get(hit.slot).app == app,
+            "{destination:?} was opened as another application"
+        );
+        Ok(hit)
+    }
+
+    fn try_foretold(
+        &mut self,
+        prediction: &Prediction,
+        lane: &Lane,
+        packet: &Packet,
+        outbox: &mut Outbox,
+    ) -> Result<Hit, DropReason> {
+        let parent = &prediction.parent;
+        outbox.note(|| Step::Foretold { parent: parent.id });
+        if !self.is_alive(parent) || self.table.get(parent.slot).state == State::Discard {
+            return Err(DropReason::PolicyDeny);
+        }
+        let (interface_out, zone_to) = self.route(prediction.destination.0, outbox)?;
+        let way = Way {
+            c2s: FlowKey::of(packet, lane.zone),
+            interface_in: lane.interface,
+            interface_out,
+            zone_to,
+            direction: Direction::ClientToServer,
+        };
+        let (plan, is_taken) = self.plan_foretold(&way.c2s, zone_to, prediction)?;
+        let s2c = plan.leaving.reversed(zone_to);
+        if self.table.find(&s2c, self.table.hash(&s2c)).is_some() {
+            return Err(DropReason::NatConflict);
+        }
+        let decision = self.standing(parent.slot);
+        let slot = self.insert(&way, &s2c, &decision).map_err(|()| DropReason::SessionTableFull)?;
+        let user = self.policy.user_of(way.c2s.addresses().source());
+        self.describe(slot, &way, &Judgement { app: prediction.app, user, decision });
+        self.describe_translation(slot, &plan, is_taken);
+        self.hit_rule(decision.rule);
+        outbox.note(|| Step::Admitted { session: self.table.get(slot).id, keys: self.table.keys(slot) });
+        Ok(Hit { slot, direction: way.direction })
     }
 
     /// Makes a session, whatever TCP says of the packet: route, address translation, rule, a place in the table.
@@ -105,7 +167,7 @@ impl Worker {
     fn judge(&self, way: &Way, packet: &Packet, outbox: &mut Outbox) -> Judgement {
         let addresses = way.c2s.addresses();
         let user = self.policy.user_of(addresses.source());
-        let app = app_of_protocol(packet);
+        let app = self.app_of_protocol(packet);
         let mut query = Query {
             zone_from: way.c2s.zone(),
             zone_to: way.zone_to,
@@ -357,17 +419,30 @@ fn first_timer(protocol_number: u8, passes: bool) -> Timer {
     }
 }
 
-/// The application of a protocol without a stream to look into; undecided for TCP and UDP.
-fn app_of_protocol(packet: &Packet) -> AppId {
-    match packet.protocol {
-        protocol::TCP | protocol::UDP => app::UNDECIDED,
-        protocol::ICMP if packet.icmp.is_echo => app::PING,
-        protocol::ICMP => app::ICMP,
-        protocol::ICMPV6 if packet.icmp.is_echo => app::PING6,
-        protocol::ICMPV6 => app::IPV6_ICMP,
-        other => applications()
-            .iter()
-            .find(|application| application.ports == [Port::Protocol(other)])
-            .map_or(app::UNKNOWN_IP, |application| application.id),
+impl Worker {
+    /// The application of a protocol without a stream to look into; undecided for TCP and UDP. Custom applications that
+    /// are told by protocol or message come before the catalogue's.
+    fn app_of_protocol(&self, packet: &Packet) -> AppId {
+        let number = packet.protocol;
+        let custom = match number {
+            protocol::TCP | protocol::UDP => return app::UNDECIDED,
+            protocol::ICMP | protocol::ICMPV6 => {
+                self.signatures.by_icmp(number, packet.icmp.kind, packet.icmp.code)
+            }
+            _ => None,
+        };
+        if let Some(app) = custom.or_else(|| self.signatures.by_protocol(number)) {
+            return app;
+        }
+        match number {
+            protocol::ICMP if packet.icmp.is_echo => app::PING,
+            protocol::ICMP => app::ICMP,
+            protocol::ICMPV6 if packet.icmp.is_echo => app::PING6,
+            protocol::ICMPV6 => app::IPV6_ICMP,
+            other => applications()
+                .iter()
+                .find(|application| application.ports == [Port::Protocol(other)])
+                .map_or(app::UNKNOWN_IP, |application| application.id),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What is in the stream: payload goes to the session's identification, its answer back to the policy.
 
-use alloc::boxed::Box;
+use alloc::{boxed::Box, vec::Vec};
 
 use bifrons_inspect::{Inspection, Opening, Payload, Progress, Transport};
 use bifrons_model::{Direction, DropReason, Subtype, Tracker};
@@ -10,7 +10,8 @@ use bifrons_wire::{Packet, TcpFlags, protocol};
 use crate::{Outbox, Step, Worker, answer::Blocked, worker::Lane};
 
 impl Worker {
-    /// Shows a packet's payload to the session's identification. An error drops the packet.
+    /// Shows a packet's payload to the session's identification. The payload that leaves instead comes back
+    /// where it does not leave as it came. An error drops the packet.
     #[inline]
     pub(crate) fn inspect(
         &mut self,
@@ -19,10 +20,10 @@ impl Worker {
         lane: &Lane,
         packet: &Packet,
         outbox: &mut Outbox,
-    ) -> Result<(), DropReason> {
+    ) -> Result<Option<Vec<u8>>, DropReason> {
         let session = self.table.get(hit.slot);
         if packet.payload_length > 0 && is_no_data(session, hit.direction, packet) {
-            return Ok(());
+            return Ok(None);
         }
         // What was learnt holds once the receivers have what it rests on: until then the inspection stays.
         let is_over = session.flags.has(SessionFlags::INSPECTED) && session.inspection == NONE;
@@ -34,7 +35,7 @@ impl Worker {
             {
                 self.note_payload(hit.slot, outbox);
             }
-            return Ok(());
+            return Ok(None);
         }
         self.counters.inspected += 1;
         let handle = match session.inspection {
@@ -62,13 +63,14 @@ impl Worker {
     fn begin_inspection(&mut self, slot: u32) -> u32 {
         let session = self.table.get(slot);
         let (client_port, server_port) = session.ports();
-        let inspection = Inspection::new(Opening {
+        let opening = Opening {
             transport: if session.protocol() == protocol::TCP { Transport::Tcp } else { Transport::Udp },
             client_port,
             server_port,
             first_sequence: [Direction::ClientToServer, Direction::ServerToClient]
                 .map(|direction| session.tcp.first_sequence(direction)),
-        });
+        };
+        let inspection = Inspection::with_signatures(opening, &self.signatures);
         let handle = self.inspections.insert(inspection) as u32;
         self.table.get_mut(slot).inspection = handle;
         handle
@@ -78,9 +80,9 @@ impl Worker {
     fn apply(
         &mut self,
         packet: &Blocked<'_>,
-        progress: Progress,
+        mut progress: Progress,
         outbox: &mut Outbox,
-    ) -> Result<(), DropReason> {
+    ) -> Result<Option<Vec<u8>>, DropReason> {
         let slot = packet.hit.slot;
         if progress.contradiction {
             return Err(DropReason::TcpContradiction);
@@ -88,7 +90,10 @@ impl Worker {
         if progress.out_of_order_exceeded {
             self.exceed_out_of_order(slot)?;
         }
-        let mut is_news = self.learn_name(slot, progress.server_name);
+        let mut is_news = self.learn_name(slot, progress.server_name.take());
+        if let Some(ja4) = progress.ja4 {
+            self.notes_of_mut(slot).ja4 = Some(ja4);
+        }
         if progress.new_connection {
             self.table.get_mut(slot).causes.add(Tracker::Decoder);
         }
@@ -112,8 +117,9 @@ impl Worker {
         if is_news {
             self.judge_news(packet, outbox)?;
         }
+        let payload = self.follow_announcements(packet, &progress)?;
         self.note_payload(slot, outbox);
-        Ok(())
+        Ok(payload)
     }
 
     /// Notes the server's name; true when that puts it into a URL category.

@@ -40,6 +40,7 @@ impl Worker {
             self.table.remove(hit.slot);
             return None;
         }
+        outbox.note(|| Step::Hit { session: self.table.get(hit.slot).id, direction: hit.direction });
         Some(hit)
     }
 

@@ -1,6 +1,7 @@
 //! A packet of a known session: is it in order, does it change the session's state, what does it add up to.
 
 use bifrons_catalog::app;
+use bifrons_config::typed::TimeoutOverride;
 use bifrons_model::{CategoryId, Direction, DropReason, Subtype, Tracker, UserId, Volume};
 use bifrons_policy::{Decision, Query};
 use bifrons_session::{Hit, SessionFlags, State, Timer, tcp};
@@ -206,6 +207,10 @@ impl Worker {
 
     /// What the rules say of a session with what is known of it now.
     pub(crate) fn ask(&self, slot: u32, outbox: &mut Outbox) -> Decision {
+        if let Some(parent) = self.notes_of(slot).and_then(|notes| notes.parent) {
+            // No rule of its own let it in: it fares as the session that foretold it.
+            return if self.is_alive(&parent) { self.ask(parent.slot, outbox) } else { self.standing(slot) };
+        }
         let key = self.table.keys(slot)[Direction::ClientToServer.index()];
         let session = self.table.get(slot);
         let notes = self.notes_of(slot);
@@ -233,6 +238,23 @@ impl Worker {
             if is_settled { self.policy.lookup_settled(&query) } else { self.policy.lookup(&query) };
         outbox.note(|| Step::Security { query, decision });
         decision
+    }
+
+    /// What was decided of a session.
+    pub(crate) fn standing(&self, slot: u32) -> Decision {
+        let session = self.table.get(slot);
+        Decision {
+            rule: session.rule,
+            action: session.action,
+            rule_action: session.action,
+            action_source: session.action_source,
+            icmp_unreachable: false,
+            log_start: session.flags.has(SessionFlags::LOG_START),
+            log_end: session.flags.has(SessionFlags::LOG_END),
+            timeouts: TimeoutOverride::default(),
+            certain: true,
+            implicit: false,
+        }
     }
 
     /// Lets a session go on under the rule that allows it: its logging, its service's timeouts.

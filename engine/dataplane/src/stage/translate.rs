@@ -1,10 +1,15 @@
 //! Other addresses and ports on the way out: what a session's two keys say, written into the packet.
 
+use alloc::vec::Vec;
+
 use bifrons_model::{Direction, DropReason};
 use bifrons_session::{FlowKey, Hit, SessionFlags};
-use bifrons_wire::{self as wire, Addresses, Packet, Rewrite};
+use bifrons_wire::{self as wire, Addresses, Packet, Rewrite, protocol};
 
 use crate::{Outbox, Replaced, Step, Worker, worker::Body};
+
+/// Where the acknowledgement number lies in a TCP header.
+const ACKNOWLEDGEMENT: usize = 8;
 
 impl Worker {
     /// Writes into the packet what the receiver's side of the session calls its ends. An error drops the packet.
@@ -14,9 +19,14 @@ impl Worker {
         hit: Hit,
         body: &mut Body<'_>,
         packet: &Packet,
+        payload: Option<Vec<u8>>,
         outbox: &mut Outbox,
     ) -> Result<(), DropReason> {
-        if !self.table.get(hit.slot).flags.has(SessionFlags::TRANSLATED) {
+        let flags = self.table.get(hit.slot).flags;
+        if payload.is_some() || flags.has(SessionFlags::SHIFTED) {
+            return self.translate_changed(hit, body, packet, payload, outbox);
+        }
+        if !flags.has(SessionFlags::TRANSLATED) {
             return Ok(());
         }
         // Packets of one direction leave as the answers of the other arrive, turned round.
@@ -40,6 +50,54 @@ impl Worker {
             }),
         };
         if is_written { Ok(()) } else { Err(DropReason::NatUntranslatable) }
+    }
+
+    /// The same for a session whose payload changes: it leaves with other words, and the numbers of what follows move.
+    fn translate_changed(
+        &mut self,
+        hit: Hit,
+        body: &mut Body<'_>,
+        packet: &Packet,
+        payload: Option<Vec<u8>>,
+        outbox: &mut Outbox,
+    ) -> Result<(), DropReason> {
+        let untranslatable = DropReason::NatUntranslatable;
+        let is_tcp = packet.protocol == protocol::TCP;
+        if let Some(payload) = payload.as_deref().filter(|_| is_tcp)
+            && !self.edit(hit.slot, hit.direction, packet, payload)
+        {
+            return Err(untranslatable);
+        }
+        let own = packet.payload_of(body.bytes);
+        let (sequence, payload) = match self.edits(hit.slot).filter(|_| is_tcp) {
+            Some(edits) => edits[hit.direction.index()].outgoing(packet.tcp.sequence, own),
+            None => (packet.tcp.sequence, payload),
+        };
+        let mut made = match &payload {
+            Some(payload) => wire::replace_payload(body.bytes, packet, payload).ok_or(untranslatable)?,
+            None => body.bytes.to_vec(),
+        };
+        let length = payload.map_or(packet.payload_length, |payload| payload.len() as u32);
+        let packet =
+            Packet { payload_length: length, payload_captured: length.min(made.len() as u32), ..*packet };
+        if is_tcp {
+            // The frame has the acknowledgement still as it came.
+            let field = made.get(usize::from(packet.transport) + ACKNOWLEDGEMENT..);
+            let arrived = field.and_then(|field| field.first_chunk()).map(|bytes| u32::from_be_bytes(*bytes));
+            let back = arrived.map_or(0, |arrived| packet.tcp.acknowledgement.wrapping_sub(arrived));
+            wire::shift_sequence(&mut made, &packet, sequence.wrapping_sub(packet.tcp.sequence), back);
+        }
+        let answers = self.table.keys(hit.slot)[hit.direction.reverse().index()];
+        let to = leaving_as(&answers);
+        self.counters.translated += u64::from(packet.frames);
+        outbox.note(|| Step::Translated(answers.reversed(answers.zone())));
+        let bytes = if is_same_family(packet.addresses, to.addresses) {
+            wire::rewrite(&mut made, &packet, &to).then_some(made)
+        } else {
+            wire::translate(&made, &packet, &to, self.identification()).ok()
+        };
+        outbox.replaced.push(Replaced { frame: 0, bytes: bytes.ok_or(untranslatable)? });
+        Ok(())
     }
 
     /// Writes an ICMP error that passes on behalf of a session: the quoted packet as its sender sent it, and the error's

@@ -3,10 +3,10 @@
 mod host;
 mod resets;
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{net::IpAddr, time::Duration};
 
 use bifrons_config::parse;
-use bifrons_dataplane::{Frame, Outbox, Verdict, Worker};
+use bifrons_dataplane::{Compiled, Frame, Outbox, Verdict, Worker};
 use bifrons_model::{Generation, InterfaceId, Timestamp, TrafficRecord};
 use bifrons_policy::Policy;
 use bifrons_session::HashSeed;
@@ -30,14 +30,15 @@ const OUTSIDE: InterfaceId = InterfaceId(1);
 /// One step of simulated time; packets cross the gate once in each.
 const STEP: Duration = Duration::from_millis(1);
 
-fn policy(lines: &str, previous: Option<&Policy>, generation: u32) -> Arc<Policy> {
+fn compiled(lines: &str, previous: Option<&Policy>, generation: u32) -> Compiled {
     let text = format!("{NETWORK}{lines}");
     let config = parse(&text, "test").unwrap_or_else(|errors| panic!("{errors:?}"));
     let generation = Generation(generation);
-    Arc::new(match previous {
+    let policy = match previous {
         Some(previous) => Policy::compile_after(previous, &config, generation),
         None => Policy::compile(&config, generation),
-    })
+    };
+    Compiled::new(policy).expect("no signatures of its own")
 }
 
 /// Two hosts and the gate between them.
@@ -56,7 +57,7 @@ impl Gate {
     fn new(lines: &str, client: &str, server: &str) -> Self {
         let address = |text: &str| -> IpAddr { text.parse().unwrap() };
         Self {
-            worker: Worker::new(policy(lines, None, 1), HashSeed::new(1)),
+            worker: Worker::new(&compiled(lines, None, 1), HashSeed::new(1)),
             outbox: Outbox::default(),
             now: Timestamp::from_secs(1_700_000_000),
             client: Host::new(address(client)),
@@ -67,8 +68,8 @@ impl Gate {
     }
 
     fn commit(&mut self, lines: &str) {
-        let next = policy(lines, Some(self.worker.policy()), self.worker.policy().generation().0 + 1);
-        self.worker.handle_commit(next);
+        let next = compiled(lines, Some(self.worker.policy()), self.worker.policy().generation().0 + 1);
+        self.worker.handle_commit(&next);
     }
 
     /// Lets time run: both hosts speak, the gate judges.

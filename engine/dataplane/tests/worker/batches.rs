@@ -1,9 +1,9 @@
 //! The size of a batch and the seed of the hash show in nothing that comes out.
 
-use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+use std::{net::Ipv4Addr, time::Duration};
 
 use bifrons_model::Timestamp;
-use bifrons_policy::Policy;
+use bifrons_dataplane::Compiled;
 use proptest::prelude::*;
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// A small table under a strict configuration, and another rule base to commit in between.
-fn policies(capacity: u32, settings: &str) -> Vec<Arc<Policy>> {
+fn policies(capacity: u32, settings: &str) -> Vec<Compiled> {
     let common = format!("set deviceconfig setting session capacity {capacity}\n{settings}\n");
     let first = format!(
         "{common}
@@ -65,7 +65,7 @@ fn difference(one: &Output, other: &Output) -> String {
 }
 
 /// Plays the events in batches of every size and with two seeds.
-fn compare(policies: &[Arc<Policy>], events: &[Event]) -> Result<(), String> {
+fn compare(policies: &[Compiled], events: &[Event]) -> Result<(), String> {
     let one = play(policies, events, 1, 1);
     for (batch, seed) in [(1, u128::MAX / 3), (7, 1), (32, 2), (33, 3), (256, u128::MAX / 3)] {
         let other = play(policies, events, batch, seed);

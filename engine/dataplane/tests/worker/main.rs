@@ -5,10 +5,9 @@ mod flood;
 mod packets;
 mod traffic;
 
-use std::sync::Arc;
 
 use bifrons_config::parse;
-use bifrons_dataplane::{Counters, Frame, Outbox, Verdict, Worker};
+use bifrons_dataplane::{Compiled, Counters, Frame, Outbox, Verdict, Worker};
 use bifrons_model::{Generation, Timestamp, TrafficRecord};
 use bifrons_policy::Policy;
 use bifrons_session::HashSeed;
@@ -27,17 +26,21 @@ set zone trust network layer3 ethernet1/1
 set zone untrust network layer3 ethernet1/2
 ";
 
-fn policy(lines: &str, generation: u32) -> Arc<Policy> {
+fn policy(lines: &str, generation: u32) -> Compiled {
     let text = format!("{NETWORK}{lines}");
     let config = parse(&text, "test").unwrap_or_else(|errors| panic!("{errors:?}"));
-    Arc::new(Policy::compile(&config, Generation(generation)))
+    compiled(Policy::compile(&config, Generation(generation)))
+}
+
+fn compiled(policy: Policy) -> Compiled {
+    Compiled::new(policy).expect("no signatures of its own")
 }
 
 /// The policy of a later commit: what it has in common with `previous` keeps its numbers.
-fn policy_after(previous: &Policy, lines: &str, generation: u32) -> Arc<Policy> {
+fn policy_after(previous: &Compiled, lines: &str, generation: u32) -> Compiled {
     let text = format!("{NETWORK}{lines}");
     let config = parse(&text, "test").unwrap_or_else(|errors| panic!("{errors:?}"));
-    Arc::new(Policy::compile_after(previous, &config, Generation(generation)))
+    compiled(Policy::compile_after(&previous.policy, &config, Generation(generation)))
 }
 
 /// A frame that the tests made.
@@ -75,8 +78,8 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(policy: &Arc<Policy>, seed: u128) -> Self {
-        let worker = Worker::new(Arc::clone(policy), HashSeed::new(seed));
+    fn new(policy: &Compiled, seed: u128) -> Self {
+        let worker = Worker::new(policy, HashSeed::new(seed));
         Self { worker, outbox: Outbox::default(), output: Output::default() }
     }
 
@@ -129,7 +132,7 @@ impl Bench {
 }
 
 /// Plays events to a worker in batches of at most `batch` frames.
-fn play(policies: &[Arc<Policy>], events: &[Event], batch: usize, seed: u128) -> Output {
+fn play(policies: &[Compiled], events: &[Event], batch: usize, seed: u128) -> Output {
     let mut bench = Bench::new(&policies[0], seed);
     let mut waiting: Vec<Packet> = Vec::new();
     let mut commits = 0;
@@ -148,7 +151,7 @@ fn play(policies: &[Arc<Policy>], events: &[Event], batch: usize, seed: u128) ->
             Event::Packet(_) => {}
             Event::Commit => {
                 commits += 1;
-                bench.worker.handle_commit(Arc::clone(&policies[commits % policies.len()]));
+                bench.worker.handle_commit(&policies[commits % policies.len()]);
             }
             Event::Clear(port) => {
                 let filter =

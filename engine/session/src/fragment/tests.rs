@@ -332,7 +332,7 @@ proptest! {
             };
             let kept = &bench.reassembler.pending;
             let parts = kept.iter().flat_map(|pending| &pending.parts);
-            let bytes: usize = parts.map(|part| part.data.len()).sum();
+            let bytes: usize = parts.map(|part| part.frame.bytes.len()).sum();
             prop_assert_eq!(bench.reassembler.bytes, bytes);
             prop_assert_eq!(bench.reassembler.held(), taken - gone);
         }

@@ -98,16 +98,20 @@ impl Tracking {
     }
 
     /// The numbers of a reset towards the receiver of `direction`'s packets, in the name of their sender: the
-    /// sequence number that the receiver expects next (RFC 5961, section 3.2, accepts no other), and what it has sent
-    /// so far as the acknowledgement. `dropped` is the segment that the session is blocked for: it has been tracked,
-    /// but its receiver does not get it.
+    /// sequence number that the receiver expects next (RFC 5961, section 3.2, accepts no other), and what the sender
+    /// expects next as the acknowledgement. `dropped` is the segment that the session is blocked for: it has been
+    /// tracked, but its receiver does not get it, and so waits for it.
     pub fn reset_numbers(&self, direction: Direction, dropped: &Segment) -> (u32, u32) {
-        let next = |way: Direction| {
-            let side = &self.sides[way.index()];
-            let is_latest = dropped.direction == way && dropped.end() == side.next();
-            if is_latest { dropped.tcp.sequence } else { side.next() }
+        let [to_server, to_client] = self.acknowledged();
+        let expected = |way: Direction| {
+            let acknowledged = if way == Direction::ClientToServer { to_server } else { to_client };
+            if way == dropped.direction {
+                dropped.expected_behind(acknowledged)
+            } else {
+                self.sides[way.index()].next()
+            }
         };
-        (next(direction), next(direction.reverse()))
+        (expected(direction), expected(direction.reverse()))
     }
 
     /// Up to where each direction's bytes are acknowledged by their receiver; `None` where its answers take

@@ -63,6 +63,16 @@ impl Segment {
         self.tcp.flags.has(flag)
     }
 
+    /// What a receiver that does not get this segment expects next, when it has acknowledged this much: the segment's
+    /// first number that is new to it.
+    pub(super) fn expected_behind(&self, acknowledged: Option<u32>) -> u32 {
+        let first = self.tcp.sequence;
+        match acknowledged {
+            Some(number) if number.wrapping_sub(first).cast_signed() > 0 => number,
+            Some(_) | None => first,
+        }
+    }
+
     /// The sequence number behind it: payload, SYN and FIN count.
     #[inline]
     pub(super) const fn end(&self) -> u32 {

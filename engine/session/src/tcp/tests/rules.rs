@@ -426,3 +426,19 @@ fn acknowledgements_are_told_by_the_direction_of_what_they_acknowledge() {
     let acknowledged = [Some(CLIENT_ISN + 101), Some(SERVER_ISN + 101)];
     assert_eq!(Scene::established().tracking.acknowledged(), acknowledged);
 }
+
+/// RFC 5961, section 3.2: only the next expected number resets. The dropped segment's receiver still waits for it, even
+/// if later ones have come.
+#[test]
+fn a_reset_has_the_number_that_its_receiver_expects() {
+    let mut scene = Scene::established();
+    let [client, server] = scene.next;
+    let later = segment(ClientToServer, ACK, client + 50, server, 50);
+    assert_eq!(scene.pass(&STRICT, later), Outcome::Pass);
+    let dropped = segment(ClientToServer, ACK, client, server, 50);
+    assert_eq!(scene.pass(&STRICT, dropped), Outcome::Pass);
+    assert_eq!(scene.tracking.reset_numbers(ClientToServer, &dropped), (client, server));
+    assert_eq!(scene.tracking.reset_numbers(ServerToClient, &dropped), (server, client));
+    let repeated = segment(ClientToServer, ACK, client - 20, server, 70);
+    assert_eq!(scene.tracking.reset_numbers(ClientToServer, &repeated), (client, server));
+}
