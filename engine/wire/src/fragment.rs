@@ -322,8 +322,10 @@ mod tests {
         let first = &frames[0];
         assert_eq!((first[6], first[40], first[48]), (0, protocol::FRAGMENT, protocol::DESTINATION_OPTIONS));
         assert!(frames.len() > 2 && frames.iter().all(|frame| frame.len() <= 100));
-        // The destination options are data of the first fragment.
-        assert_eq!(read(first).transport, 64);
+        // The destination options are a part of what the fragments carry.
+        let (first, data) = (read(first), joined(&frames));
+        assert_eq!((first.transport, data.len()), (56, 116));
+        assert_eq!(unfragment(&frames[0], &first, &data).unwrap(), frame);
     }
 
     #[test]

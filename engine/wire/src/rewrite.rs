@@ -75,7 +75,7 @@ pub fn rewrite(frame: &mut [u8], packet: &Packet, to: &Rewrite) -> bool {
 }
 
 /// Rewrites one fragment in its frame. `fragment` is what `parse` read from this frame, `whole` the packet
-/// that all fragments make: the transport's fields are rewritten in whichever fragment holds them.
+/// that all fragments make as `parse_ip_payload` read it: the transport's fields are rewritten in whichever fragment holds them.
 ///
 /// False, and the frame as it was, when the families differ or the frame is not the one that was parsed.
 #[must_use]
@@ -84,11 +84,17 @@ pub fn rewrite_fragment(frame: &mut [u8], fragment: &Packet, whole: &Packet, to:
     if !change.write_addresses(frame, fragment) {
         return false;
     }
-    let base = fragment.fragment.map_or(0, |fragment| fragment.offset);
-    if let Some(segment) = segment_mut(frame, fragment) {
-        change.write_transport(segment, base);
+    if let Some(data) = segment_mut(frame, fragment) {
+        change.write_transport(data, transport_in(fragment, whole));
     }
     true
+}
+
+/// Where the transport of the packet that was put together begins in a fragment's data; negative when in an
+/// earlier fragment.
+pub(crate) fn transport_in(fragment: &Packet, whole: &Packet) -> isize {
+    let offset = fragment.fragment.map_or(0, |fragment| fragment.offset);
+    (usize::from(whole.transport) as isize).wrapping_sub_unsigned(offset)
 }
 
 /// From one packet's ends to others.
@@ -143,45 +149,45 @@ impl<'a> Change<'a> {
         }
     }
 
-    /// Writes into a part of the transport's bytes that begins at `base` in them.
+    /// Writes into bytes in which the transport begins at `start`, which may lie before them.
     #[inline]
-    pub(crate) fn write_transport(&self, segment: &mut [u8], base: usize) {
+    pub(crate) fn write_transport(&self, segment: &mut [u8], start: isize) {
         match self.whole.protocol {
             protocol::TCP => {
-                let difference = self.addresses.and(self.write_ports(segment, base));
-                adjust(segment, base, TCP_CHECKSUM, |checksum| difference.applied(checksum));
+                let difference = self.addresses.and(self.write_ports(segment, start));
+                adjust(segment, start, TCP_CHECKSUM, |checksum| difference.applied(checksum));
             }
             protocol::UDP | protocol::UDP_LITE => {
-                let difference = self.addresses.and(self.write_ports(segment, base));
-                adjust(segment, base, UDP_CHECKSUM, |checksum| difference.applied_to_udp(checksum));
+                let difference = self.addresses.and(self.write_ports(segment, start));
+                adjust(segment, start, UDP_CHECKSUM, |checksum| difference.applied_to_udp(checksum));
             }
-            _ => self.write_other(segment, base),
+            _ => self.write_other(segment, start),
         }
     }
 
     /// Keeps what is seldom out of the way of what is not.
     #[inline(never)]
-    fn write_other(&self, segment: &mut [u8], base: usize) {
+    fn write_other(&self, segment: &mut [u8], start: isize) {
         match self.whole.protocol {
             protocol::ICMP => {
-                let difference = self.write_identifier(segment, base);
-                adjust(segment, base, ICMP_CHECKSUM, |checksum| difference.applied(checksum));
+                let difference = self.write_identifier(segment, start);
+                adjust(segment, start, ICMP_CHECKSUM, |checksum| difference.applied(checksum));
             }
             protocol::ICMPV6 => {
-                let difference = self.addresses.and(self.write_identifier(segment, base));
-                adjust(segment, base, ICMP_CHECKSUM, |checksum| difference.applied(checksum));
+                let difference = self.addresses.and(self.write_identifier(segment, start));
+                adjust(segment, start, ICMP_CHECKSUM, |checksum| difference.applied(checksum));
             }
             protocol::SCTP => {
-                self.write_ports(segment, base);
-                self.follow_sctp(segment, base);
+                self.write_ports(segment, start);
+                self.follow_sctp(segment, start);
             }
             _ => {}
         }
     }
 
     #[inline]
-    fn write_ports(&self, segment: &mut [u8], base: usize) -> Difference {
-        if let Some(place) = field::<4>(segment, base, 0) {
+    fn write_ports(&self, segment: &mut [u8], start: isize) -> Difference {
+        if let Some(place) = field::<4>(segment, start, 0) {
             *place = joined(self.to.source_port, self.to.destination_port).to_be_bytes();
         }
         Difference::double(
@@ -190,21 +196,21 @@ impl<'a> Change<'a> {
         )
     }
 
-    fn write_identifier(&self, segment: &mut [u8], base: usize) -> Difference {
+    fn write_identifier(&self, segment: &mut [u8], start: isize) -> Difference {
         if !icmp::has_identifier(self.whole.icmp.kind, self.whole.protocol) {
             return Difference::NONE;
         }
         let old = self.whole.icmp.identifier;
         let new = self.to.identifier(old);
-        if let Some(place) = field::<2>(segment, base, ICMP_IDENTIFIER) {
+        if let Some(place) = field::<2>(segment, start, ICMP_IDENTIFIER) {
             *place = new.to_be_bytes();
         }
         Difference::word(old, new)
     }
 
     /// RFC 9260, appendix A: the check is stored with its low byte first.
-    fn follow_sctp(&self, segment: &mut [u8], base: usize) {
-        let Some(place) = field::<4>(segment, base, SCTP_CHECKSUM) else {
+    fn follow_sctp(&self, segment: &mut [u8], start: isize) {
+        let Some(place) = field::<4>(segment, start, SCTP_CHECKSUM) else {
             return;
         };
         let old = joined(self.whole.source_port, self.whole.destination_port);
@@ -239,15 +245,15 @@ pub(crate) fn segment_mut<'a>(frame: &'a mut [u8], packet: &Packet) -> Option<&'
     frame.get_mut(usize::from(packet.transport)..end)
 }
 
-/// A field at `at` of the transport's bytes, of which `segment` is the part from `base` on.
+/// A field at `at` of the transport that begins at `start` of the bytes.
 #[inline]
-fn field<const N: usize>(segment: &mut [u8], base: usize, at: usize) -> Option<&mut [u8; N]> {
-    segment.get_mut(at.checked_sub(base)?..)?.first_chunk_mut()
+fn field<const N: usize>(segment: &mut [u8], start: isize, at: usize) -> Option<&mut [u8; N]> {
+    segment.get_mut(at.checked_add_signed(start)?..)?.first_chunk_mut()
 }
 
 #[inline]
-fn adjust(segment: &mut [u8], base: usize, at: usize, new: impl Fn(u16) -> u16) {
-    if let Some(place) = field::<2>(segment, base, at) {
+fn adjust(segment: &mut [u8], start: isize, at: usize, new: impl Fn(u16) -> u16) {
+    if let Some(place) = field::<2>(segment, start, at) {
         *place = new(u16::from_be_bytes(*place)).to_be_bytes();
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     extensions::extensions,
     internet_checksum, link,
     packet::{Addresses, Packet, protocol},
-    rewrite::{Change, Rewrite},
+    rewrite::{Change, Rewrite, transport_in},
 };
 
 mod error;
@@ -81,7 +81,7 @@ pub fn translate(
 }
 
 /// Translates one fragment: `fragment` is what `parse` read from the frame, `whole` the packet that all
-/// fragments make. The fragment header comes and goes with its identification and offset.
+/// fragments make as `parse_ip_payload` read it. The fragment header comes and goes with its identification and offset.
 ///
 /// # Errors
 /// The reason for which the packet has no equivalent: as for whole packets; ICMP in fragments has none
@@ -103,7 +103,11 @@ pub fn translate_fragment(
     if is_v4 && whole.protocol == protocol::UDP && place.offset == 0 && segment.get(6..8) == Some(&[0, 0]) {
         return Err(Untranslatable::NoUdpChecksum);
     }
-    Change::new(whole, to).write_transport(&mut segment, place.offset);
+    if whole.transport != 0 {
+        // Extension headers are a part of what the fragments carry and cannot be taken out of it.
+        return Err(Untranslatable::Protocol(fragment.protocol));
+    }
+    Change::new(whole, to).write_transport(&mut segment, transport_in(fragment, whole));
     let as_whole = Packet { protocol: whole.protocol, ..*fragment };
     let header = header(frame, &as_whole, to.addresses, segment.len(), Some(place), 0)?;
     Ok(assemble(frame, fragment, &header, &segment))

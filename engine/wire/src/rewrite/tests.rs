@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    FrameInfo, LinkType, Reading, parse,
+    FrameInfo, LinkType, Reading, parse, parse_ip_payload,
     testing::{V4, V6, crc32c, echo_over, ip_packet, read, sctp_over, tcp_over, udp_over},
     verify,
 };
@@ -121,6 +121,7 @@ proptest! {
             prop_assert!(rewrite(&mut whole, &packet, &to));
             let transport = usize::from(packet.transport);
             let segment = frame[transport..].to_vec();
+            let whole_packet = parse_ip_payload(&packet, &segment, (2, 200), Reading::Strict).unwrap();
             let mut put_together = Vec::new();
             for (number, part) in segment.chunks(8 * size).enumerate() {
                 let fragment = crate::Fragment { identification: 1, offset: number * 8 * size, more: true };
@@ -135,7 +136,7 @@ proptest! {
                     ..packet
                 };
                 prop_assert!(!rewrite(&mut bytes, &read, &to));
-                prop_assert!(rewrite_fragment(&mut bytes, &read, &packet, &to));
+                prop_assert!(rewrite_fragment(&mut bytes, &read, &whole_packet, &to));
                 prop_assert_eq!(&bytes[..transport], &whole[..transport]);
                 put_together.extend_from_slice(&bytes[transport..]);
             }
@@ -180,6 +181,31 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn extension_headers_in_fragments_are_stepped_over() {
+    let mut segment = alloc::vec![protocol::UDP, 0, 1, 4, 0, 0, 0, 0];
+    segment.extend(&udp_over(V6, protocol::UDP, &[5; 100])[40..]);
+    let mut frame = ip_packet(V6, protocol::NO_NEXT_HEADER, &segment);
+    frame[6] = protocol::DESTINATION_OPTIONS;
+    let packet = read(&frame);
+    let to = Rewrite { source_port: 7, ..Rewrite::of(&packet) };
+    let mut expected = frame.clone();
+    assert!(rewrite(&mut expected, &packet, &to));
+    // The port lies in the second fragment.
+    let mut frames = crate::fragment(&frame, &packet, 56, 9).unwrap();
+    let first = read(&frames[0]);
+    let whole = parse_ip_payload(&first, &segment, (2, 200), Reading::Strict).unwrap();
+    let mut data = Vec::new();
+    for frame in &mut frames {
+        let fragment = read(frame);
+        assert!(rewrite_fragment(frame, &fragment, &whole, &to));
+        data.extend_from_slice(fragment.transport_of(frame));
+        let there = Rewrite { addresses: V4, ..to };
+        assert!(crate::translate_fragment(frame, &fragment, &whole, &there).is_err());
+    }
+    assert_eq!(data, expected[40..]);
 }
 
 #[test]

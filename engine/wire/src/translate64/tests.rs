@@ -8,6 +8,7 @@ use super::*;
 use crate::testing::{
     V4, V6, corrected, crc32c, echo_over, error_over, read, read_unverified, sctp_over, tcp_over, udp_over,
 };
+use crate::{Reading, parse_ip_payload};
 
 const fn to(addresses: Addresses, source_port: u16, destination_port: u16) -> Rewrite {
     Rewrite { addresses, source_port, destination_port }
@@ -92,11 +93,13 @@ proptest! {
         let payload: Vec<u8> = (0..length).map(|byte| byte as u8).collect();
         let frame = udp_over(if is_v4 { V4 } else { V6 }, protocol::UDP, &payload);
         let whole = read(&frame);
+        let segment = whole.transport_of(&frame);
+        let reassembled = parse_ip_payload(&whole, segment, (2, 500), Reading::Strict).unwrap();
         let there = to(other(whole.addresses), 1, 2);
         let mut data: Vec<u8> = Vec::new();
         for piece in crate::fragment(&frame, &whole, 92, 0x1_2345).unwrap() {
             let packet = read(&piece);
-            let made = translate_fragment(&piece, &packet, &whole, &there).unwrap();
+            let made = translate_fragment(&piece, &packet, &reassembled, &there).unwrap();
             let translated = read(&made);
             let place = translated.fragment.unwrap();
             prop_assert_eq!((place.offset, translated.protocol), (data.len(), protocol::UDP));
