@@ -44,12 +44,9 @@ impl AddressSet {
         match self {
             Self::Any => Vec::from([(0, u32::MAX)]),
             Self::Listed { ranges_v4, negate: false, .. } => ranges_v4.to_vec(),
-            Self::Listed { ranges_v4, negate: true, .. } => complement(
-                ranges_v4,
-                (0, u32::MAX),
-                |first| first.checked_sub(1),
-                |last| last.checked_add(1),
-            ),
+            Self::Listed { ranges_v4, negate: true, .. } => {
+                complement(ranges_v4, (0, u32::MAX), |first| first.checked_sub(1), |last| last.checked_add(1))
+            }
         }
     }
 

@@ -154,6 +154,15 @@ impl Applications {
         }
     }
 
+    /// Whether protocol and port are among the application's default ones, if it has any.
+    #[inline]
+    pub(crate) fn is_home(&self, id: AppId, protocol: u8, port: u16) -> bool {
+        if id.0 < CUSTOM_FIRST {
+            return application(id).is_default_port(protocol, port);
+        }
+        self.facts(id).is_default_port(protocol, port)
+    }
+
     /// The custom applications in force.
     pub(crate) fn custom(&self) -> impl Iterator<Item = (AppId, &CustomApplication)> {
         (CUSTOM_FIRST..=u16::MAX)

@@ -20,7 +20,7 @@ use core::net::IpAddr;
 
 use blocks::Family;
 use ranks::Ranks;
-use tree::Tree;
+use tree::{Signature, Tree};
 
 use crate::{
     query::Query,
@@ -63,7 +63,8 @@ impl Index {
         let ranks = Ranks::new(ends);
         let v4 = build::tree(&blocks::blocks(rules, ends, sets, &Family::V4), zones);
         let v6 = build::tree(&blocks::blocks(rules, ends, sets, &Family::V6(&ranks)), zones);
-        let enabled = (0..).zip(rules).filter(|(_, rule)| !rule.is_disabled).map(|(place, _)| place).collect();
+        let enabled =
+            (0..).zip(rules).filter(|(_, rule)| !rule.is_disabled).map(|(place, _)| place).collect();
         Self { v4, v6, ranks, enabled }
     }
 
@@ -73,7 +74,8 @@ impl Index {
     #[inline]
     pub(crate) fn search(&self, subject: &Subject<'_>, mut visit: impl FnMut(u32, Checks) -> u32) {
         let Query { source, destination, source_port, destination_port, protocol, .. } = *subject.query;
-        let signature = subject.query.app.map_or(u32::MAX, tree::signature);
+        let applications = subject.query.app.map_or(u16::MAX, Signature::of_application);
+        let signature = Signature::new(applications, subject.users.signature(subject.query.user));
         let point = |source, destination| {
             let ports = [u32::from(source_port), u32::from(destination_port)];
             [source, destination, ports[0], ports[1], u32::from(protocol), subject.from, subject.to, 0]
@@ -89,7 +91,7 @@ impl Index {
             // No packet has addresses of both families, so such a question may take its time.
             (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => {
                 for place in &self.enabled {
-                    if visit(*place, Checks::ENDS.with(Checks::CONDITIONS)) <= *place {
+                    if visit(*place, Checks::ENDS.with(Checks::CONDITIONS).with(Checks::SERVICE)) <= *place {
                         return;
                     }
                 }

@@ -14,9 +14,10 @@ use crate::{
 /// What stands for `any` among the places of interned sets.
 pub(crate) const ANY: u32 = 0;
 
-/// What a lookup reads of a rule once its zones, addresses and ports have been found to fit: small, because
+/// What a lookup may ask of a rule once its zones, addresses and ports have been found to fit: small, because
 /// each one is a cache line from memory. Sets are places in the lists of `Rules`; `ANY` for any.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(32))]
 pub(crate) struct Rule {
     pub(crate) applications: u32,
     pub(crate) users: u32,
@@ -25,6 +26,8 @@ pub(crate) struct Rule {
     pub(crate) schedule: u32,
     pub(crate) outcome: Outcome,
     pub(crate) is_disabled: bool,
+    /// Whether any of its services has timeouts of its own.
+    pub(crate) has_timeouts: bool,
 }
 
 /// Where a rule's traffic comes from and goes to.

@@ -15,8 +15,7 @@ use crate::{
     policy::Numbers,
     query::{Decision, Query},
     rule::{ANY, Ends, Fit, Mismatch, Outcome, Rule},
-    services::Services,
-    sets::{Collector, Sets},
+    sets::{APPLICATION_DEFAULT, Collector, Sets},
     users::Users,
     zones::ZonePlaces,
 };
@@ -145,7 +144,11 @@ impl Rules {
         {
             return Fit::No(mismatch);
         }
-        match self.rules.get(place as usize) {
+        let rule = self.rules.get(place as usize);
+        if checks.has(Checks::SERVICE) && !rule.is_some_and(|rule| self.is_service(rule, subject.query)) {
+            return Fit::No(Mismatch::Service);
+        }
+        match rule {
             Some(rule) if checks.has(Checks::CONDITIONS) => self.conditions(rule, subject),
             Some(_) | None => Fit::Surely,
         }
@@ -161,11 +164,18 @@ impl Rules {
         }
         match ends_mismatch(ends, subject) {
             Some(mismatch) => Fit::No(mismatch),
+            None if !self.is_service(rule, subject.query) => Fit::No(Mismatch::Service),
             None => self.conditions(rule, subject),
         }
     }
 
-    /// How far a rule whose zones and addresses fit is for the session.
+    /// Whether protocol and ports are those of a service, where the rule lists any.
+    fn is_service(&self, rule: &Rule, query: &Query) -> bool {
+        let services = self.sets.services.get(rule.services as usize);
+        services.is_some_and(|services| services.timeouts(query).is_some())
+    }
+
+    /// How far a rule whose zones, addresses and listed services fit is for the session.
     #[inline]
     pub(crate) fn conditions(&self, rule: &Rule, subject: &Subject<'_>) -> Fit {
         let query = subject.query;
@@ -196,18 +206,12 @@ impl Rules {
         }
     }
 
-    /// Service and application, which is known.
+    /// The application, which is known, and its default ports.
     fn of_application(&self, rule: &Rule, subject: &Subject<'_>, app: AppId) -> Fit {
         let query = subject.query;
-        let Some(services) = self.sets.services.get(rule.services as usize) else {
-            return Fit::No(Mismatch::Service);
-        };
-        if services.timeouts(query).is_none() {
-            return Fit::No(Mismatch::Service);
-        }
         let is_home = |app: AppId| {
-            !matches!(services, Services::ApplicationDefault)
-                || self.applications.facts(app).is_default_port(query.protocol, query.destination_port)
+            rule.services != APPLICATION_DEFAULT
+                || self.applications.is_home(app, query.protocol, query.destination_port)
         };
         let set = (rule.applications != ANY).then(|| self.sets.applications.get(rule.applications as usize));
         let is_listed = |set: Option<&ApplicationSet>| set.is_some_and(|set| set.contains(app));
@@ -219,16 +223,10 @@ impl Rules {
         if carried { Fit::Carried } else { Fit::No(Mismatch::Application) }
     }
 
-    /// Service and application, which may still turn out to be anything.
+    /// The application, which may still turn out to be anything, and its default ports.
     fn before_application(&self, rule: &Rule, query: &Query) -> Fit {
-        let Some(services) = self.sets.services.get(rule.services as usize) else {
-            return Fit::No(Mismatch::Service);
-        };
-        if services.timeouts(query).is_none() {
-            return Fit::No(Mismatch::Service);
-        }
         let is_any = rule.applications == ANY;
-        if !matches!(services, Services::ApplicationDefault) {
+        if rule.services != APPLICATION_DEFAULT {
             return if is_any { Fit::Surely } else { Fit::Possibly };
         }
         // With `any`, the words for "not identified" are at home on every port, so each port may match.
@@ -241,6 +239,9 @@ impl Rules {
     }
 
     fn timeouts(&self, rule: &Rule, query: &Query) -> TimeoutOverride {
+        if !rule.has_timeouts {
+            return TimeoutOverride::default();
+        }
         let services = self.sets.services.get(rule.services as usize);
         services.and_then(|services| services.timeouts(query)).unwrap_or_default()
     }

@@ -2,7 +2,7 @@
 
 use alloc::{boxed::Box, collections::BTreeMap, string::String, vec, vec::Vec};
 
-use bifrons_config::typed::{Schedule, SecurityRule, Service, ServiceMatch};
+use bifrons_config::typed::{Schedule, SecurityRule, Service, ServiceMatch, TimeoutOverride};
 use bifrons_model::{AppId, CategoryId};
 
 use crate::{
@@ -43,7 +43,7 @@ pub(crate) struct Collector<'a> {
 type ServiceKey<'a> = (u8, &'a [(u16, u16)], &'a [(u16, u16)], [Option<u32>; 3]);
 
 /// Where `application-default` stands among the services.
-const APPLICATION_DEFAULT: u32 = 1;
+pub(crate) const APPLICATION_DEFAULT: u32 = 1;
 
 impl<'a> Collector<'a> {
     pub(crate) fn new(numbers: &'a Numbers) -> Self {
@@ -75,6 +75,7 @@ impl<'a> Collector<'a> {
                 sorted(rule.category.iter().filter_map(place_of_category))
             }),
             services: self.service(&rule.service),
+            has_timeouts: has_timeouts(&rule.service),
             schedule: rule.schedule.as_ref().map_or(ANY, |schedule| self.schedule(schedule)),
             outcome,
             is_disabled: rule.disabled,
@@ -115,6 +116,15 @@ impl<'a> Collector<'a> {
         }
         self.schedules.push(schedule.clone());
         next
+    }
+}
+
+fn has_timeouts(service: &ServiceMatch) -> bool {
+    match service {
+        ServiceMatch::Any | ServiceMatch::ApplicationDefault => false,
+        ServiceMatch::Services(services) => {
+            services.iter().any(|service| service.timeouts != TimeoutOverride::default())
+        }
     }
 }
 

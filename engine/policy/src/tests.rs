@@ -88,8 +88,10 @@ fn the_default_rules_come_last() {
 #[test]
 fn the_default_rules_can_be_changed() {
     let mut config = config(vec![]);
-    config.intrazone_default = DefaultRule { action: Some(Action::Drop), log_end: true, ..DefaultRule::default() };
-    config.interzone_default = DefaultRule { action: Some(Action::Allow), log_start: true, ..DefaultRule::default() };
+    config.intrazone_default =
+        DefaultRule { action: Some(Action::Drop), log_end: true, ..DefaultRule::default() };
+    config.interzone_default =
+        DefaultRule { action: Some(Action::Allow), log_start: true, ..DefaultRule::default() };
     let policy = Policy::compile(&config, Generation(1));
     let within = policy.lookup(&Query { zone_to: ZoneId(0), ..QUERY });
     assert_eq!((within.action, within.log_start, within.log_end), (Action::Drop, false, true));

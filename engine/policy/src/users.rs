@@ -72,6 +72,18 @@ pub(crate) struct Users {
     /// What rules call each user, by `UserId`: places in `names` that end at one of `ends`.
     ends: Vec<u32>,
     names: Vec<u32>,
+    /// By `UserId`: see `signature`.
+    signatures: Vec<u16>,
+}
+
+/// The signature of who is not known.
+const UNKNOWN: u16 = 1 << 15;
+/// The signature of whoever is known.
+const KNOWN: u16 = !UNKNOWN;
+
+/// The bit of a name that rules use, one of fifteen.
+const fn bit_of(name: u32) -> u16 {
+    1 << (name % 15)
 }
 
 impl Users {
@@ -102,7 +114,11 @@ impl Users {
         for name in known {
             let names = map.names_of(name);
             let called = names.iter().filter_map(|name| vocabulary.get(name).copied());
+            let from = users.names.len();
             users.names.extend(called);
+            let bits = users.names.iter().skip(from).fold(0, |all, name| all | bit_of(*name));
+            // Rules for any known user have all of the bits, and one of them must be his.
+            users.signatures.push(if bits == 0 { 1 } else { bits });
             users.ends.push(u32::try_from(users.names.len()).unwrap_or(u32::MAX));
         }
         users.map = map;
@@ -124,6 +140,14 @@ impl Users {
             IpAddr::V4(address) => latest(&self.starts_v4, address.to_bits()),
             IpAddr::V6(address) => latest(&self.starts_v6, address.to_bits()),
         }
+    }
+
+    /// Bits of which a rule that is for the user has one: see `UserSet::signature`.
+    pub(crate) fn signature(&self, user: UserId) -> u16 {
+        if user == UserId(0) {
+            return UNKNOWN;
+        }
+        self.signatures.get(user.index()).copied().unwrap_or(KNOWN)
     }
 
     /// What rules call the user.
@@ -193,6 +217,13 @@ impl UserSet {
         set.names.sort_unstable();
         set.names.dedup();
         set
+    }
+
+    /// Bits of which every user in it has one.
+    pub(crate) fn signature(&self) -> u16 {
+        let unknown = if self.unknown { UNKNOWN } else { 0 };
+        let known = if self.known { KNOWN } else { 0 };
+        self.names.iter().fold(unknown | known, |all, name| all | bit_of(*name))
     }
 
     pub(crate) fn contains(&self, user: UserId, users: &Users) -> bool {

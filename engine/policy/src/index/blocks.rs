@@ -1,19 +1,19 @@
 //! Rules as boxes.
 
-use alloc::{vec, vec::Vec};
+use alloc::{collections::BTreeMap, vec, vec::Vec};
 
 use bifrons_config::typed::RuleType;
 
 use super::{
     Bounds, DESTINATION, DESTINATION_PORT, FROM, PROTOCOL, SOURCE, SOURCE_PORT, TO,
     ranks::Ranks,
-    tree::{Checks, signature},
+    tree::{Checks, Signature},
 };
 use crate::{
     addresses::AddressSet,
     rule::{ANY, Ends, Rule},
-    services::Services,
-    sets::Sets,
+    services::{PortSet, Services},
+    sets::{APPLICATION_DEFAULT, Sets},
     zones::ZoneSet,
 };
 
@@ -29,8 +29,7 @@ pub(super) struct Block {
     pub(super) bounds: Bounds,
     /// The rule's place.
     pub(super) rule: u32,
-    /// Which applications may be the rule's.
-    pub(super) signature: u32,
+    pub(super) signature: Signature,
     /// What is left to ask of the rule for a packet in the box.
     pub(super) checks: Checks,
 }
@@ -70,7 +69,7 @@ struct Shape {
     destination: Vec<(u32, u32)>,
     zones: Vec<[(u32, u32); 2]>,
     services: Vec<ServiceBounds>,
-    signature: u32,
+    signature: Signature,
     checks: Checks,
 }
 
@@ -88,9 +87,9 @@ impl Shape {
             RuleType::Intrazone => Checks::INTRAZONE,
             RuleType::Interzone => Checks::INTERZONE,
         };
-        let has_conditions = [rule.applications, rule.users, rule.categories, rule.schedule];
+        let conditions = [rule.applications, rule.users, rule.categories, rule.schedule];
         let services = sets.services.get(rule.services as usize);
-        if has_conditions.iter().any(|own| *own != ANY) || matches!(services, Some(Services::ApplicationDefault)) {
+        if conditions.iter().any(|own| *own != ANY) || rule.services == APPLICATION_DEFAULT {
             checks = checks.with(Checks::CONDITIONS);
         }
         let applications =
@@ -106,15 +105,12 @@ impl Shape {
             services: match services {
                 Some(Services::Listed(listed)) => listed.iter().flat_map(service_bounds).collect(),
                 Some(Services::ApplicationDefault) => match applications.map(|set| &set.home) {
-                    Some(Some(home)) => home.ranges().map(home_bounds).collect(),
+                    Some(Some(home)) => homes(home),
                     Some(None) | None => vec![ANY_SERVICE],
                 },
                 Some(Services::Any) | None => vec![ANY_SERVICE],
             },
-            signature: applications.map_or(u32::MAX, |set| {
-                let carriers = set.carriers().filter(|_| rule.outcome.allows());
-                set.listed.iter().copied().chain(carriers).fold(0, |all, id| all | signature(id))
-            }),
+            signature: signature(rule, sets),
             checks,
         }
     }
@@ -161,10 +157,26 @@ impl Shape {
                 self.checks = self.checks.with(Checks::ENDS);
             } else {
                 self.services = self.services.chunks(2).map(around).collect();
-                self.checks = self.checks.with(Checks::CONDITIONS);
+                self.checks = self.checks.with(Checks::SERVICE);
             }
         }
     }
+}
+
+fn signature(rule: &Rule, sets: &Sets) -> Signature {
+    let applications = match sets.applications.get(rule.applications as usize) {
+        Some(set) if rule.applications != ANY => {
+            let carriers = set.carriers().filter(|_| rule.outcome.allows());
+            let named = set.listed.iter().copied().chain(carriers);
+            named.fold(0, |all, id| all | Signature::of_application(id))
+        }
+        Some(_) | None => u16::MAX,
+    };
+    let users = match sets.users.get(rule.users as usize) {
+        Some(set) if rule.users != ANY => set.signature(),
+        Some(_) | None => u16::MAX,
+    };
+    Signature::new(applications, users)
 }
 
 /// The smallest ranges around all of these in each dimension.
@@ -256,8 +268,16 @@ fn service_bounds(ports: &crate::services::Ports) -> Vec<ServiceBounds> {
         .collect()
 }
 
-fn home_bounds((protocol, first, last): (u8, u16, u16)) -> ServiceBounds {
-    [(u32::from(protocol), u32::from(protocol)), (u32::from(first), u32::from(last)), ANY_PORT]
+/// Where any of a rule's applications is at home. A port of several protocols is one range, since the rule
+/// is asked about its application anyway.
+fn homes(home: &PortSet) -> Vec<ServiceBounds> {
+    let mut by_port: BTreeMap<(u32, u32), (u32, u32)> = BTreeMap::new();
+    for (protocol, first, last) in home.ranges() {
+        let protocol = u32::from(protocol);
+        let protocols = by_port.entry((first.into(), last.into())).or_insert((protocol, protocol));
+        *protocols = (protocols.0.min(protocol), protocols.1.max(protocol));
+    }
+    by_port.into_iter().map(|(ports, protocols)| [protocols, ports, ANY_PORT]).collect()
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use alloc::{vec, vec::Vec};
 use super::{
     Bounds, DESTINATION, DESTINATION_PORT, DIMENSIONS, FROM, PROTOCOL, SOURCE, SOURCE_PORT, TO,
     blocks::Block,
-    tree::{Branch, Checks, Entry, FORKS_MAX, Fork, Node, Tree, WIDTH},
+    tree::{Branch, Checks, Entry, Fork, Node, SEARCHES_MAX, Tree, WIDTH},
 };
 
 /// A list so short is not cut further.
@@ -20,10 +20,10 @@ const LEAF: usize = 8;
 /// Entries that the whole tree may have: so many for each box, and so many more.
 const ENTRIES_PER_BLOCK: usize = 8;
 const ENTRIES_BASE: usize = 1 << 10;
+/// So few wide boxes are repeated rather than searched apart.
+const REPEATED: usize = 4;
 /// Cuts on the way to any leaf.
 const DEPTH_MAX: u32 = 24;
-/// Searches that one lookup may come to.
-const SEARCHES_MAX: usize = FORKS_MAX;
 /// Boxes whose ends are looked at to find where to cut.
 const SAMPLE: usize = 256;
 
@@ -138,21 +138,20 @@ impl Builder<'_> {
         block.and_then(|block| block.bounds.get(dimension)).copied().unwrap_or((0, u32::MAX))
     }
 
-    /// The best cut along one dimension; `None` where no box begins or ends within the region.
+    /// A good cut along one dimension; `None` where no box begins or ends within the region.
     fn cut(&self, list: &[u32], bounds: &Bounds, dimension: usize) -> Option<Cut> {
         let (first, last) = *bounds.get(dimension)?;
         let stride = list.len().div_ceil(SAMPLE);
-        let mut keys = Vec::with_capacity(2 * SAMPLE);
+        let (mut begins, mut ends) = (Vec::with_capacity(SAMPLE), Vec::with_capacity(SAMPLE));
         for place in list.iter().step_by(stride) {
             let range = self.range(*place, dimension);
-            keys.extend((range.0 > first && range.0 <= last).then_some(range.0));
-            keys.extend((range.1 >= first && range.1 < last).then(|| range.1 + 1));
+            begins.extend((range.0 > first && range.0 <= last).then_some(range.0));
+            ends.extend((range.1 >= first && range.1 < last).then(|| range.1 + 1));
         }
-        if keys.is_empty() {
+        if begins.is_empty() && ends.is_empty() {
             return None;
         }
-        keys.sort_unstable();
-        let keys = quantiles(keys);
+        let keys = keys(begins, ends);
         let mut cut = Cut { dimension, sizes: vec![0; keys.len() + 1], keys, total: 0 };
         let mut changes = [0isize; WIDTH + 1];
         for place in list {
@@ -196,7 +195,8 @@ impl Builder<'_> {
             from = next.unwrap_or(from);
             let allowance = share(region.allowance, part.len(), cut.total);
             let child = self.branch(part, Region { bounds, allowance, depth: region.depth + 1, ..region });
-            for slot in children.iter_mut().take(if number + 1 == count { WIDTH } else { number + 1 }).skip(number)
+            for slot in
+                children.iter_mut().take(if number + 1 == count { WIDTH } else { number + 1 }).skip(number)
             {
                 *slot = child;
             }
@@ -218,7 +218,7 @@ impl Builder<'_> {
         let counted = cuts.iter().map(|cut| (narrow_count(&cut), cut));
         // The first of equals: `max_by_key` would take the last.
         let (count, cut) = counted.rev().max_by_key(|(count, _)| *count)?;
-        if count == list.len() || count * 8 < list.len() || count <= LEAF {
+        if list.len() - count <= REPEATED || count * 8 < list.len() || count <= LEAF {
             return None;
         }
         Some(list.iter().partition(|place| is_narrow(cut, **place)))
@@ -227,9 +227,7 @@ impl Builder<'_> {
     fn fork(&mut self, narrow: Vec<u32>, wide: Vec<u32>, region: Region) -> Branch {
         let place = self.tree.forks.len();
         let total = narrow.len() + wide.len();
-        let second_from =
-            wide.first().and_then(|place| self.blocks.get(*place as usize)).map_or(u32::MAX, |block| block.rule);
-        self.tree.forks.push(Fork { first: Branch::NONE, second: Branch::NONE, second_from });
+        self.tree.forks.push(Fork { first: Branch::NONE, second: Branch::NONE });
         let of_narrow = ((region.searches - 1) / 2).max(1);
         let of_wide = (region.searches - of_narrow).max(1);
         let narrow_region = region.fork(share(region.allowance, narrow.len(), total), of_narrow);
@@ -280,19 +278,32 @@ fn share(allowance: usize, part: usize, total: usize) -> usize {
     ((allowance as u128 * part as u128) / total.max(1) as u128) as usize
 }
 
-/// At most `WIDTH - 1` of the sorted values, each one once, equally many between them.
-fn quantiles(mut values: Vec<u32>) -> Vec<u32> {
-    let mut distinct = values.clone();
+/// At most `WIDTH - 1` places among those where boxes begin or end, about equally many between them; of
+/// those near to where one should be, the one that the fewest boxes reach across.
+fn keys(mut begins: Vec<u32>, mut ends: Vec<u32>) -> Vec<u32> {
+    begins.sort_unstable();
+    ends.sort_unstable();
+    let mut all: Vec<u32> = begins.iter().chain(&ends).copied().collect();
+    all.sort_unstable();
+    let mut distinct = all.clone();
     distinct.dedup();
     if distinct.len() < WIDTH {
         return distinct;
     }
-    let count = values.len();
-    let picked: Vec<u32> =
-        (1..WIDTH).filter_map(|part| values.get(part * count / WIDTH).copied()).collect();
-    values = picked;
-    values.dedup();
-    values
+    let reach_across = |key: u32| {
+        let begun = begins.partition_point(|begin| *begin < key);
+        // Boxes that were open before the region count for every key alike.
+        begun as isize - ends.partition_point(|end| *end <= key) as isize
+    };
+    let mut keys: Vec<u32> = Vec::with_capacity(WIDTH - 1);
+    for part in 1..WIDTH {
+        let from = (4 * part - 1) * all.len() / (4 * WIDTH);
+        let until = ((4 * part + 1) * all.len() / (4 * WIDTH)).max(from + 1);
+        let near = all.get(from..until).unwrap_or(&[]);
+        keys.extend(near.iter().copied().min_by_key(|key| reach_across(*key)));
+    }
+    keys.dedup();
+    keys
 }
 
 fn is_inside(inner: &Bounds, outer: &Bounds) -> bool {
@@ -302,10 +313,9 @@ fn is_inside(inner: &Bounds, outer: &Bounds) -> bool {
 /// The box as a leaf keeps it; `None` where the rule's type keeps it out of the region.
 fn entry(block: &Block, region: &Bounds) -> Option<Entry> {
     let mut checks = block.checks;
-    let is_covered =
-        |dimension: usize| is_inside_one(region[dimension], block.bounds[dimension]);
+    let is_covered = |dimension: usize| is_inside_one(region[dimension], block.bounds[dimension]);
     if !is_covered(SOURCE_PORT) {
-        checks = checks.with(Checks::CONDITIONS);
+        checks = checks.with(Checks::SERVICE);
     }
     if !is_covered(FROM) || !is_covered(TO) {
         checks = checks.with(Checks::ENDS);

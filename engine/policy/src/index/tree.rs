@@ -8,8 +8,8 @@ use super::{DESTINATION, DESTINATION_PORT, PROTOCOL, Point, SOURCE};
 
 /// The ways that one node parts.
 pub(super) const WIDTH: usize = 16;
-/// Forks that a lookup may have open at once.
-pub(super) const FORKS_MAX: usize = 8;
+/// Leaves that one lookup may come to.
+pub(super) const SEARCHES_MAX: usize = 8;
 
 /// A tree of cuts. Where boxes would have to be repeated in too many regions, it forks: both branches are
 /// searched.
@@ -72,8 +72,6 @@ pub(super) struct Node {
 pub(super) struct Fork {
     pub(super) first: Branch,
     pub(super) second: Branch,
-    /// The first rule in the second branch.
-    pub(super) second_from: u32,
 }
 
 /// A box in a leaf, by its least corner and its extent.
@@ -89,8 +87,8 @@ pub(super) struct Entry {
     pub(super) protocol: u8,
     pub(super) protocol_extent: u8,
     pub(super) checks: Checks,
-    /// Which applications may be the rule's: see `signature`.
-    pub(super) signature: u32,
+    /// Which applications and users may be the rule's.
+    pub(super) signature: Signature,
     /// The rule's place.
     pub(super) rule: u32,
 }
@@ -103,8 +101,10 @@ impl Checks {
     pub(crate) const NONE: Self = Self(0);
     /// Its zones and addresses.
     pub(crate) const ENDS: Self = Self(1);
-    /// Everything else: services, applications, users, categories, schedule.
+    /// Applications, users, categories, schedule.
     pub(crate) const CONDITIONS: Self = Self(2);
+    /// Its services.
+    pub(crate) const SERVICE: Self = Self(16);
     /// Both zones must be one.
     pub(crate) const INTRAZONE: Self = Self(4);
     /// They must be two.
@@ -125,9 +125,26 @@ impl Checks {
     }
 }
 
-/// The application's bit: a rule whose own signature lacks it does not name the application.
-pub(crate) const fn signature(app: AppId) -> u32 {
-    1u32 << (app.0.wrapping_mul(0x9e37) >> 11)
+/// Which applications and users a rule may be for, or a query is of: a bit for each of them, which several
+/// share. Those that have no bit in common do not match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Signature(u32);
+
+impl Signature {
+    pub(crate) const fn new(applications: u16, users: u16) -> Self {
+        Self(applications as u32 | (users as u32) << 16)
+    }
+
+    /// The application's bit.
+    pub(crate) const fn of_application(app: AppId) -> u16 {
+        1 << (app.0.wrapping_mul(0x9e37) >> 12)
+    }
+
+    #[inline]
+    const fn meets(self, other: Self) -> bool {
+        let common = self.0 & other.0;
+        (common & 0xffff != 0) & (common >> 16 != 0)
+    }
 }
 
 impl Default for Tree {
@@ -138,41 +155,52 @@ impl Default for Tree {
 
 impl Tree {
     /// See `Index::search`.
+    ///
+    /// All branches advance by a step in turn, and only when every leaf is found are they read, so that the
+    /// memory's answers overlap.
     #[inline]
-    pub(super) fn search(&self, point: &Point, signature: u32, mut visit: impl FnMut(u32, Checks) -> u32) {
-        let mut bound = u32::MAX;
-        let mut open = [0u32; FORKS_MAX];
-        let mut open_count = 0;
-        let mut at = self.root;
-        loop {
-            match at.kind() {
-                0 => self.search_leaf(at.place(), point, signature, &mut bound, &mut visit),
-                FORK => {
-                    let Some(fork) = self.forks.get(at.place()) else { return };
-                    if let Some(slot) = open.get_mut(open_count) {
-                        *slot = at.place() as u32;
-                        open_count += 1;
+    pub(super) fn search(
+        &self,
+        point: &Point,
+        signature: Signature,
+        mut visit: impl FnMut(u32, Checks) -> u32,
+    ) {
+        let mut leaves = [(0u32, 0u32); SEARCHES_MAX];
+        let mut count = 0;
+        let mut branches = [self.root; SEARCHES_MAX];
+        let mut open = 1;
+        while open > 0 {
+            let mut number = 0;
+            while number < open {
+                let at = branches[number % SEARCHES_MAX];
+                match at.kind() {
+                    FORK => {
+                        let Some(fork) = self.forks.get(at.place()) else { return };
+                        branches[number % SEARCHES_MAX] = fork.first;
+                        branches[open % SEARCHES_MAX] = fork.second;
+                        open += 1;
                     }
-                    at = fork.first;
-                    continue;
-                }
-                kind => {
-                    if let Some(node) = self.nodes.get(at.place()) {
-                        at = node.child(point[(kind as usize - 1) & 7]);
+                    kind @ 1..FORK => {
+                        let Some(node) = self.nodes.get(at.place()) else { return };
+                        branches[number % SEARCHES_MAX] = node.child(point[(kind as usize - 1) & 7]);
+                    }
+                    _ => {
+                        if let Some(entry) = self.entries.get(at.place()) {
+                            leaves[count % SEARCHES_MAX] = (entry.rule, at.place() as u32);
+                            count += 1;
+                        }
+                        open -= 1;
+                        branches[number % SEARCHES_MAX] = branches[open % SEARCHES_MAX];
                         continue;
                     }
                 }
+                number += 1;
             }
-            loop {
-                if open_count == 0 {
-                    return;
-                }
-                open_count -= 1;
-                let fork = open.get(open_count).and_then(|fork| self.forks.get(*fork as usize));
-                if let Some(fork) = fork.filter(|fork| fork.second_from < bound) {
-                    at = fork.second;
-                    break;
-                }
+        }
+        let mut bound = u32::MAX;
+        for (first_rule, leaf) in leaves.iter().take(count) {
+            if *first_rule < bound {
+                self.search_leaf(*leaf as usize, point, signature, &mut bound, &mut visit);
             }
         }
     }
@@ -182,7 +210,7 @@ impl Tree {
         &self,
         first: usize,
         point: &Point,
-        signature: u32,
+        signature: Signature,
         bound: &mut u32,
         visit: &mut impl FnMut(u32, Checks) -> u32,
     ) {
@@ -190,7 +218,7 @@ impl Tree {
             if entry.rule >= *bound {
                 return;
             }
-            if entry.signature & signature != 0 && entry.holds(point) {
+            if entry.signature.meets(signature) && entry.holds(point) {
                 *bound = visit(entry.rule, entry.checks.without(Checks::LAST));
             }
             if entry.checks.has(Checks::LAST) {
