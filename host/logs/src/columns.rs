@@ -90,6 +90,7 @@ macro_rules! number {
 }
 
 const TRANSLATED: Guard = |row| row.record.translation.is_some();
+const HAS_PARENT: Guard = |row| row.record.parent_session.0 != 0;
 const HAS_HANDSHAKE: Guard = |row| !row.record.handshake.is_empty();
 
 /// The CSV columns in their order.
@@ -141,7 +142,12 @@ pub(crate) const COLUMNS: &[Field] = &[
         "The server's address after translation; empty without one.",
     ),
     named("rule", |row| row.names.rule(row.record.rule), Json::Text, "The security rule that decided."),
-    empty("srcuser", "The client's user."),
+    named(
+        "srcuser",
+        |row| row.names.user(row.record.source_user),
+        Json::TextWhen(|row| !row.names.user(row.record.source_user).is_empty()),
+        "The client's user.",
+    ),
     empty("dstuser", "The server's user."),
     plain(
         "app",
@@ -252,7 +258,12 @@ pub(crate) const COLUMNS: &[Field] = &[
         Json::Seconds(|row, out| push_seconds(out, row.elapsed())),
         "Seconds from the first packet to the last.",
     ),
-    fixed("category", "any", "The URL category."),
+    named(
+        "category",
+        |row| category(row),
+        Json::TextWhen(|row| row.record.category.0 != 0),
+        "The custom URL category of the server's name; `any` without one.",
+    ),
     empty("future_use_39", "Reserved."),
     plain(
         "seqno",
@@ -313,8 +324,18 @@ pub(crate) const COLUMNS: &[Field] = &[
     empty("dst_uuid", "The server's virtual machine."),
     fixed("tunnelid", "0", "The tunnel, or the subscriber (IMSI)."),
     empty("monitortag", "The monitor tag, or the device (IMEI)."),
-    fixed("parent_session_id", "0", "The session of the tunnel that carried this one."),
-    empty("parent_start_time", "When that session began."),
+    plain(
+        "parent_session_id",
+        number!(|row| row.record.parent_session.0),
+        Json::NumberWhen(HAS_PARENT),
+        "The session that announced this one, as an FTP control connection its data; 0 without one.",
+    ),
+    plain(
+        "parent_start_time",
+        |row, out| row.record.parent_start.iter().for_each(|start| out.extend_from_slice(&date_time(*start))),
+        Json::Absent,
+        "When that session began.",
+    ),
     fixed("tunnel", "N/A", "The kind of tunnel."),
     fixed("assoc_id", "0", "The SCTP association."),
     fixed("chunks", "0", "SCTP chunks."),
@@ -392,7 +413,7 @@ pub(crate) const COLUMNS: &[Field] = &[
     empty("characteristic_of_app", "The application's characteristics."),
     plain(
         "container_of_app",
-        word!(|row| row.container()),
+        word!(|row| row.application.container),
         Json::Absent,
         "The application's container: `dns` for `dns-base`.",
     ),
@@ -456,6 +477,18 @@ pub(crate) const OWN_FIELDS: &[Field] = &[
         "The server's name where the traffic told it.",
     ),
     named(
+        "nat_rule",
+        |row| row.record.nat_rule.map_or("", |rule| row.names.nat_rule(rule)),
+        Json::TextWhen(|row| row.record.nat_rule.is_some()),
+        "The NAT rule that matched, also one that exempts from translation.",
+    ),
+    named(
+        "ja4",
+        |row| row.record.ja4.as_deref().unwrap_or(""),
+        Json::TextWhen(|row| row.record.ja4.is_some()),
+        "The JA4 fingerprint of the client's TLS or QUIC hello.",
+    ),
+    named(
         "pcap",
         |row| row.context,
         Json::TextWhen(|row| !row.context.is_empty()),
@@ -467,7 +500,12 @@ fn total(sent: u64, received: u64) -> u64 {
     sent.saturating_add(received)
 }
 
-fn tunneled(row: &Row<'_>) -> &'static str {
+fn category<'a>(row: &Row<'a>) -> &'a str {
+    let name = row.names.category(row.record.category);
+    if name.is_empty() { "any" } else { name }
+}
+
+fn tunneled<'a>(row: &Row<'a>) -> &'a str {
     match row.record.protocol {
         1 | 58 => "untunneled",
         _ => row.application.name,

@@ -2,8 +2,8 @@
 
 use std::{cell::OnceCell, net::IpAddr};
 
-use bifrons_catalog::{Application, application};
-use bifrons_model::{FinalAction, Names, TrafficRecord, Translation, Verdicts};
+use bifrons_catalog::{CUSTOM_FIRST, application};
+use bifrons_model::{AppId, FinalAction, Names, TrafficRecord, Translation, Verdicts};
 
 use crate::{
     protocol::{has_ports, protocol_name},
@@ -15,14 +15,15 @@ pub(crate) struct Row<'a> {
     pub(crate) names: &'a Names,
     /// What the caller says of the record's origin: the capture's path.
     pub(crate) context: &'a str,
-    pub(crate) application: &'static Application,
+    pub(crate) application: ApplicationWords<'a>,
     /// Made when a writer first asks: JSON has no use for it, CSV four.
     generated: OnceCell<DateTime>,
 }
 
 impl<'a> Row<'a> {
     pub(crate) fn new(record: &'a TrafficRecord, names: &'a Names, context: &'a str) -> Self {
-        Self { record, names, context, application: application(record.app), generated: OnceCell::new() }
+        let application = ApplicationWords::of(record.app, names);
+        Self { record, names, context, application, generated: OnceCell::new() }
     }
 
     /// When the record was written.
@@ -63,13 +64,46 @@ impl<'a> Row<'a> {
     pub(crate) fn final_action(&self) -> FinalAction {
         Verdicts::of(self.record.action, self.application.name, self.record.end_reason).overall()
     }
+}
 
-    /// The application that this one belongs to: `dns` for `dns-base`. App-ID's rule of naming is that the
-    /// base application of a container carries the container's name and `-base`.
-    pub(crate) fn container(&self) -> &'static str {
-        let own = self.application.name.strip_suffix("-base");
-        let parents = || application(self.application.parent?).name.strip_suffix("-base");
-        own.or_else(parents).unwrap_or("")
+/// What a log says of an application, be it of the catalogue or of the configuration.
+#[derive(Clone, Copy)]
+pub(crate) struct ApplicationWords<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) category: &'a str,
+    pub(crate) subcategory: &'a str,
+    pub(crate) technology: &'a str,
+    pub(crate) risk: u8,
+    /// The application that this one belongs to: `dns` for `dns-base`, the parent's for a custom one.
+    pub(crate) container: &'a str,
+}
+
+impl<'a> ApplicationWords<'a> {
+    pub(crate) fn of(id: AppId, names: &'a Names) -> Self {
+        let custom =
+            id.0.checked_sub(CUSTOM_FIRST).and_then(|place| names.applications.get(usize::from(place)));
+        if let Some(custom) = custom {
+            return Self {
+                name: &custom.name,
+                category: &custom.category,
+                subcategory: &custom.subcategory,
+                technology: &custom.technology,
+                risk: custom.risk,
+                container: &custom.parent,
+            };
+        }
+        let known = application(id);
+        // The base application of a container carries the container's name and `-base`.
+        let own = known.name.strip_suffix("-base");
+        let parents = || application(known.parent?).name.strip_suffix("-base");
+        Self {
+            name: known.name,
+            category: known.category,
+            subcategory: known.subcategory,
+            technology: known.technology,
+            risk: known.risk,
+            container: own.or_else(parents).unwrap_or(""),
+        }
     }
 }
 

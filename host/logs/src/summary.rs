@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
-use bifrons_catalog::{application, applications};
+use bifrons_catalog::applications;
 use bifrons_model::{
-    EndReason, FinalAction, Handshake, HandshakeOutcome, Subtype, Timestamp, TrafficRecord, Verdicts,
+    EndReason, FinalAction, Handshake, HandshakeOutcome, Names, Subtype, Timestamp, TrafficRecord, Verdicts,
 };
 
-use crate::human;
+use crate::{human, row::ApplicationWords};
 
 /// Counts by application, end reason and final action, and how TCP sessions failed to open. Its size does
 /// not grow with the number of records.
@@ -15,6 +15,8 @@ pub struct Summary {
     total: Tally,
     starts: u64,
     by_app: Vec<Tally>,
+    /// Those of the configuration, by name.
+    by_custom_app: BTreeMap<String, Tally>,
     by_reason: [Tally; EndReason::ALL.len()],
     allowed: Tally,
     blocked: Tally,
@@ -38,6 +40,7 @@ impl Default for Summary {
             total: Tally::default(),
             starts: 0,
             by_app: vec![Tally::default(); applications().len()],
+            by_custom_app: BTreeMap::new(),
             by_reason: [Tally::default(); EndReason::ALL.len()],
             allowed: Tally::default(),
             blocked: Tally::default(),
@@ -57,7 +60,7 @@ impl Summary {
 
     /// Counts a record. Those of subtype `start` are counted apart: their session has another record to
     /// come.
-    pub fn add(&mut self, record: &TrafficRecord) {
+    pub fn add(&mut self, record: &TrafficRecord, names: &Names) {
         if record.subtype == Subtype::Start {
             self.starts += 1;
             return;
@@ -65,9 +68,10 @@ impl Summary {
         self.first = self.first.min(record.start);
         self.last = self.last.max(record.last_packet);
         self.total.add(record);
-        let app = application(record.app);
-        if let Some(tally) = self.by_app.get_mut(app.id.index()) {
-            tally.add(record);
+        let app = ApplicationWords::of(record.app, names);
+        match self.by_app.get_mut(record.app.index()) {
+            Some(tally) => tally.add(record),
+            None => self.by_custom_app.entry(app.name.to_owned()).or_default().add(record),
         }
         if let Some(tally) = self.by_reason.get_mut(record.end_reason as usize) {
             tally.add(record);
@@ -96,6 +100,7 @@ impl Summary {
         }
         let mut apps: Vec<(&str, Tally)> =
             applications().iter().map(|app| app.name).zip(self.by_app.iter().copied()).collect();
+        apps.extend(self.by_custom_app.iter().map(|(name, tally)| (name.as_str(), *tally)));
         apps.sort_by_key(|(_, tally)| {
             std::cmp::Reverse((tally.sent.saturating_add(tally.received), tally.sessions))
         });
@@ -275,7 +280,7 @@ mod tests {
             opened(&[Syn, ServerAck, Rst]),
             opened(&[Syn]),
         ] {
-            summary.add(&record);
+            summary.add(&record, &samples::names());
         }
         // The model owns the words of the steps.
         let challenged = samples::handshake(&[Syn, ServerAck, Rst]).to_string();
@@ -323,14 +328,15 @@ TCP sessions that did not open as they should
             let digit =
                 |place: u32| [3, 7, 9, 5, 8][(code / 5_u32.pow(place) % 5) as usize] << (4 * (place + 1));
             let steps = 1 | (0..5).map(digit).fold(0, |all, step| all | step);
-            summary.add(&TrafficRecord { handshake: Handshake(steps), ..samples::ended() });
+            summary
+                .add(&TrafficRecord { handshake: Handshake(steps), ..samples::ended() }, &samples::names());
         }
         assert_eq!(summary.openings.len(), Summary::OPENINGS_MAX);
         let told: u64 = summary.openings.values().sum();
         assert!(summary.other_openings > 0 && told + summary.other_openings <= 5_000);
         let longest = samples::handshake(&[Syn, ServerSyn, Syn, ServerSyn, Syn, ServerSyn, Syn, ServerSyn]);
         let mut summary = Summary::default();
-        summary.add(&TrafficRecord { handshake: longest, ..samples::ended() });
+        summary.add(&TrafficRecord { handshake: longest, ..samples::ended() }, &samples::names());
         let text = summary.text(80);
         assert!(text.contains('…') && text.lines().all(|line| line.chars().count() <= 80), "{text}");
     }

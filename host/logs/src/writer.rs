@@ -144,7 +144,7 @@ impl<W: io::Write> RecordWriter<W> {
     pub fn write(&mut self, record: &TrafficRecord, names: &Names, context: &str) -> io::Result<()> {
         let Self { encoder, output, sorter, summary, line } = self;
         if let Some((summary, _)) = summary {
-            summary.add(record);
+            summary.add(record, names);
         }
         let row = Row::new(record, names, context);
         if let Some(sorter) = sorter {
