@@ -24,7 +24,7 @@ fuzz_target!(|data: &[u8]| {
         let configs = [&printed, &*text].map(|text| parse_lenient(text, "fuzz").map(|read| read.config).ok());
         assert_eq!(configs[0], configs[1], "{printed}");
     }
-    let (one, other) = text.split_once('\0').unwrap_or((&text, ""));
+    let (one, other) = text.split_once('\0').unwrap_or((&*text, ""));
     if let (Ok(mut one), Ok(other)) = (Document::parse(one, "one"), Document::parse(other, "other")) {
         let changes = diff(&one, &other).to_set();
         assert!(one.load_merge(&changes, "changes").is_ok(), "{changes}");
