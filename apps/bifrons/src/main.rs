@@ -4,6 +4,7 @@ mod config;
 mod explain;
 mod progress;
 mod replay;
+mod setup;
 mod stats;
 mod what_if;
 

@@ -11,17 +11,17 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use bifrons_config::Config;
 use bifrons_dataplane::{Compiled, Counters, Frame, Outbox, Verdict, Worker};
 use bifrons_drivers::{Batch, Capture, CaptureInterface};
 use bifrons_logs::{Format, LogVersion, Options, RecordWriter};
-use bifrons_model::{Generation, InterfaceId, Timestamp};
+use bifrons_model::{InterfaceId, Timestamp};
 use bifrons_policy::Policy;
 use bifrons_session::HashSeed;
 use clap::{Args, ValueEnum};
 
 use crate::{
     progress::Progress,
+    setup::Setup,
     stats::Stats,
     what_if::{Totals, WhatIf},
 };
@@ -37,9 +37,8 @@ pub struct Arguments {
     /// Captures: pcap or pcapng, gzip-compressed or not; `-` reads standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// The configuration, as `set` lines
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    setup: Setup,
     /// A candidate configuration: instead of records, list the sessions whose action, rule, application, address
     /// translation or end reason it would change, with --format table or json
     #[arg(long, value_name = "FILE", conflicts_with_all = ["output", "stats", "canonical", "batch"])]
@@ -107,11 +106,7 @@ fn mapping(text: &str) -> Result<(String, String), String> {
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let config = match &arguments.config {
-        Some(file) => crate::config::read(file, false)?,
-        None => Config::tap(),
-    };
-    let compiled = Compiled::new(Policy::compile(&config, Generation(1)))?;
+    let compiled = arguments.setup.compile()?;
     let policy = &compiled.policy;
     let interfaces = interfaces(policy, &arguments.map)?;
     if let Some(candidate) = &arguments.against {
@@ -155,8 +150,7 @@ fn compare(
     if matches!(arguments.format, OutputFormat::Csv | OutputFormat::None) {
         bail!("--against: expected --format table or json");
     }
-    let config = crate::config::read(candidate, false)?;
-    let candidate = Compiled::new(Policy::compile(&config, Generation(1)))?;
+    let candidate = arguments.setup.compile_candidate(candidate)?;
     let interfaces_of_candidate = interfaces(&candidate.policy, &arguments.map)?;
     let what_if = WhatIf {
         running,

@@ -7,16 +7,15 @@ use std::{
 };
 
 use anyhow::{Context as _, anyhow};
-use bifrons_config::Config;
 use bifrons_dataplane::{Compiled, Frame, Outbox, Step, Verdict, Worker};
 use bifrons_drivers::Capture;
-use bifrons_model::{Generation, Timestamp};
-use bifrons_policy::Policy;
+use bifrons_model::Timestamp;
 use bifrons_session::HashSeed;
 use clap::Args;
 use serde_json::json;
 
 use super::{Words, flow, steps_json};
+use crate::setup::Setup;
 
 /// Says of each packet of a capture which session, route, NAT rule and security rule it met, and why the earlier rules
 /// were not for it
@@ -27,9 +26,8 @@ pub struct Arguments {
     /// The capture: pcap or pcapng, gzip-compressed or not; `-` reads standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// The configuration, as `set` lines [default: the built-in one]
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    setup: Setup,
     /// Only these packets are printed, counted from 1; those before run through the engine all the same
     #[arg(long, value_name = "N[-M]", value_parser = range)]
     packet: Option<(u64, u64)>,
@@ -51,11 +49,7 @@ fn range(text: &str) -> Result<(u64, u64), String> {
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let config = match &arguments.config {
-        Some(file) => crate::config::read(file, false)?,
-        None => Config::tap(),
-    };
-    let compiled = Compiled::new(Policy::compile(&config, Generation(1)))?;
+    let compiled = arguments.setup.compile()?;
     let name = arguments.file.display().to_string();
     let mut capture = Capture::open(&name)?;
     let mut explainer = Explainer::new(&compiled, arguments);

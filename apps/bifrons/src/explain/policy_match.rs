@@ -1,11 +1,11 @@
 //! `bifrons test policy-match`: which rules a session would meet.
 #![allow(clippy::disallowed_types, reason = "schedules are asked for the moment of the question")]
 
-use std::{net::IpAddr, path::PathBuf, process::ExitCode, time::SystemTime};
+use std::{net::IpAddr, process::ExitCode, time::SystemTime};
 
 use anyhow::{Context as _, anyhow, bail};
-use bifrons_dataplane::{Compiled, Frame, Outbox, Step, Verdict, Worker};
-use bifrons_model::{AppId, Generation, InterfaceId, Timestamp, ZoneId};
+use bifrons_dataplane::{Frame, Outbox, Step, Verdict, Worker};
+use bifrons_model::{AppId, InterfaceId, Timestamp, ZoneId};
 use bifrons_policy::{Policy, Query};
 use bifrons_session::HashSeed;
 use bifrons_wire::{LinkType, protocol};
@@ -14,6 +14,7 @@ use etherparse::{IpNumber, PacketBuilder};
 use serde_json::json;
 
 use super::{Line, Words, steps_json};
+use crate::setup::Setup;
 
 /// Asks a configuration what it would do
 #[derive(Subcommand)]
@@ -27,9 +28,8 @@ pub enum Command {
 /// for a session whose application is not known yet; with it they are asked once more, as when it is identified.
 #[derive(Args)]
 pub struct Arguments {
-    /// The configuration, as `set` lines
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    #[command(flatten)]
+    setup: Setup,
     /// The client's address
     #[arg(long, value_name = "ADDRESS")]
     source: IpAddr,
@@ -79,8 +79,7 @@ fn protocol_number(text: &str) -> Result<Protocol, String> {
 }
 
 pub fn run(Command::PolicyMatch(arguments): &Command) -> anyhow::Result<ExitCode> {
-    let config = crate::config::read(&arguments.config, false)?;
-    let compiled = Compiled::new(Policy::compile(&config, Generation(1)))?;
+    let compiled = arguments.setup.compile()?;
     let policy = &compiled.policy;
     let interface = arguments.from.as_deref().map(|zone| interface_in(policy, zone)).transpose()?;
     let mut worker = Worker::new(&compiled, HashSeed::new(1));

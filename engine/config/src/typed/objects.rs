@@ -5,6 +5,8 @@ use core::net::IpAddr;
 
 use bifrons_model::AppId;
 
+use crate::schema::{parse_prefix, parse_range, range_of};
+
 /// An inclusive range of addresses of one family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AddressRange {
@@ -12,6 +14,13 @@ pub struct AddressRange {
     pub first: IpAddr,
     /// The last address, of the same family and not below the first.
     pub last: IpAddr,
+}
+
+impl AddressRange {
+    /// From an address, a prefix or a range `first-last`; `None` for any other text.
+    pub fn from_text(text: &str) -> Option<Self> {
+        parse_prefix(text).map(range_of).or_else(|| parse_range(text))
+    }
 }
 
 /// A protocol with its destination (and perhaps source) ports, and timeouts of its own.
