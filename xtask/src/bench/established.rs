@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use bifrons_dataplane::{Frame, Outbox, Worker};
 use bifrons_model::Timestamp;
 
-use super::frames::{self, Made, Step};
+use super::frames::{self, Made, Network, Step};
 
 /// Frames that are made, then timed, at a time.
 const ROUND: usize = 1024;
@@ -19,18 +19,18 @@ const GAP: Duration = Duration::from_nanos(100);
 
 /// Nanoseconds a packet with `sessions` established sessions and batches of `batch`: from the frame's bytes
 /// to its verdict, half of the frames in each direction.
-pub fn measure(sessions: u32, batch: usize) -> Result<f64> {
-    let mut worker = frames::worker(sessions)?;
+pub fn measure(sessions: u32, batch: usize, network: Network) -> Result<f64> {
+    let mut worker = frames::worker(sessions, network)?;
     let mut outbox = Outbox::default();
     let mut now = frames::START;
-    fill(&mut worker, sessions, &mut now, &mut outbox);
+    fill(&mut worker, sessions, network, &mut now, &mut outbox);
     ensure!(
         worker.sessions().len() == sessions as usize,
         "only {} sessions were made",
         worker.sessions().len()
     );
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
-    let mut round: Vec<Made> = vec![Made::empty(); ROUND];
+    let mut round: Vec<Made> = vec![Made::empty(network); ROUND];
     let mut spent = Duration::ZERO;
     for _ in 0..PACKETS / ROUND {
         for made in &mut round {
@@ -51,13 +51,15 @@ pub fn measure(sessions: u32, batch: usize) -> Result<f64> {
     }
     let counters = worker.counters();
     ensure!(counters.dropped_total() == 0, "packets were dropped: {:?}", counters.dropped);
+    let is_translated = counters.translated == counters.transmitted;
+    ensure!(is_translated == (network == Network::Translated), "{} were translated", counters.translated);
     Ok(spent.as_nanos() as f64 / (PACKETS / ROUND * ROUND) as f64)
 }
 
 /// Opens sessions 0 to `sessions - 1` and lets their application be identified.
-pub fn fill(worker: &mut Worker, sessions: u32, now: &mut Timestamp, outbox: &mut Outbox) {
+pub fn fill(worker: &mut Worker, sessions: u32, network: Network, now: &mut Timestamp, outbox: &mut Outbox) {
     const TOGETHER: u32 = 256;
-    let mut round: Vec<Made> = vec![Made::empty(); TOGETHER as usize];
+    let mut round: Vec<Made> = vec![Made::empty(network); TOGETHER as usize];
     for first in (0..sessions).step_by(TOGETHER as usize) {
         let count = TOGETHER.min(sessions - first);
         for step in Step::OPENING {

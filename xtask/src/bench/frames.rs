@@ -1,6 +1,5 @@
 //! Synthetic frames: a session's number gives its addresses, ports and sequence numbers.
 
-
 use bifrons_dataplane::Worker;
 use bifrons_model::{Generation, InterfaceId, Timestamp};
 use bifrons_policy::Policy;
@@ -25,11 +24,26 @@ pub struct Made {
     pub length: usize,
     pub arrival: Timestamp,
     pub is_from_client: bool,
+    network: Network,
+}
+
+/// What the server's side calls the ends of a session.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Network {
+    /// As the client's side does.
+    Plain,
+    /// Both addresses and the server's port are others.
+    Translated,
 }
 
 impl Made {
-    pub const fn empty() -> Self {
-        Self { bytes: [0; FRAME_MAX], length: 0, arrival: Timestamp::ZERO, is_from_client: true }
+    pub const fn empty(network: Network) -> Self {
+        Self { bytes: [0; FRAME_MAX], length: 0, arrival: Timestamp::ZERO, is_from_client: true, network }
+    }
+
+    /// The server's port as the sender of this frame calls it.
+    fn service(&self) -> u16 {
+        if self.network == Network::Translated && !self.is_from_client { 2222 } else { 22 }
     }
 
     /// The frame as the worker takes it.
@@ -91,7 +105,7 @@ pub fn write(made: &mut Made, number: u32, step: Step, arrival: Timestamp) {
         };
     made.is_from_client = is_from_client;
     let mut header = [0_u8; 20];
-    let (source_port, destination_port) = ports(number, is_from_client, 22);
+    let (source_port, destination_port) = ports(number, is_from_client, made.service());
     header[..2].copy_from_slice(&source_port.to_be_bytes());
     header[2..4].copy_from_slice(&destination_port.to_be_bytes());
     header[4..8].copy_from_slice(&sequence.to_be_bytes());
@@ -126,8 +140,10 @@ fn ports(number: u32, is_from_client: bool, service: u16) -> (u16, u16) {
 
 /// Ethernet, IPv4 and the checksums around a transport header and its payload.
 fn finish(made: &mut Made, number: u32, protocol: u8, header: &[u8], payload: &[u8], checksum_at: usize) {
-    let client = (0x0a00_0000_u32 + number / 60_000).to_be_bytes();
-    let server = 0xc000_0201_u32.to_be_bytes();
+    let is_outside = made.network == Network::Translated && !made.is_from_client;
+    let (clients, server) =
+        if is_outside { (0x6440_0000_u32, 0xc000_024d_u32) } else { (0x0a00_0000, 0xc000_0201) };
+    let (client, server) = ((clients + number / 60_000).to_be_bytes(), server.to_be_bytes());
     let (source, destination) = if made.is_from_client { (client, server) } else { (server, client) };
     let segment_length = header.len() + payload.len();
     made.length = 34 + segment_length;
@@ -149,8 +165,20 @@ fn finish(made: &mut Made, number: u32, protocol: u8, header: &[u8], payload: &[
     bytes[34 + checksum_at..36 + checksum_at].copy_from_slice(&sum.to_be_bytes());
 }
 
-/// A worker with two interfaces, two zones and one rule, everything else at the defaults.
-pub fn worker(sessions: u32) -> anyhow::Result<Worker> {
+/// A worker with two interfaces, two zones and one rule, everything else at the defaults; translated, one NAT rule gives
+/// the clients other addresses and sends them to another server and port.
+pub fn worker(sessions: u32, network: Network) -> anyhow::Result<Worker> {
+    let nat = match network {
+        Network::Plain => "",
+        Network::Translated => {
+            "set network virtual-router default routing-table ip static-route outside destination 100.64.0.0/10
+             set network virtual-router default routing-table ip static-route outside interface ethernet1/2
+             set rulebase nat rules both from trust to untrust source 10.0.0.0/24 destination 192.0.2.1 service any
+             set rulebase nat rules both source-translation static-ip translated-address 100.64.0.0/24
+             set rulebase nat rules both destination-translation translated-address 192.0.2.77
+             set rulebase nat rules both destination-translation translated-port 2222"
+        }
+    };
     let text = format!(
         "set deviceconfig setting session capacity {sessions}
          set deviceconfig setting session accelerated-aging-enable no
@@ -159,7 +187,8 @@ pub fn worker(sessions: u32) -> anyhow::Result<Worker> {
          set zone trust network layer3 ethernet1/1
          set zone untrust network layer3 ethernet1/2
          set rulebase security rules out from trust to untrust source any destination any
-         set rulebase security rules out application any service any action allow log-end yes"
+         set rulebase security rules out application any service any action allow log-end yes
+         {nat}"
     );
     let config = bifrons_config::parse(&text, "bench")
         .map_err(|errors| anyhow::anyhow!("the bench's configuration: {}", errors[0]))?;

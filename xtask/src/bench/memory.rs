@@ -3,16 +3,16 @@
 use anyhow::{Context as _, Result, ensure};
 use bifrons_dataplane::Outbox;
 
-use super::{established, frames};
+use super::{established, frames, frames::Network};
 
 /// Resident bytes a session: the growth from before the worker exists to after `sessions` established,
 /// identified IPv4 sessions are in it, divided by their number. Records, index, wheel and all side tables
 /// are in it.
 pub fn measure(sessions: u32) -> Result<f64> {
     let before = resident_bytes()?;
-    let mut worker = frames::worker(sessions)?;
+    let mut worker = frames::worker(sessions, Network::Plain)?;
     let mut now = frames::START;
-    established::fill(&mut worker, sessions, &mut now, &mut Outbox::default());
+    established::fill(&mut worker, sessions, Network::Plain, &mut now, &mut Outbox::default());
     let after = resident_bytes()?;
     ensure!(
         worker.sessions().len() == sessions as usize,

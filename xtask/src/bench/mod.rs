@@ -13,10 +13,13 @@ mod frames;
 mod memory;
 mod new_sessions;
 mod replay;
+mod streams;
 
 use std::path::Path;
 
 use anyhow::{Result, bail};
+
+use frames::Network;
 
 /// How often each figure is measured.
 const RUNS: usize = 5;
@@ -31,16 +34,20 @@ struct Bench {
 }
 
 const BENCHES: &[Bench] = &[
-    timed("established_10k_b32_ns_per_packet", "ns", |_| established::measure(10_000, 32)),
-    timed("established_10k_b1_ns_per_packet", "ns", |_| established::measure(10_000, 1)),
-    timed("established_1m_b32_ns_per_packet", "ns", |_| established::measure(1_000_000, 32)),
-    timed("established_1m_b1_ns_per_packet", "ns", |_| established::measure(1_000_000, 1)),
-    timed("established_10m_b32_ns_per_packet", "ns", |_| established::measure(10_000_000, 32)),
-    timed("established_10m_b1_ns_per_packet", "ns", |_| established::measure(10_000_000, 1)),
+    timed("established_10k_b32_ns_per_packet", "ns", |_| established::measure(10_000, 32, Network::Plain)),
+    timed("established_10k_b1_ns_per_packet", "ns", |_| established::measure(10_000, 1, Network::Plain)),
+    timed("established_1m_b32_ns_per_packet", "ns", |_| established::measure(1_000_000, 32, Network::Plain)),
+    timed("established_1m_b1_ns_per_packet", "ns", |_| established::measure(1_000_000, 1, Network::Plain)),
+    timed("established_10m_b32_ns_per_packet", "ns", |_| established::measure(10_000_000, 32, Network::Plain)),
+    timed("established_10m_b1_ns_per_packet", "ns", |_| established::measure(10_000_000, 1, Network::Plain)),
+    timed("established_nat_1m_b32_ns_per_packet", "ns", |_| {
+        established::measure(1_000_000, 32, Network::Translated)
+    }),
     timed("new_sessions_per_second", "1/s", |_| new_sessions::measure(new_sessions::Kind::Tcp)),
     timed("new_udp_sessions_per_second", "1/s", |_| new_sessions::measure(new_sessions::Kind::Udp)),
     once("bytes_per_session_1m", "B", |_| memory::measure(1_000_000)),
     once("bytes_per_session_10m", "B", |_| memory::measure(10_000_000)),
+    timed("reassembly_inspect_megabytes_per_second", "MB/s", |_| streams::measure()),
     timed("replay_packets_per_second", "1/s", |root| Ok(replay::measure(root)?.packets_per_second)),
     timed("replay_megabytes_per_second", "MB/s", |root| Ok(replay::measure(root)?.megabytes_per_second)),
     once("replay_resident_megabytes", "MB", |root| Ok(replay::measure(root)?.resident_megabytes)),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use bifrons_dataplane::{Frame, Outbox};
 
-use super::frames::{self, Made, Step};
+use super::frames::{self, Made, Network, Step};
 
 /// Which sessions come and go.
 #[derive(Clone, Copy)]
@@ -34,10 +34,10 @@ pub fn measure(kind: Kind) -> Result<f64> {
     };
     // The simulated pace at which the closing timer keeps `LIVE` sessions in the table.
     let gap = Duration::from_nanos(seconds_live * 1_000_000_000 / u64::from(LIVE) / steps.len() as u64);
-    let mut worker = frames::worker(LIVE + LIVE / 8)?;
+    let mut worker = frames::worker(LIVE + LIVE / 8, Network::Plain)?;
     let mut outbox = Outbox::default();
     let mut now = frames::START;
-    let mut round: Vec<Made> = vec![Made::empty(); TOGETHER as usize];
+    let mut round: Vec<Made> = vec![Made::empty(Network::Plain); TOGETHER as usize];
     let (mut spent, mut records) = (Duration::ZERO, 0);
     let (warm_up, all) = (LIVE + LIVE / 4, LIVE + LIVE / 4 + TIMED);
     for first in (0..all).step_by(TOGETHER as usize) {
