@@ -114,7 +114,7 @@ mod tests {
         ) {
             let mut after = bytes.clone();
             after[4 * at..4 * at + 4].copy_from_slice(&value.to_be_bytes());
-            let old = u32::from_be_bytes([bytes[4 * at], bytes[4 * at + 1], bytes[4 * at + 2], bytes[4 * at + 3]]);
+            let old = crate::be32(&bytes, 4 * at).unwrap();
             let before = internet_checksum(&[&bytes]);
             let expected = internet_checksum(&[&after]);
             prop_assert_eq!(Difference::double(old, value).applied(before), expected);

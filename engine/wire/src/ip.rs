@@ -135,8 +135,8 @@ fn skip_extension(frame: &[u8], found: &mut IpHeader) -> Result<bool, DropReason
     Ok(!is_fragment)
 }
 
-/// The transport's protocol and place in `data`, which was put together from the fragments of an IPv6 packet and
-/// begins with a header of type `protocol`: extension headers may come first (RFC 8200, section 4.5).
+/// The transport's protocol and place in `data`, which was put together from the fragments of an IPv6 packet
+/// and begins with a header of type `protocol`: extension headers may come first (RFC 8200, section 4.5).
 pub(crate) fn behind_extensions(
     data: &[u8],
     addresses: Addresses,

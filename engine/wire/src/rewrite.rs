@@ -75,7 +75,8 @@ pub fn rewrite(frame: &mut [u8], packet: &Packet, to: &Rewrite) -> bool {
 }
 
 /// Rewrites one fragment in its frame. `fragment` is what `parse` read from this frame, `whole` the packet
-/// that all fragments make as `parse_ip_payload` read it: the transport's fields are rewritten in whichever fragment holds them.
+/// that all fragments make as `parse_ip_payload` read it: the transport's fields are rewritten in whichever
+/// fragment holds them.
 ///
 /// False, and the frame as it was, when the families differ or the frame is not the one that was parsed.
 #[must_use]

@@ -318,7 +318,10 @@ mod tests {
         let reply = b"227 Entering Passive Mode (192,0,2,1,19,137).\r\n";
         assert_eq!(follow(&[(SERVER, reply)]), [], "nobody asked");
         let expected = (SERVER, Some(ADDRESS), 5001, b"192,0,2,1,19,137".to_vec());
-        assert_eq!(follow(&[(CLIENT, b"PASV\r\n"), (SERVER, reply), (SERVER, reply)]), [expected.clone()]);
+        assert_eq!(
+            follow(&[(CLIENT, b"PASV\r\n"), (SERVER, reply), (SERVER, reply)]),
+            core::slice::from_ref(&expected)
+        );
         let bare = b"227 at 192,0,2,1,19,137\r\n";
         assert_eq!(follow(&[(CLIENT, b"PASV\r\n"), (SERVER, bare)]), [expected]);
         let extended = b"229 Entering Extended Passive Mode (|||6446|)\r\n";

@@ -70,7 +70,8 @@ proptest! {
             let quotation = &original[..original.len().min(usize::from(quoted_packet.transport) + kept)];
             let frame = error_over(if is_v4 { 3 } else { 1 }, if is_v4 { 13 } else { 1 }, quotation);
             let packet = read(&frame);
-            let there = to(other(quoted_packet.addresses), port, if quoted_packet.icmp.is_echo { port } else { 99 });
+            let second = if quoted_packet.icmp.is_echo { port } else { 99 };
+            let there = to(other(quoted_packet.addresses), port, second);
             let made =
                 translate_error(&frame, &packet, there.addresses.reversed(), &there, 7).unwrap();
             let translated = read(&made);
