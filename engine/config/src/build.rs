@@ -19,6 +19,7 @@ mod rules;
 mod schedules;
 mod services;
 mod tag_filter;
+mod tags;
 mod view;
 
 use crate::{
@@ -35,7 +36,7 @@ pub(crate) fn config(schema: &Schema, root: &Node, report: &mut Report<'_>) -> C
     let root = View::new(schema, root);
     let mut config = Config::default();
     fields(&root, &mut config);
-    let tags = addresses::Tags::read(&root);
+    let tags = tags::Tags::read(&root);
     let addresses = addresses::Addresses::read(&root, &tags, report);
     let services = services::Services::read(&root, &tags, report);
     let (applications, custom) = applications::Applications::read(&root, &tags, report);
@@ -62,6 +63,7 @@ pub(crate) fn config(schema: &Schema, root: &Node, report: &mut Report<'_>) -> C
     [config.intrazone_default, config.interzone_default] = rules::defaults(&root, names, report);
     config.log_settings = logging::log_settings(&root, report);
     config.high_availability = high_availability::high_availability(&root, &config.interfaces, report);
+    tags.finish(&root, report);
     network::check_users(&root, &config, report);
     config
 }

@@ -3,7 +3,7 @@
 use alloc::{borrow::ToOwned, collections::BTreeMap, format, string::String, vec, vec::Vec};
 use core::{cell::Cell, net::IpAddr};
 
-use super::{Value, View, external, groups, tag_filter::TagFilter};
+use super::{Value, View, external, groups, tag_filter::TagFilter, tags::Tags};
 use crate::{
     Problem,
     parse::Report,
@@ -296,23 +296,5 @@ fn touches(last: IpAddr, next: IpAddr) -> bool {
         (IpAddr::V4(last), IpAddr::V4(next)) => next.to_bits() <= last.to_bits().saturating_add(1),
         (IpAddr::V6(last), IpAddr::V6(next)) => next.to_bits() <= last.to_bits().saturating_add(1),
         (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
-    }
-}
-
-/// The tags that there are.
-pub(super) struct Tags<'a>(BTreeMap<&'a str, ()>);
-
-impl<'a> Tags<'a> {
-    pub(super) fn read(root: &View<'a>) -> Self {
-        Self(root.below("tag").entries().into_iter().map(|(name, _)| (name, ())).collect())
-    }
-
-    /// The tags at this place; one that is not defined is reported, and counts all the same.
-    pub(super) fn check<'v>(&self, view: &View<'v>, report: &mut Report<'_>) -> Vec<&'v str> {
-        let values = view.values();
-        for value in values.iter().filter(|value| !self.0.contains_key(value.text)) {
-            view.unknown(report, "tag", *value, self.0.keys().copied());
-        }
-        values.into_iter().map(|value| value.text).collect()
     }
 }

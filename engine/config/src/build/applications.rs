@@ -6,7 +6,7 @@ use core::cell::Cell;
 use bifrons_catalog::{self as catalog, Characteristics};
 use bifrons_model::AppId;
 
-use super::{Value, View, addresses::Tags, custom, groups};
+use super::{Value, View, custom, groups, tags::Tags};
 use crate::{Problem, parse::Report, typed::CustomApplication};
 
 /// The applications that rules may name.

@@ -12,8 +12,8 @@ use bifrons_model::AppId;
 
 use super::{
     View,
-    addresses::Tags,
     groups::{self, Groups},
+    tags::Tags,
 };
 use crate::{
     Problem,

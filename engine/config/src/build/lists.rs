@@ -6,9 +6,10 @@ use bifrons_model::AppId;
 
 use super::{
     Value, View,
-    addresses::{Addresses, Found, Tags},
+    addresses::{Addresses, Found},
     applications::Applications,
     services::Services,
+    tags::Tags,
 };
 use crate::{
     Problem,

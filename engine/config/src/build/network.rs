@@ -73,7 +73,7 @@ impl Reader<'_> {
         self.units(name, InterfaceKind::Layer3, &layer3.below("units"), report);
     }
 
-    /// The units of the interface `parent`. Those of interfaces with a wire have tags, each its own.
+    /// The units of the interface `parent`. Those of interfaces with a wire know their frames by a tag of their own.
     fn units(&mut self, parent: &str, kind: InterfaceKind, units: &View<'_>, report: &mut Report<'_>) {
         let has_tags = !matches!(parent, "loopback" | "vlan" | "tunnel");
         let mut used: BTreeMap<u16, &str> = BTreeMap::new();
@@ -86,9 +86,8 @@ impl Reader<'_> {
             let tag = entry.below("tag").number().and_then(|tag| u16::try_from(tag).ok());
             match tag {
                 None if has_tags => {
-                    let what = "a unit needs a `tag` to know its frames by";
-                    entry.gap(report, entry.line(), Problem::Incomplete { what });
-                    continue;
+                    let what = "a unit without a `tag` gets no frames";
+                    report.warn(entry.line(), entry.path(), Problem::Incomplete { what });
                 }
                 Some(tag) => {
                     if let Some(other) = used.insert(tag, name) {

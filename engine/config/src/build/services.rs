@@ -3,7 +3,7 @@
 use alloc::{borrow::ToOwned, collections::BTreeMap, format, string::String, vec, vec::Vec};
 use core::cell::Cell;
 
-use super::{View, addresses::Tags, groups};
+use super::{View, groups, tags::Tags};
 use crate::{
     Problem,
     parse::Report,

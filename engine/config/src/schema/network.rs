@@ -16,7 +16,8 @@ pub(super) const INTERFACES: Section = Section {
     title: "Interfaces",
     text: "A line that ends after `layer3`, `tap` or `virtual-wire` makes the interface without addresses. A \
            unit's name is that of its interface, a point and a number: `ethernet1/1.100`, `ae1.7`, \
-           `loopback.1`, `vlan.1`, `tunnel.1`; units of Ethernet interfaces need a `tag` of their own.",
+           `loopback.1`, `vlan.1`, `tunnel.1`; units of Ethernet interfaces know \
+           their frames by a `tag` of their own.",
     leaves: &[
         entry(
             "network interface ethernet <interface> layer3 ip",

@@ -220,7 +220,7 @@ impl Kind {
             Self::Fqdn => is_fqdn(value),
             Self::Wildcard => parse_wildcard(value).is_some(),
             Self::TagFilter => !value.is_empty() && is_text(value, 2047),
-            Self::Url => value.contains("://") && is_text(value, 255),
+            Self::Url => !value.is_empty() && !value.contains(char::is_whitespace) && is_text(value, 255),
             Self::UnitName => is_unit(value),
             Self::AggregateName => is_aggregate(value),
             Self::AppPorts => parse_app_ports(value).is_some(),
@@ -442,7 +442,7 @@ mod tests {
             ),
             (Kind::AggregateName, &["ae1", "ae16"], &["ae", "ae0", "ae100", "bond0"]),
             (Kind::Fqdn, &["www.example.com", "a"], &["", "a..b", "a b", "https://a"]),
-            (Kind::Url, &["file:///lists/a.txt", "https://a/b"], &["", "/lists/a.txt"]),
+            (Kind::Url, &["file:///lists/a.txt", "https://a/b", "a.example"], &["", "a b"]),
             (Kind::TagFilter, &["'a' and 'b'", "a"], &[""]),
         ] {
             for value in good {

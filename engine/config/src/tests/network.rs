@@ -66,10 +66,6 @@ fn interfaces_that_do_not_fit() {
                  `ethernet1/2.NUMBER`",
             ),
             (
-                "set network interface ethernet ethernet1/2 layer3 units ethernet1/2.1 ip 10.0.9.1/24",
-                "ethernet ethernet1/2 layer3 units ethernet1/2.1: a unit needs a `tag` to know its frames by",
-            ),
-            (
                 "set network interface ethernet ethernet1/2 layer3 units ethernet1/2.1 tag 5\n\
                  set network interface ethernet ethernet1/2 layer3 units ethernet1/2.2 tag 5",
                 "ethernet ethernet1/2 layer3 units ethernet1/2.2: `ethernet1/2.1` has the tag 5 already",

@@ -84,6 +84,21 @@ fn a_group_without_members_disables_its_rule() {
 }
 
 #[test]
+fn a_tag_that_is_not_defined_counts_and_is_told() {
+    let mut text = String::from("set tag blue\nset address-group g dynamic filter bleu\n");
+    for number in 0..30 {
+        text.push_str(&format!("set address a{number} ip-netmask 10.0.0.{number} tag bleu\n"));
+    }
+    text.push_str("set rulebase security rules r source g");
+    let read = parse_with(&text, "x.set", &Sources::new()).unwrap();
+    assert_eq!(read.config.rules[0].source, [range("10.0.0.0", "10.0.0.29")]);
+    let warnings: Vec<String> = read.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(warnings.len(), 21);
+    assert_eq!(warnings[0], "x.set:1: tag: 10 more uses of tags that are not defined");
+    assert_eq!(warnings[1], "x.set:3: address a0 tag: unknown tag `bleu`; did you mean `blue`?");
+}
+
+#[test]
 fn addresses_that_do_not_fit() {
     last_line_is_wrong(
         "",
@@ -98,7 +113,6 @@ fn addresses_that_do_not_fit() {
                 "address a ip-wildcard: `10.0.0.1/0.255.255.1` is not accepted; expected an address and a \
                  mask of free bits, like `10.0.0.1/0.0.255.0`",
             ),
-            ("set address a ip-netmask 10.0.0.1 tag blue", "address a tag: unknown tag `blue`"),
             (
                 "set address-group g static [ x ]",
                 "address-group g static: unknown address object or group `x`; accepted here: `g`",

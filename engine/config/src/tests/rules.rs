@@ -102,10 +102,7 @@ fn settings() {
         NatSettings { oversubscription: Oversubscription::FourTimes, reserve_ip: true, reserve_time: 60 }
     );
     for (line, expected) in [
-        (
-            "nat dipp-oversub 3x",
-            "nat dipp-oversub: `3x` is not accepted; expected `1x`, `2x`, `4x` or `8x`",
-        ),
+        ("nat dipp-oversub 3x", "nat dipp-oversub: `3x` is not accepted; expected `1x`, `2x`, `4x` or `8x`"),
         (
             "nat reserve-time 604801",
             "nat reserve-time: `604801` is not accepted; expected seconds from 1 to 604,800",
