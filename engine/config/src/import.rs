@@ -121,6 +121,11 @@ pub enum Changed {
     },
     /// Line breaks of a text became blanks.
     LineBreaks,
+    /// Not changed, but it does less here than on PAN-OS.
+    Warning {
+        /// What it does not do.
+        what: String,
+    },
 }
 
 /// How many statements there were, and what became of them. `read` is counted where the file is read, the

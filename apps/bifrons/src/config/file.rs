@@ -7,7 +7,10 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use bifrons_config::{Config, ConfigError, Document, ImportOptions};
+use bifrons_config::{Config, ConfigError, Document, ImportOptions, Sources};
+
+/// A larger external list, in bytes, is not read.
+const MOST_LIST_BYTES: usize = 16 << 20;
 
 /// A configuration that was read.
 pub struct Opened {
@@ -79,16 +82,36 @@ pub fn open(file: &Path, lenient: bool) -> anyhow::Result<Opened> {
     Ok(Opened { document: document.map_err(|errors| mistakes(&name, errors))?, name })
 }
 
-/// The typed configuration, with the files that its external lists name.
+/// The typed configuration, with the files that its external lists name. Warnings go to standard error.
 pub fn build(opened: &Opened, lenient: bool) -> anyhow::Result<Config> {
-    let result = if lenient { opened.document.build_lenient() } else { opened.document.build().map(exact) };
-    let lenient = result.map_err(|errors| mistakes(&opened.name, errors))?;
-    warn(&lenient.warnings);
-    Ok(lenient.config)
+    let sources = sources(opened);
+    let document = &opened.document;
+    let result = if lenient { document.build_lenient_with(&sources) } else { document.build_with(&sources) };
+    let built = result.map_err(|errors| mistakes(&opened.name, errors))?;
+    warn(&built.warnings);
+    Ok(built.config)
 }
 
-fn exact(config: Config) -> bifrons_config::Lenient {
-    bifrons_config::Lenient { config, warnings: Vec::new() }
+/// What is in the files that the configuration names; a path that is not absolute begins where the
+/// configuration lies. The check of the configuration says what a missing one is needed for.
+fn sources(opened: &Opened) -> Sources {
+    let folder = Path::new(&opened.name).parent().unwrap_or(Path::new(""));
+    let mut sources = Sources::new();
+    for wanted in opened.document.sources_wanted() {
+        let Some(path) = wanted.url.strip_prefix("file://") else { continue };
+        let content = bytes(&folder.join(path), MOST_LIST_BYTES)
+            .and_then(|bytes| String::from_utf8(bytes).context("expected UTF-8 text"));
+        match content {
+            Ok(content) => sources.insert(&wanted.url, content),
+            Err(error) => {
+                eprintln!(
+                    "bifrons: {}:{}: external list `{}`: {error:#}",
+                    opened.name, wanted.line, wanted.list
+                );
+            }
+        }
+    }
+    sources
 }
 
 /// A file, or standard input for `-`; refused before it is read when it is too large.

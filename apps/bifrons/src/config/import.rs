@@ -175,6 +175,7 @@ fn changed(note: &Note) -> String {
         Changed::Disabled => "the rule is disabled: a condition of it was left out".into(),
         Changed::Renamed { name } => format!("now `{name}`: another rulebase has a rule of this name"),
         Changed::LineBreaks => "line breaks of the text are blanks now".into(),
+        Changed::Warning { what } => what.clone(),
     }
 }
 

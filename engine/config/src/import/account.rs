@@ -129,6 +129,10 @@ fn effect(own: &Statement, reason: &Reason, actions: &BTreeMap<Vec<Word>, Word>)
     if reason.effect() == Effect::None {
         return Effect::None;
     }
+    // An interface that is down there is up here.
+    if own.path.iter().any(|word| &**word == "link-state") {
+        return Effect::Looser;
+    }
     let condition = loss::of(&own.path, &own.fit) == Loss::Condition;
     if let Some(rule) = rule_of(&own.path)
         && is_word(rule.get(1), "security")
@@ -136,7 +140,10 @@ fn effect(own: &Statement, reason: &Reason, actions: &BTreeMap<Vec<Word>, Word>)
     {
         return loss::effect_of_rule(actions.get(rule));
     }
-    known::effect(&own.path).unwrap_or(reason.effect())
+    match reason {
+        Reason::NotSupported { .. } => known::effect(&own.path).unwrap_or(Effect::Unclear),
+        reason => reason.effect(),
+    }
 }
 
 /// The statement as the file has it.
@@ -162,6 +169,6 @@ fn shown(own: &Statement) -> String {
 fn holds(note: &Note, document: &Document) -> bool {
     match note.changed {
         Changed::Disabled | Changed::LineBreaks => document.show(&note.path).is_ok(),
-        Changed::Renamed { .. } => true,
+        Changed::Renamed { .. } | Changed::Warning { .. } => true,
     }
 }

@@ -315,6 +315,8 @@ impl Work<'_> {
             }
         }
         let mut names: BTreeMap<(Place, Vec<Word>), Word> = BTreeMap::new();
+        // The rule that comes first keeps its name.
+        owners.values_mut().for_each(|places| places.sort_by_key(|(place, _)| place.order()));
         let clashing = owners.iter().filter(|(_, places)| places.len() > 1);
         for (rule, places) in clashing {
             for (place, line) in places.iter().skip(1) {

@@ -39,6 +39,7 @@ const TABLE: &[Known] = &[
     lost("deviceconfig setting url-filtering", "URL filtering", Effect::Looser),
     lost("deviceconfig setting ssl-decrypt", "decryption", Effect::Looser),
     lost("deviceconfig setting captive-portal", "authentication of users in a portal", Effect::Looser),
+    idle("device", "settings of a cloud service"),
     idle("import", "interfaces and routers belong to the one virtual system"),
     idle("display-name", "the name of the virtual system"),
     idle("visible-vsys", "traffic between virtual systems"),
@@ -150,7 +151,6 @@ const TABLE: &[Known] = &[
     idle("network interface ethernet * layer3 adjust-tcp-mss", "packet sizes"),
     idle("network interface ethernet * link-speed", "speed of links"),
     idle("network interface ethernet * link-duplex", "speed of links"),
-    idle("network interface ethernet * link-state", "state of links"),
     idle("network interface ethernet * lldp", "discovery of neighbours"),
     idle("network interface ethernet * comment", "a comment"),
     idle("network interface ethernet * layer3 mtu", "packet sizes"),
@@ -214,7 +214,7 @@ const TABLE: &[Known] = &[
 pub(crate) fn reason(path: &[Word]) -> Option<Reason> {
     let known = best(path)?;
     Some(match known.is_feature {
-        true => Reason::NotSupported { what: known.what },
+        true => Reason::NotSupported { what: known.what.into() },
         false => Reason::NoEffect { what: known.what },
     })
 }
@@ -248,7 +248,7 @@ mod tests {
         let paths: BTreeSet<_> = TABLE.iter().map(|known| known.path).collect();
         assert_eq!(paths.len(), TABLE.len());
         let flood = reason(&words("network profiles zone-protection-profile p flood tcp-syn enable yes"));
-        assert_eq!(flood, Some(Reason::NotSupported { what: "protection from floods" }));
+        assert_eq!(flood, Some(Reason::NotSupported { what: "protection from floods".into() }));
         assert_eq!(effect(&words("rulebase security rules r tag x")), Some(Effect::None));
         assert_eq!(reason(&words("no such thing")), None);
     }

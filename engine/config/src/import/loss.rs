@@ -86,6 +86,7 @@ pub(crate) fn entry_of(path: &[Word]) -> Option<&[Word]> {
         return Some(rule);
     }
     let words = match (&**path.first()?, path.get(1).map_or("", |word| &**word)) {
+        ("network", "interface") if is_word(path.get(5), "units") => 7,
         ("network", "interface" | "profiles") | ("rulebase", _) => 4,
         ("network", "virtual-router") if is_word(path.get(5), "static-route") => 7,
         ("network", _) | ("profiles", _) => 3,
@@ -94,14 +95,14 @@ pub(crate) fn entry_of(path: &[Word]) -> Option<&[Word]> {
     path.get(..words)
 }
 
-/// What stays of an interface or a zone without the statement: an interface without addresses, a zone without
-/// interfaces.
+/// What stays without the statement: an interface without addresses, a zone without interfaces, a rule that
+/// is disabled.
 pub(crate) fn kept_without<'p>(path: &'p [Word], fit: &Fit) -> Option<&'p [Word]> {
     let words: [&str; 5] = core::array::from_fn(|at| path.get(at).map_or("", |word| &**word));
     let kept = match words {
         ["network", "interface", "ethernet", _, "layer3" | "tap" | "virtual-wire"] => path.get(..5)?,
         ["zone", ..] => path.get(..2)?,
-        _ => return None,
+        _ => rule_of(path)?,
     };
     let is_below = match fit {
         Fit::Not { at, .. } => *at >= kept.len(),
@@ -110,11 +111,11 @@ pub(crate) fn kept_without<'p>(path: &'p [Word], fit: &Fit) -> Option<&'p [Word]
     is_below.then_some(kept)
 }
 
-/// Whether an entry that is wrong as a whole goes as a whole: a rule or an object. A zone keeps what is right
-/// of it.
+/// Whether an entry that is wrong as a whole goes as a whole: a rule, an object, a route. A zone keeps what is
+/// right of it.
 pub(crate) fn goes_as_a_whole(entry: &[Word]) -> bool {
     let kind = entry.first().map_or("", |word| &**word);
-    !matches!(kind, "network" | "zone" | "deviceconfig")
+    !matches!(kind, "network" | "zone" | "deviceconfig") || entry.len() == 7
 }
 
 /// What a firewall does otherwise when a rule with this action is for less traffic, or disabled.

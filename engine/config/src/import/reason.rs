@@ -21,7 +21,7 @@ pub enum Reason {
     /// A feature of PAN-OS that Bifrons does not have.
     NotSupported {
         /// The feature.
-        what: &'static str,
+        what: String,
     },
     /// It belongs to another virtual system than the one that is carried over.
     OtherVsys {

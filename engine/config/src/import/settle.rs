@@ -28,8 +28,8 @@ pub(crate) struct Settling<'w, 's> {
     entries: BTreeMap<Vec<Word>, Vec<usize>>,
     /// Rules that are carried over disabled.
     disabled: BTreeSet<Vec<Word>>,
-    /// Interfaces and zones that stay although a statement about them is left out: the rules for a zone are
-    /// to be for no other traffic.
+    /// Interfaces, zones and rules that stay although a statement about them is left out: the rules for a
+    /// zone are to be for no other traffic, and a rule is to be seen where it stood.
     kept: BTreeMap<usize, Vec<Word>>,
     /// Groups that have lost a member: kind and name.
     narrowed: BTreeSet<(Word, Word)>,
@@ -59,24 +59,23 @@ pub(crate) fn settle(work: &mut Work<'_>) -> Result<Document, ImportError> {
         settling.disable_rules_that_exclude_less();
         let document = settling.document();
         let sources = empty_sources(&document);
-        let mut report = Report::new("", false).with_sources(&sources);
+        let mut report = Report::new("", false).without_limit().with_sources(&sources);
         document.typed(&mut report);
         let problems = match report.finish() {
-            Ok(problems) if problems.is_empty() => return Ok(document),
-            Ok(problems) | Err(problems) => problems,
+            Ok(warnings) => {
+                settling.note(&warnings);
+                return Ok(document);
+            }
+            Err(problems) => problems,
         };
         let before = settling.live_count();
         for problem in &problems {
             settling.resolve(problem);
         }
-        if settling.live_count() < before {
-            continue;
-        }
-        if settling.kept.is_empty() {
+        if settling.live_count() == before && !settling.give_up_kept(&problems) {
             let what = problems.first().map(ToString::to_string).unwrap_or_default();
             return Err(ImportError::Unsettled { what });
         }
-        settling.kept.clear();
     }
 }
 
@@ -266,14 +265,36 @@ impl Settling<'_, '_> {
         });
         let statements = match entry {
             Some(entry) => self.entries.get(entry).cloned().unwrap_or_default(),
-            None => {
-                let place = usize::try_from(problem.line).unwrap_or(0).checked_sub(1);
-                place.and_then(|place| self.work.order.get(place)).copied().into_iter().collect()
-            }
+            None => self.at_line(problem.line).into_iter().collect(),
         };
         let live: Vec<usize> = statements.into_iter().filter(|at| self.live(*at).is_some()).collect();
         for at in live {
             self.leave(at, reason.clone());
+        }
+    }
+
+    /// Gives up interfaces, zones and rules of which nothing else is left, where they are wrong themselves.
+    fn give_up_kept(&mut self, problems: &[ConfigError]) -> bool {
+        let before = self.kept.len();
+        let wrong: Vec<Vec<Word>> = problems.iter().map(|problem| words(&problem.path)).collect();
+        self.kept
+            .retain(|_, kept| !wrong.iter().any(|path| path.starts_with(kept) || kept.starts_with(path)));
+        self.kept.len() < before
+    }
+
+    /// The statement that became this line of the document.
+    fn at_line(&self, line: u32) -> Option<usize> {
+        let place = usize::try_from(line).ok()?.checked_sub(1)?;
+        self.work.order.get(place).copied()
+    }
+
+    /// What is carried over, but does less than it says.
+    fn note(&mut self, warnings: &[ConfigError]) {
+        for warning in warnings {
+            let own = self.at_line(warning.line).and_then(|at| self.work.statements.get(at));
+            let line = own.map_or(0, |own| own.line);
+            let changed = Changed::Warning { what: warning.problem.to_string() };
+            self.work.notes.push(Note { line, path: warning.path.clone(), changed });
         }
     }
 
@@ -314,5 +335,9 @@ fn reason_for(problem: &Problem) -> Reason {
     if let Problem::BadValue { .. } | Problem::MissingValue { .. } | Problem::TooManyValues { .. } = problem {
         return Reason::Value { what: problem.to_string() };
     }
-    Reason::Conflict { what: problem.to_string() }
+    let what = problem.to_string();
+    match what.strip_prefix("not supported: ") {
+        Some(what) => Reason::NotSupported { what: what.into() },
+        None => Reason::Conflict { what },
+    }
 }
