@@ -64,7 +64,7 @@ impl ApplicationFacts<'_> {
     }
 
     /// Its default ports; `None` where it is at home everywhere.
-    fn home(&self) -> Option<PortSet> {
+    pub(crate) fn home(&self) -> Option<PortSet> {
         let mut ports = PortSet::default();
         match self.home {
             Home::Catalogue(application) => {

@@ -69,6 +69,7 @@ mod schedules;
 mod services;
 mod sets;
 mod users;
+mod warnings;
 mod zones;
 
 pub use applications::ApplicationFacts;
@@ -79,6 +80,7 @@ pub use policy::{Policy, ZoneSettings};
 pub use query::{Decision, Query};
 pub use rule::Mismatch;
 pub use users::UserMap;
+pub use warnings::Warning;
 
 #[cfg(test)]
 mod tests;

@@ -296,7 +296,10 @@ fn names_zones_and_their_settings() {
 mod reference {
     use super::*;
 
-    fn facts(config: &Config, app: AppId) -> (Vec<AppId>, Box<dyn Fn(u8, u16) -> bool + '_>) {
+    type IsHome<'a> = Box<dyn Fn(u8, u16) -> bool + 'a>;
+
+    /// As which its sessions may begin, and where it is at home.
+    fn facts(config: &Config, app: AppId) -> (Vec<AppId>, IsHome<'_>) {
         if app.0 < CUSTOM_FIRST {
             let own = application(app);
             let carriers = own.parent.into_iter().chain(own.implicit.iter().copied()).collect();
@@ -544,3 +547,4 @@ fn the_words_for_unidentified_have_no_ports_of_their_own() {
 mod commits;
 mod index;
 mod random;
+mod warnings;

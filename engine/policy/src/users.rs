@@ -226,6 +226,12 @@ impl UserSet {
         self.names.iter().fold(unknown | known, |all, name| all | bit_of(*name))
     }
 
+    /// Whether it has everyone who is in the other, as far as names tell.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        let names = || other.names.iter().all(|name| self.names.binary_search(name).is_ok());
+        (self.unknown || !other.unknown) && (self.known || !other.known && names())
+    }
+
     pub(crate) fn contains(&self, user: UserId, users: &Users) -> bool {
         if user == UserId(0) {
             return self.unknown;

@@ -47,7 +47,10 @@ impl ZoneSet {
 /// Where the zone with each number stands in the configuration; `None` for one that it has no longer. Rules
 /// name zones by place, so their sets stay as small as the configuration however many zones come and go.
 #[derive(Clone, Debug)]
-pub(crate) struct ZonePlaces(Box<[Option<u32>]>);
+pub(crate) struct ZonePlaces {
+    places: Box<[Option<u32>]>,
+    count: u32,
+}
 
 impl ZonePlaces {
     pub(crate) fn new(numbers: &[Option<ZoneId>]) -> Self {
@@ -58,11 +61,16 @@ impl ZonePlaces {
                 *zone_place = Some(place);
             }
         }
-        Self(places.into_boxed_slice())
+        Self { places: places.into_boxed_slice(), count: u32::try_from(numbers.len()).unwrap_or(u32::MAX) }
+    }
+
+    /// How many zones the configuration has.
+    pub(crate) const fn count(&self) -> u32 {
+        self.count
     }
 
     #[inline]
     pub(crate) fn place_of(&self, zone: ZoneId) -> Option<u32> {
-        self.0.get(zone.index()).copied().flatten()
+        self.places.get(zone.index()).copied().flatten()
     }
 }
