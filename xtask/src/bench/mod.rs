@@ -12,6 +12,7 @@ mod established;
 mod frames;
 mod memory;
 mod new_sessions;
+mod policy;
 mod replay;
 mod streams;
 
@@ -51,6 +52,9 @@ const BENCHES: &[Bench] = &[
     timed("replay_packets_per_second", "1/s", |root| Ok(replay::measure(root)?.packets_per_second)),
     timed("replay_megabytes_per_second", "MB/s", |root| Ok(replay::measure(root)?.megabytes_per_second)),
     once("replay_resident_megabytes", "MB", |root| Ok(replay::measure(root)?.resident_megabytes)),
+    timed("policy_lookup_10k_ns", "ns", |_| policy::lookup(10_000)),
+    timed("policy_lookup_100k_ns", "ns", |_| policy::lookup(100_000)),
+    timed("policy_compile_swap_100k_ms", "ms", |_| policy::compile_and_swap()),
 ];
 
 const fn timed(name: &'static str, unit: &'static str, run: fn(&Path) -> Result<f64>) -> Bench {

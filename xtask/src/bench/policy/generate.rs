@@ -206,13 +206,7 @@ pub fn users() -> UserMap {
 /// A header inside a rule that is drawn among all: each of its conditions is met, what it leaves open is
 /// anything. One in three is of a session whose application is not known yet.
 pub fn header(random: &mut Random, config: &Config, policy: &Policy) -> Query {
-    header_of(random, config, policy).1
-}
-
-/// The same with the rule's place.
-pub fn header_of(random: &mut Random, config: &Config, policy: &Policy) -> (usize, Query) {
-    let place = random.below(config.rules.len() as u64) as usize;
-    let rule = &config.rules[place];
+    let rule = &config.rules[random.below(config.rules.len() as u64) as usize];
     let zone = |random: &mut Random, zones: &[usize]| {
         let any = random.below(config.zones.len() as u64) as usize;
         ZoneId(if zones.is_empty() { any } else { random.pick(zones) } as u16)
@@ -234,7 +228,7 @@ pub fn header_of(random: &mut Random, config: &Config, policy: &Policy) -> (usiz
         Some(UserMatch::Name(name)) => policy.names().users.iter().position(|user| user == name),
         Some(UserMatch::Known | UserMatch::Unknown) | None => None,
     };
-    let query = Query {
+    Query {
         zone_from: zone(random, &rule.from),
         zone_to: zone(random, &rule.to),
         source: address(random, &rule.source),
@@ -246,8 +240,7 @@ pub fn header_of(random: &mut Random, config: &Config, policy: &Policy) -> (usiz
         user: bifrons_model::UserId(user.unwrap_or_else(|| random.below(USERS as u64) as usize) as u32),
         category: Some(CategoryId(0)),
         time: Timestamp::ZERO,
-    };
-    (place, query)
+    }
 }
 
 /// Protocol, source port, destination port that the rule and, where it says so, the application take.
@@ -259,7 +252,7 @@ fn ports(random: &mut Random, rule: &SecurityRule, app: AppId) -> (u8, u16, u16)
         ServiceMatch::ApplicationDefault => match application(app).ports.first() {
             Some(bifrons_catalog::Port::Tcp(port)) => (6, any, *port),
             Some(bifrons_catalog::Port::Udp(port)) => (17, any, *port),
-            _ => (6, any, port),
+            Some(_) | None => (6, any, port),
         },
         ServiceMatch::Services(services) => {
             let Some(service) = services.first() else { return (6, any, port) };
