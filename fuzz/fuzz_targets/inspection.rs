@@ -20,7 +20,7 @@ static SIGNATURES: LazyLock<Arc<Signatures>> = LazyLock::new(|| {
         .iter()
         .map(|context| SignatureCondition {
             name: (*context).into(),
-            tests: vec![SignatureTest::Pattern { context: (*context).into(), pattern: "a.?bc|\\x 00 01 \\x+".into() }],
+            tests: vec![SignatureTest::Pattern { context: (*context).into(), pattern: "a.?bcd|\\x 00 01 02 \\x+".into() }],
         })
         .collect();
     let signature = Signature { name: "all".into(), conditions, order_free: true, scope_session: true };

@@ -9,13 +9,13 @@ use crate::{Evidence, Opening, PROBES, Probe, ProbeAnswer, Transport, stream::St
 /// Bytes of one direction that probes are shown at most, however large the budget is.
 const HELD_BYTES: usize = 16 * 1024;
 
-const TCP_PROBES: u64 = probes_over(Transport::Tcp);
-const UDP_PROBES: u64 = probes_over(Transport::Udp);
+const TCP_PROBES: u128 = probes_over(Transport::Tcp);
+const UDP_PROBES: u128 = probes_over(Transport::Udp);
 
 /// What is held while nobody is certain.
 pub(crate) struct Probing {
     /// The probes that may still be right, by their place in `PROBES`.
-    asked: u64,
+    asked: u128,
     held: [Vec<u8>; 2],
     /// What is held, piece by piece in the order it came.
     arrivals: Vec<(Direction, usize)>,
@@ -181,7 +181,7 @@ fn evidence<'a>(
 }
 
 /// Asks the probes of the set, strikes those that say no, and stops at the first that is certain.
-fn ask(asked: &mut u64, evidence: &Evidence<'_>, either_way: bool) -> Option<(usize, AppId)> {
+fn ask(asked: &mut u128, evidence: &Evidence<'_>, either_way: bool) -> Option<(usize, AppId)> {
     let mut rest = *asked;
     while rest != 0 {
         let place = rest.trailing_zeros() as usize;
@@ -209,7 +209,7 @@ fn ask_one(probe: &Probe, evidence: &Evidence<'_>, either_way: bool) -> ProbeAns
     }
 }
 
-const fn probes_over(transport: Transport) -> u64 {
+const fn probes_over(transport: Transport) -> u128 {
     let mut set = 0;
     let mut place = 0;
     while place < PROBES.len() {

@@ -76,3 +76,56 @@ pub(super) fn named(probe: Probe, sent: &[u8], received: &[u8], size: usize) -> 
     read(probe, sent, received, size, &mut findings);
     findings.named()
 }
+
+fn ask_udp(probe: Probe, port: u16, datagrams: &[(Direction, &[u8])]) -> ProbeAnswer {
+    let side = |wanted: Direction| {
+        let own = datagrams.iter().filter(|(direction, _)| *direction == wanted);
+        own.flat_map(|(_, bytes)| bytes.iter().copied()).collect::<Vec<u8>>()
+    };
+    let lengths: Vec<_> = datagrams.iter().map(|(direction, bytes)| (*direction, bytes.len())).collect();
+    (probe.probe)(&Evidence {
+        transport: Transport::Udp,
+        client_port: 40_000,
+        server_port: port,
+        sent: &side(Direction::ClientToServer),
+        received: &side(Direction::ServerToClient),
+        datagrams: &lengths,
+    })
+}
+
+/// The probe is certain of this application at these datagrams, the first from the client and then in turn;
+/// and it never panics or names another when the last is cut.
+pub(super) fn assert_datagrams(probe: Probe, app: AppId, port: u16, datagrams: &[&[u8]]) {
+    let ways = [Direction::ClientToServer, Direction::ServerToClient].into_iter().cycle();
+    let turns: Vec<_> = ways.zip(datagrams.iter().copied()).collect();
+    assert_eq!(ask_udp(probe, port, &turns), ProbeAnswer::Certain(app), "{datagrams:?}");
+    let mut cut = turns;
+    for length in 0..datagrams.last().map_or(0, |last| last.len()) {
+        if let (Some(last), Some(whole)) = (cut.last_mut(), datagrams.last()) {
+            last.1 = &whole[..length];
+        }
+        let answer = ask_udp(probe, port, &cut);
+        let fits = !matches!(answer, ProbeAnswer::Certain(other) if other != app);
+        assert!(fits, "{answer:?} from {length} bytes of {datagrams:?}");
+    }
+}
+
+/// The probe is not certain of anything at this datagram, either way.
+pub(super) fn assert_no_datagram(probe: Probe, port: u16, datagram: &[u8]) {
+    for direction in [Direction::ClientToServer, Direction::ServerToClient] {
+        let answer = ask_udp(probe, port, &[(direction, datagram)]);
+        assert!(!matches!(answer, ProbeAnswer::Certain(_)), "{answer:?} from {datagram:?}");
+    }
+}
+
+/// As [`assert_recognised`], on a port.
+pub(super) fn assert_recognised_at(probe: Probe, app: AppId, port: u16, sent: &[u8], received: &[u8]) {
+    assert_eq!(ask_tcp_port(probe, port, sent, received), ProbeAnswer::Certain(app), "{sent:?} {received:?}");
+    for length in 0..sent.len().max(received.len()) {
+        let sent = sent.get(..length).unwrap_or(sent);
+        let received = received.get(..length).unwrap_or(received);
+        let answer = ask_tcp_port(probe, port, sent, received);
+        let fits = matches!(answer, ProbeAnswer::Unsure) || answer == ProbeAnswer::Certain(app);
+        assert!(fits, "{answer:?} after {length} bytes of {sent:?} {received:?}");
+    }
+}

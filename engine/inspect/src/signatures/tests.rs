@@ -171,7 +171,12 @@ fn unknown_payload_is_seen_across_segments() {
         pattern("unknown-rsp-tcp-payload", "world"),
     ])]);
     let signatures = compile(&own);
-    let packets = [(C, &b"\xee\xee\xee\xee\xee\xee\xee\xee\xee\xee\xee\xee hel"[..]), (S, b"wor"), (S, b"ld"), (C, b"lo")];
+    let packets = [
+        (C, &b"\xee\xee\xee\xee\xee\xee\xee\xee\xee\xee\xee\xee hel"[..]),
+        (S, b"wor"),
+        (S, b"ld"),
+        (C, b"lo"),
+    ];
     let (told, at_end) = run(session(Transport::Tcp, 40_001, &signatures), &packets);
     assert_eq!(told, [None, None, None, Some(OWN)]);
     assert_eq!(at_end, OWN);

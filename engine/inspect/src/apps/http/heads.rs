@@ -22,6 +22,8 @@ pub(super) struct HeadReader {
     response: Vec<u8>,
     is_named: bool,
     is_connect: bool,
+    /// A `CONNECT` before was refused: the client may ask again.
+    is_refused: bool,
     waits_for_response: bool,
 }
 
@@ -34,6 +36,8 @@ impl Decoder for HeadReader {
             if self.waits_for_response { Keep::Reading } else { self.request(bytes, findings) }
         } else if self.waits_for_response {
             self.response(bytes, findings)
+        } else if self.is_refused {
+            Keep::Reading
         } else {
             Keep::Done
         }
@@ -108,7 +112,11 @@ impl HeadReader {
                     findings.push(Finding::NewConnection);
                     Keep::Done
                 }
-                Some(_) => Keep::Done,
+                Some(_) => {
+                    let requester = self.requester;
+                    *self = Self { requester, is_named: true, is_refused: true, ..Self::default() };
+                    Keep::Reading
+                }
                 None => Keep::Reading,
             };
         }
@@ -297,6 +305,21 @@ mod tests {
                 findings(PROBE, request, b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", size);
             assert_eq!(refused, named);
         }
+    }
+
+    #[test]
+    fn a_refused_tunnel_may_be_asked_for_again() {
+        let mut reader = HeadReader::default();
+        let mut found = Findings::default();
+        let request = b"CONNECT a.test:443 HTTP/1.1\r\n\r\n";
+        let refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 2\r\n\r\n";
+        reader.data(Direction::ClientToServer, request, &mut found);
+        assert_eq!(reader.data(Direction::ServerToClient, refusal, &mut found), Keep::Reading);
+        assert_eq!(reader.data(Direction::ServerToClient, b"no", &mut found), Keep::Reading);
+        assert_eq!(reader.data(Direction::ClientToServer, request, &mut found), Keep::Reading);
+        found.take();
+        assert_eq!(reader.data(Direction::ServerToClient, b"HTTP/1.1 200 OK\r\n", &mut found), Keep::Done);
+        assert_eq!(found.take(), [Finding::NewConnection]);
     }
 
     #[test]

@@ -1,0 +1,241 @@
+//! Between equals and on the local link: SSDP, WS-Discovery, SLP (RFC 2608), BJNP, the lookouts of Dropbox,
+//! Spotify, TiVo and Syncthing; Bitcoin, Stratum, Gnutella, eDonkey, QQ, WhatsApp.
+
+use bifrons_catalog::app;
+
+use crate::{Evidence, Probe, ProbeAnswer, Transport};
+
+use super::{
+    shape::{B, begins, big, client_first, datagrams, either, little, magic, uses_any},
+    text::{self, Fit},
+};
+
+pub(super) const SSDP: Probe = Probe { name: "ssdp", tcp: false, udp: true, probe: ssdp, decoder: None };
+pub(super) const WS_DISCOVERY: Probe =
+    Probe { name: "ws-discovery", tcp: false, udp: true, probe: ws_discovery, decoder: None };
+pub(super) const SLP: Probe = Probe { name: "slp", tcp: true, udp: true, probe: slp, decoder: None };
+pub(super) const BJNP: Probe = Probe { name: "bjnp", tcp: false, udp: true, probe: bjnp, decoder: None };
+pub(super) const LOOKOUT: Probe = Probe { name: "lookout", tcp: true, udp: true, probe: lookout, decoder: None };
+pub(super) const BITCOIN: Probe = Probe { name: "bitcoin", tcp: true, udp: false, probe: bitcoin, decoder: None };
+pub(super) const STRATUM: Probe = Probe { name: "stratum", tcp: true, udp: false, probe: stratum, decoder: None };
+pub(super) const GNUTELLA: Probe =
+    Probe { name: "gnutella", tcp: true, udp: false, probe: gnutella, decoder: None };
+pub(super) const EDONKEY: Probe = Probe { name: "edonkey", tcp: true, udp: false, probe: edonkey, decoder: None };
+pub(super) const QQ: Probe = Probe { name: "qq", tcp: false, udp: true, probe: qq, decoder: None };
+pub(super) const WHATSAPP: Probe =
+    Probe { name: "whatsapp", tcp: true, udp: false, probe: whatsapp, decoder: None };
+
+fn ssdp(evidence: &Evidence<'_>) -> ProbeAnswer {
+    const LINES: [&[u8]; 2] = [b"M-SEARCH * HTTP/1.", b"NOTIFY * HTTP/1."];
+    const FIELDS: [&[u8]; 2] = [b"\nst:", b"\nusn:"];
+    let at_home = uses_any(evidence, &[1900]);
+    datagrams(evidence, app::SSDP, 1, |_, datagram| {
+        let asks = LINES.iter().any(|line| text::starts_with(datagram, line) == Fit::Yes);
+        let answers = magic(datagram, b"HTTP/1.1 200 OK") == Fit::Yes
+            && (at_home || FIELDS.iter().any(|field| text::contains(datagram, field)));
+        asks || answers
+    })
+}
+
+fn ws_discovery(evidence: &Evidence<'_>) -> ProbeAnswer {
+    const NAMESPACES: [&[u8]; 2] = [b"/ws/2005/04/discovery", b"/ws-dd/ns/discovery"];
+    datagrams(evidence, app::WS_DISCOVERY, 1, |_, datagram| {
+        magic(datagram, b"<") == Fit::Yes && NAMESPACES.iter().any(|name| text::contains(datagram, name))
+    })
+}
+
+/// Version, function, length.
+fn slp(evidence: &Evidence<'_>) -> ProbeAnswer {
+    if !uses_any(evidence, &[427]) {
+        return ProbeAnswer::NotMine;
+    }
+    let message = |bytes: &[u8]| {
+        let newer = begins(bytes, &[B::Is(2), B::In(1, 11), B::Is(0), B::Any, B::Any]);
+        let older = begins(bytes, &[B::Is(1), B::In(1, 10), B::Any, B::Any]);
+        newer.or(older)
+    };
+    let length = |bytes: &[u8]| match bytes.first() {
+        Some(2) => big(bytes, 2, 3),
+        _ => big(bytes, 2, 2),
+    };
+    match evidence.transport {
+        Transport::Tcp => either(evidence, app::SLP, message, message),
+        Transport::Udp => datagrams(evidence, app::SLP, 1, |_, datagram| {
+            message(datagram) == Fit::Yes && length(datagram) == Some(datagram.len())
+        }),
+    }
+}
+
+/// Magic, kind of device (its high bit marks an answer), operation.
+fn bjnp(evidence: &Evidence<'_>) -> ProbeAnswer {
+    datagrams(evidence, app::CANON_BJNP, 1, |_, datagram| {
+        let shape = [B::Is(b'B'), B::Is(b'J'), B::Is(b'N'), B::Of(b"PB"), B::Of(&[1, 2, 0x81, 0x82])];
+        begins(datagram, &shape) == Fit::Yes && big(datagram, 12, 4).map(|length| length + 16) == Some(datagram.len())
+    })
+}
+
+/// Programs that look for others of their kind on the link, each with a word of its own.
+fn lookout(evidence: &Evidence<'_>) -> ProbeAnswer {
+    let words: [(&[u8], _); 4] = [
+        (b"{\"host_int\":", app::DROPBOX_LANSYNC_DISCOVERY),
+        (b"SpotUdp0", app::SPOTIFY),
+        (b"TiVoConnect=", app::TIVOCONNECT),
+        (&[0x2e, 0xa7, 0xd9, 0x0b], app::SYNCTHING),
+    ];
+    let judge = |bytes: &[u8]| {
+        let fit = |(word, app)| (text::starts_with(bytes, word), app);
+        let fits = words.map(fit);
+        match fits.iter().find(|(fit, _)| *fit == Fit::Yes) {
+            Some((_, app)) => ProbeAnswer::Certain(*app),
+            None if fits.iter().any(|(fit, _)| *fit == Fit::Open) => ProbeAnswer::Unsure,
+            None => ProbeAnswer::NotMine,
+        }
+    };
+    match evidence.transport {
+        Transport::Tcp => evidence.judge(judge),
+        Transport::Udp => match evidence.each_datagram().next() {
+            Some((_, datagram)) if datagram.len() >= 12 => judge(datagram),
+            Some(_) => ProbeAnswer::NotMine,
+            None => ProbeAnswer::Unsure,
+        },
+    }
+}
+
+/// The network's magic, a command padded with zeros.
+fn bitcoin(evidence: &Evidence<'_>) -> ProbeAnswer {
+    let message = |bytes: &[u8]| {
+        magic(bytes, &[0xf9, 0xbe, 0xb4, 0xd9]).or(magic(bytes, &[0x0b, 0x11, 0x09, 0x07])).and(|| {
+            match bytes.get(4..16) {
+                Some(command) => {
+                    let name = command.iter().take_while(|byte| **byte != 0).count();
+                    let (name, padding) = command.split_at(name);
+                    let letters = name.len() >= 2 && name.iter().all(u8::is_ascii_alphanumeric);
+                    Fit::of(letters && padding.iter().all(|byte| *byte == 0))
+                }
+                None => Fit::Open,
+            }
+        })
+    };
+    either(evidence, app::BITCOIN, message, message)
+}
+
+/// A miner's first call, as JSON.
+fn stratum(evidence: &Evidence<'_>) -> ProbeAnswer {
+    const CALLS: [&[u8]; 5] =
+        [b"mining.subscribe", b"mining.authorize", b"mining.configure", b"eth_submitLogin", b"\"algo\":"];
+    let call = |bytes: &[u8]| {
+        begins(bytes, &[B::Is(b'{'), B::Any]).and(|| {
+            let login = text::contains(bytes, b"\"login\"") && text::contains(bytes, b"\"pass\"");
+            let whole = bytes.contains(&b'\n') || bytes.len() > 600;
+            match (login || CALLS.iter().any(|word| text::contains(bytes, word)), whole) {
+                (true, _) => Fit::Yes,
+                (false, true) => Fit::No,
+                (false, false) => Fit::Open,
+            }
+        })
+    };
+    let answer = |bytes: &[u8]| {
+        begins(bytes, &[B::Is(b'{')]).and(|| if text::contains(bytes, b"mining.notify") { Fit::Yes } else { Fit::Open })
+    };
+    client_first(evidence, app::STRATUM_MINING_PROTOCOL, call, answer)
+}
+
+fn gnutella(evidence: &Evidence<'_>) -> ProbeAnswer {
+    let line = |bytes: &[u8]| magic(bytes, b"GNUTELLA CONNECT/0.").or(magic(bytes, b"GNUTELLA/0."));
+    either(evidence, app::GNUTELLA, line, line)
+}
+
+/// A marker, the length, a hello with a hash of sixteen bytes.
+fn edonkey(evidence: &Evidence<'_>) -> ProbeAnswer {
+    let hello = |bytes: &[u8]| {
+        let shape = [B::Of(&[0xe3, 0xc5]), B::Any, B::Any, B::Is(0), B::Is(0), B::Is(1)];
+        begins(bytes, &shape).and(|| match (little(bytes, 1, 4), bytes.get(6)) {
+            // Between clients the hash's length comes first; a login's length must fill the packet.
+            (Some(length), Some(size)) => Fit::of(length >= 20 && (*size == 16 || length + 5 == bytes.len())),
+            _ => Fit::Open,
+        })
+    };
+    let answer = |bytes: &[u8]| {
+        begins(bytes, &[B::Of(&[0xe3, 0xc5, 0xd4]), B::Any, B::Any, B::Any, B::Is(0)]).and(|| Fit::Open)
+    };
+    client_first(evidence, app::EMULE, hello, answer)
+}
+
+/// Framed by 2 and 3, with the client's version behind the 2.
+fn qq(evidence: &Evidence<'_>) -> ProbeAnswer {
+    if !uses_any(evidence, &[8000]) {
+        return ProbeAnswer::NotMine;
+    }
+    datagrams(evidence, app::QQ_BASE, 1, |_, datagram| {
+        datagram.len() >= 12 && matches!(datagram, [2, 1..=0x40, _, 0, _, .., 3])
+    })
+}
+
+/// `WA` and the version, perhaps behind a hint for the way.
+fn whatsapp(evidence: &Evidence<'_>) -> ProbeAnswer {
+    let hello = |bytes: &[u8]| {
+        let at = |bytes: &[u8]| begins(bytes, &[B::Is(b'W'), B::Is(b'A'), B::In(1, 9), B::In(0, 9), B::Is(0), B::Is(0)]);
+        let hinted = magic(bytes, b"ED\0\x01").and(|| match big(bytes, 4, 3) {
+            Some(length) if length <= 64 => at(bytes.get(7 + length..).unwrap_or_default()),
+            Some(_) => Fit::No,
+            None => Fit::Open,
+        });
+        at(bytes).or(hinted)
+    };
+    client_first(evidence, app::WHATSAPP_BASE, hello, |_| Fit::Open)
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::apps::testing::{
+        assert_datagrams, assert_never_certain, assert_no_datagram, assert_recognised, assert_recognised_at,
+    };
+
+    #[test]
+    fn searches() {
+        assert_datagrams(SSDP, app::SSDP, 1900, &[b"M-SEARCH * HTTP/1.1\r\nMX: 1\r\n\r\n"]);
+        assert_datagrams(SSDP, app::SSDP, 40_001, &[b"HTTP/1.1 200 OK\r\nST: upnp:rootdevice\r\n\r\n"]);
+        assert_no_datagram(SSDP, 40_001, b"HTTP/1.1 200 OK\r\nHost: a\r\n\r\n");
+        let probe = b"<?xml version=\"1.0\"?><e x=\"http://schemas.xmlsoap.org/ws/2005/04/discovery\"/>";
+        assert_datagrams(WS_DISCOVERY, app::WS_DISCOVERY, 3702, &[probe]);
+        assert_no_datagram(WS_DISCOVERY, 3702, b"<?xml version=\"1.0\"?>");
+        assert_datagrams(SLP, app::SLP, 427, &[b"\x02\x01\0\0\x0e\0\0\0\0\0\0\x01\0\0"]);
+        assert_recognised_at(SLP, app::SLP, 427, b"\x02\x01\0\0\x0e\0\0\0\0\0\0\x01\0\0", b"");
+        assert_no_datagram(SLP, 427, b"\x02\x01\0\0\x0f\0\0\0\0\0\0\x01\0\0");
+        assert_datagrams(BJNP, app::CANON_BJNP, 8612, &[b"BJNP\x01\x01\0\0\0\x01\0\0\0\0\0\0"]);
+        assert_no_datagram(BJNP, 8612, b"BJNP\x01\x01\0\0\0\x01\0\0\0\0\0\x01");
+        assert_datagrams(LOOKOUT, app::DROPBOX_LANSYNC_DISCOVERY, 17_500, &[b"{\"host_int\": 1234}"]);
+        assert_datagrams(LOOKOUT, app::SPOTIFY, 57_621, &[b"SpotUdp0abcdefgh"]);
+        assert_datagrams(LOOKOUT, app::SYNCTHING, 21_027, &[b"\x2e\xa7\xd9\x0b\x0a\x20abcdefgh"]);
+        assert_recognised(LOOKOUT, app::TIVOCONNECT, b"tivoconnect=1\nmethod=x\n", b"");
+        assert_no_datagram(LOOKOUT, 17_500, b"{\"host\": 1234}");
+    }
+
+    #[test]
+    fn coins() {
+        let version = b"\xf9\xbe\xb4\xd9version\0\0\0\0\0\x66\0\0\0";
+        assert_recognised(BITCOIN, app::BITCOIN, version, b"");
+        assert_never_certain(BITCOIN, b"\xf9\xbe\xb4\xd9ver\0ion\0\0\0\0\0", b"");
+        let call = b"{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[]}\n";
+        assert_recognised(STRATUM, app::STRATUM_MINING_PROTOCOL, call, b"");
+        assert_never_certain(STRATUM, b"{\"id\":1,\"method\":\"ping\"}\n", b"");
+    }
+
+    #[test]
+    fn sharers_and_talkers() {
+        assert_recognised(GNUTELLA, app::GNUTELLA, b"GNUTELLA CONNECT/0.6\r\n", b"");
+        assert_never_certain(GNUTELLA, b"GNUTELLA HELLO\r\n", b"");
+        let mut hello = Vec::from(*b"\xe3\x29\0\0\0\x01\x10");
+        hello.extend([7; 37]);
+        assert_recognised(EDONKEY, app::EMULE, &hello, b"");
+        assert_never_certain(EDONKEY, b"\xe3\x29\0\0\0\x02\x10", b"");
+        assert_datagrams(QQ, app::QQ_BASE, 8000, &[b"\x02\x3b\x0b\0\x01\0\x17\x56\x1f\x0c\x7b\x03"]);
+        assert_no_datagram(QQ, 40_001, b"\x02\x3b\x0b\0\x01\0\x17\x56\x1f\x0c\x7b\x03");
+        assert_recognised(WHATSAPP, app::WHATSAPP_BASE, b"WA\x05\x02\0\0\x24\x12", b"");
+        assert_recognised(WHATSAPP, app::WHATSAPP_BASE, b"ED\0\x01\0\0\x02\x08\x05WA\x05\x02\0\0", b"");
+        assert_never_certain(WHATSAPP, b"WATCH OUT", b"");
+    }
+}
