@@ -199,6 +199,13 @@ impl Inspection {
         progress
     }
 
+    /// Whether nothing more can be learnt, and every receiver has what the verdict rests on, now that these numbers are
+    /// acknowledged: the inspection can be freed.
+    pub fn is_released(&mut self, acknowledged: [Option<u32>; 2]) -> bool {
+        self.acknowledge(acknowledged);
+        matches!(self.stage, Stage::Finished) && !self.waits_for_receivers()
+    }
+
     /// Whether a receiver may still get other bytes than those that led to the verdict.
     fn waits_for_receivers(&mut self) -> bool {
         let known = self.streams.iter_mut().zip(self.acknowledged);

@@ -80,8 +80,8 @@ impl Step {
     /// A whole TCP session from its opening to its close.
     pub const TCP_LIFE: [Self; 7] =
         [Self::Syn, Self::SynAck, Self::Ack, Self::Banner, Self::ClientFin, Self::ServerFin, Self::LastAck];
-    /// What makes an established, identified session.
-    pub const OPENING: [Self; 4] = [Self::Syn, Self::SynAck, Self::Ack, Self::Banner];
+    /// What makes an established, identified session: the client has the banner, too.
+    pub const OPENING: [Self; 5] = [Self::Syn, Self::SynAck, Self::Ack, Self::Banner, Self::ClientData];
 }
 
 /// Writes the frame of `step` of session `number`.

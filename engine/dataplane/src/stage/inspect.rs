@@ -29,6 +29,10 @@ impl Worker {
         let is_over = session.flags.has(SessionFlags::INSPECTED) && session.inspection == NONE;
         if packet.payload_captured == 0 || is_over {
             self.counters.fast += 1;
+            if session.inspection != NONE && session.flags.has(SessionFlags::INSPECTED) {
+                self.release_inspection(hit.slot);
+                return Ok(None);
+            }
             // Nearly every session has had payload: what is asked first is what seldom changes.
             if (!session.flags.has(SessionFlags::PAYLOAD) || session.flags.has(SessionFlags::LOG_START))
                 && packet.payload_length > 0
@@ -58,6 +62,16 @@ impl Worker {
             None => Progress { finished: true, released: true, ..Progress::default() },
         };
         self.apply(&Blocked { hit, bytes, lane, packet }, progress, outbox)
+    }
+
+    /// An acknowledgement may be the one that the inspection has waited for.
+    fn release_inspection(&mut self, slot: u32) {
+        let session = self.table.get(slot);
+        let (handle, acknowledged) = (session.inspection, session.tcp.acknowledged());
+        let inspection = self.inspections.get_mut(handle as usize);
+        if inspection.is_none_or(|inspection| inspection.is_released(acknowledged)) {
+            self.free_inspection(slot);
+        }
     }
 
     fn begin_inspection(&mut self, slot: u32) -> u32 {
