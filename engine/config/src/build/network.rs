@@ -73,7 +73,8 @@ impl Reader<'_> {
         self.units(name, InterfaceKind::Layer3, &layer3.below("units"), report);
     }
 
-    /// The units of the interface `parent`. Those of interfaces with a wire know their frames by a tag of their own.
+    /// The units of the interface `parent`. Those of interfaces with a wire know their frames by a tag of
+    /// their own.
     fn units(&mut self, parent: &str, kind: InterfaceKind, units: &View<'_>, report: &mut Report<'_>) {
         let has_tags = !matches!(parent, "loopback" | "vlan" | "tunnel");
         let mut used: BTreeMap<u16, &str> = BTreeMap::new();

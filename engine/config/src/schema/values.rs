@@ -261,12 +261,7 @@ impl Kind {
         let text = match self {
             Self::Presence => "nothing",
             Self::YesNo => "`yes` or `no`",
-            Self::Integer { min, max, unit: "" } => {
-                return format!("a number from {} to {}", thousands(min), thousands(max));
-            }
-            Self::Integer { min, max, unit } => {
-                return format!("{unit} from {} to {}", thousands(min), thousands(max));
-            }
+            Self::Integer { min, max, unit } => return integer(min, max, unit),
             Self::Words(words) => return alternatives(words),
             Self::Text { max } => {
                 return format!("text of at most {max} characters, with at most one kind of quotation mark");
@@ -331,6 +326,11 @@ impl Kind {
         };
         text.into()
     }
+}
+
+fn integer(min: u32, max: u32, unit: &str) -> String {
+    let unit = if unit.is_empty() { "a number" } else { unit };
+    format!("{unit} from {} to {}", thousands(min), thousands(max))
 }
 
 /// `15,999,999`.

@@ -14,14 +14,16 @@ use crate::{
 const CUSTOM: &str = "\
     set application billing category business-systems subcategory erp-crm technology client-server risk 3\n\
     set application billing parent-app web-browsing default port [ tcp/80,8080-8081 udp/dynamic ]\n\
-    set application billing tcp-timeout 900 udp-timeout 0 tcp-half-closed-timeout 30 tcp-time-wait-timeout 2\n\
+    set application billing tcp-timeout 900 udp-timeout 0\n\
+    set application billing tcp-half-closed-timeout 30 tcp-time-wait-timeout 2\n\
     set application billing evasive-behavior yes description \"our own\"\n\
     set application billing signature s1 scope session order-free yes\n\
     set application billing signature s1 and-condition \"And Condition 1\" or-condition a operator \
     pattern-match context http-req-host-header pattern billing\\.example\n\
     set application billing signature s1 and-condition \"And Condition 1\" or-condition b operator \
     greater-than context http-req-content-length value 100\n\
-    set application billing signature s1 and-condition c2 or-condition a operator less-than context x value 7\n\
+    set application billing signature s1 and-condition c2 or-condition a operator less-than \
+    context x value 7\n\
     set application billing signature s1 and-condition c2 or-condition b operator equal-to context \
     unknown-req-tcp position 4 mask 0xff00ff00 value 0x0a000b00\n\
     set application tunnel default ident-by-ip-protocol 99\n\
@@ -169,7 +171,8 @@ fn applications_that_do_not_fit() {
                 " a signature s and-condition c or-condition o: a condition needs one operator",
             ),
             (
-                "set application a signature s and-condition c or-condition o operator pattern-match context x",
+                "set application a signature s and-condition c or-condition o operator pattern-match \
+                 context x",
                 " a signature s and-condition c or-condition o operator pattern-match: an operator needs a \
                  `context` and a `pattern` or `value`",
             ),
@@ -202,8 +205,10 @@ fn applications_that_do_not_fit() {
 #[test]
 fn what_could_not_be_read_of_an_application_never_widens_it() {
     let text = "\
-        set application a signature s and-condition c or-condition o operator pattern-match context x pattern abc\n\
-        set application a signature s and-condition c or-condition o operator pattern-match qualifier q value v\n\
+        set application a signature s and-condition c or-condition o operator pattern-match \
+        context x pattern abc\n\
+        set application a signature s and-condition c or-condition o operator pattern-match \
+        qualifier q value v\n\
         set application orphan parent-app nothing\n\
         set application-filter f risk 5 new-appid yes\n\
         set application-filter g risk 5 exclude nothing\n\

@@ -121,7 +121,8 @@ fn destinations() {
             fixed(range("10.0.0.16", "10.0.0.31"), None),
         ),
         (
-            "dynamic-destination-translation translated-address servers translated-port 80 distribution ip-hash",
+            "dynamic-destination-translation translated-address servers translated-port 80 \
+             distribution ip-hash",
             Some(DestinationTranslation::Dynamic {
                 servers: servers.clone(),
                 port: Some(80),
@@ -179,13 +180,13 @@ fn sources_that_do_not_fit() {
     for (lines, expected) in [
         (
             &["source-translation static-ip translated-address 198.51.100.0/24", "source 10.0.0.0/25"][..],
-            " source-translation static-ip: `static-ip` needs as many translated addresses as the source has: \
-             128 and 256",
+            " source-translation static-ip: `static-ip` needs as many translated addresses as the \
+             source has: 128 and 256",
         ),
         (
             &["source-translation static-ip translated-address 198.51.100.5"],
-            " source-translation static-ip: `static-ip` needs as many translated addresses as the source has: \
-             0 and 1",
+            " source-translation static-ip: `static-ip` needs as many translated addresses as the \
+             source has: 0 and 1",
         ),
         (
             &[
@@ -215,12 +216,13 @@ fn sources_that_do_not_fit() {
         ),
         (
             &[&format!("{dipp} interface-address interface ethernet1/3")],
-            " source-translation dynamic-ip-and-port interface-address interface: `ethernet1/3` has no address",
+            " source-translation dynamic-ip-and-port interface-address interface: `ethernet1/3` has no \
+             address",
         ),
         (
             &[&format!("{dipp} interface-address interface ethernet1/2 ip 10.0.0.1/24")],
-            " source-translation dynamic-ip-and-port interface-address ip: `10.0.0.1/24` is not an address of \
-             this interface",
+            " source-translation dynamic-ip-and-port interface-address ip: `10.0.0.1/24` is not an address \
+             of this interface",
         ),
         (
             &[&format!("{dipp} interface-address ip 10.0.0.1/24")],
@@ -237,7 +239,7 @@ fn sources_that_do_not_fit() {
 }
 
 #[test]
-fn destinations_and_families_that_do_not_fit() {
+fn destinations_that_do_not_fit() {
     for (lines, expected) in [
         (
             &["destination 10.9.0.0/24", "destination-translation translated-address 10.0.0.0/25"][..],
@@ -257,16 +259,25 @@ fn destinations_and_families_that_do_not_fit() {
         ),
         (
             &["destination-translation translated-address 10.0.0.1 translated-port 0"],
-            " destination-translation translated-port: `0` is not accepted; expected a number from 1 to 65,535",
+            " destination-translation translated-port: `0` is not accepted; expected a number from 1 \
+             to 65,535",
         ),
         (&["destination 2001:db8::1"], ": a rule of type `ipv4` is for IPv4; 2001:db8::1 is not"),
+    ] {
+        assert_eq!(wrong(lines), expected, "{lines:?}");
+    }
+}
+
+#[test]
+fn families_that_do_not_fit() {
+    for (lines, expected) in [
         (
             &[
                 "nat-type nptv6 source fd00:1::/48",
                 "source-translation static-ip translated-address 2001:db8:1::/56",
-            ],
-            " source-translation static-ip: `static-ip` needs as many translated addresses as the source has: \
-             1208925819614629174706176 and 4722366482869645213696",
+            ][..],
+            " source-translation static-ip: `static-ip` needs as many translated addresses as the \
+             source has: 1208925819614629174706176 and 4722366482869645213696",
         ),
         (
             &[
@@ -337,9 +348,10 @@ fn of_two_active_devices_each_has_its_own_dynamic_rules() {
 
 #[test]
 fn a_rule_that_could_not_be_read_translates_nothing() {
+    let rule = "set rulebase nat rules";
     let text = format!(
-        "{NETWORK}set rulebase nat rules r source-translation dynamic-ip-and-port translated-address nowhere\n\
-         set rulebase nat rules s destination-translation translated-address server dns-rewrite direction reverse"
+        "{NETWORK}{rule} r source-translation dynamic-ip-and-port translated-address nowhere\n\
+         {rule} s destination-translation translated-address server dns-rewrite direction reverse"
     );
     let rules = parse_lenient(&text, "x.set").unwrap().config.nat_rules;
     assert_eq!(rules.iter().map(|rule| rule.disabled).collect::<Vec<_>>(), [true, true]);

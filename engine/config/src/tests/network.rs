@@ -76,7 +76,8 @@ fn interfaces_that_do_not_fit() {
                  number from 1 to 4,094",
             ),
             (
-                "set network interface ethernet ethernet1/2 tap\nset network interface ethernet ethernet1/2 ha",
+                "set network interface ethernet ethernet1/2 tap\n\
+                 set network interface ethernet ethernet1/2 ha",
                 "ethernet ethernet1/2 ha: an interface is one of `layer3`, `tap`, `virtual-wire` and `ha`",
             ),
             (

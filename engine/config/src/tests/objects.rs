@@ -105,8 +105,8 @@ fn addresses_that_do_not_fit() {
         &[
             (
                 "set address a fqdn www.example.com",
-                "address a fqdn: not supported: `fqdn`; `www.example.com` is not resolved, so nothing matches \
-                 it",
+                "address a fqdn: not supported: `fqdn`; `www.example.com` is not resolved, so nothing \
+                 matches it",
             ),
             (
                 "set address a ip-wildcard 10.0.0.1/0.255.255.1",
@@ -295,8 +295,8 @@ fn external_lists_come_from_outside() {
     assert_eq!(
         warnings,
         [
-            "file:///lists/sites.txt:2: external-list sites type url url: `example.org/path` is not accepted; \
-             expected a host name without path and port, `*` only as its first label",
+            "file:///lists/sites.txt:2: external-list sites type url url: `example.org/path` is not \
+             accepted; expected a host name without path and port, `*` only as its first label",
             "file:///lists/bad.txt:6: external-list bad type ip url: `nonsense` is not accepted; expected an \
              address, a prefix or a range"
         ]

@@ -25,10 +25,8 @@ fn what_protects_not_yet_is_said_once() {
     let warnings: Vec<String> = read.warnings.iter().map(ToString::to_string).collect();
     assert_eq!(
         warnings,
-        [
-            "x.set:4: rulebase security rules a profile-setting: profiles have no effect: what they protect from \
-          is not looked for, here and in 2 more rules"
-        ]
+        ["x.set:4: rulebase security rules a profile-setting: profiles have no effect: what they \
+          protect from is not looked for, here and in 2 more rules"]
     );
     assert_eq!(read.config.rules.iter().filter(|rule| rule.disabled).count(), 0);
     assert!(
@@ -82,7 +80,8 @@ fn decryption_rules_are_read_and_have_no_effect() {
     assert!(ssh.negate_source && ssh.kind == DecryptionKind::SshProxy);
     assert_eq!(
         errors(
-            "set rulebase decryption rules a type ssh-proxy\nset rulebase decryption rules a type ssl-forward-proxy"
+            "set rulebase decryption rules a type ssh-proxy\n\
+             set rulebase decryption rules a type ssl-forward-proxy"
         ),
         "x.set:1: rulebase decryption rules a type ssh-proxy: a decryption rule is of one type"
     );
