@@ -13,8 +13,18 @@ const FACILITIES: Kind = Kind::Words(&[
     "LOG_LOCAL6",
     "LOG_LOCAL7",
 ]);
-const TYPES: Kind =
-    Kind::Words(&["traffic", "threat", "wildfire", "url", "data", "tunnel", "auth", "decryption"]);
+const TYPES: Kind = Kind::Words(&[
+    "traffic",
+    "threat",
+    "wildfire",
+    "url",
+    "data",
+    "gtp",
+    "tunnel",
+    "auth",
+    "sctp",
+    "decryption",
+]);
 
 pub(super) const SYSLOG: Section = Section {
     title: "Syslog servers",
