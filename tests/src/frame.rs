@@ -235,9 +235,8 @@ impl Packet {
     /// Whether it is a part of a packet, and not the whole with a fragment header.
     pub fn is_part(&self) -> bool {
         let length = chain(&self.faults.inner_extensions, self.protocol()).len() + self.transport().len();
-        self.fragment.is_some_and(|part| {
-            part.offset > 0 || part.more.unwrap_or(part.offset + part.size < length)
-        })
+        self.fragment
+            .is_some_and(|part| part.offset > 0 || part.more.unwrap_or(part.offset + part.size < length))
     }
 
     /// Gives the packet other ends, of the same or of the other family.

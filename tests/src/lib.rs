@@ -8,5 +8,6 @@ pub mod bindings;
 pub mod compare;
 pub mod frame;
 pub mod meaning;
+pub mod perturb;
 pub mod run;
 pub mod scenario;

@@ -1,11 +1,14 @@
 //! A scenario's packets through a worker, and what came of them.
 
-use std::{fmt::Write as _, sync::Arc};
+use std::{
+    fmt::Write as _,
+    sync::{Arc, OnceLock},
+};
 
 use bifrons_config::Config;
 use bifrons_dataplane::{Compiled, Counters, Frame, Outbox, Verdict, Worker};
 use bifrons_model::{DropReason, Generation, InterfaceId, Names, RuleId, Timestamp, TrafficRecord, ZoneId};
-use bifrons_policy::Policy;
+use bifrons_policy::{Policy, UserMap};
 use bifrons_session::HashSeed;
 use bifrons_wire::LinkType;
 
@@ -14,7 +17,7 @@ use crate::{
     compare,
     frame::Packet,
     meaning::Meaning,
-    scenario::{Clear, Event, Fate, Scenario, Sent, Step, ZERO, show_record, show_time},
+    scenario::{Clear, DEFAULT_CONFIG, Event, Fate, Scenario, Sent, Step, ZERO, show_record, show_time},
 };
 
 /// How many frames a worker takes at a time; the results must be the same.
@@ -113,14 +116,15 @@ impl Seen {
 /// # Errors
 /// Everything that is otherwise than the scenario says, a line each.
 pub fn check(scenario: &Scenario) -> Result<(), Vec<String>> {
-    let course = play(scenario)?;
+    let prepared = prepare(scenario)?;
+    let course = run(scenario, &prepared, BATCHES[0], SEEDS[0], Bindings::default());
     let mut differences = compare::differences(scenario, &course);
     for batch in BATCHES {
         for seed in SEEDS {
             if (batch, seed) == (BATCHES[0], SEEDS[0]) {
                 continue;
             }
-            let other = run(scenario, batch, seed, course.bindings.clone())?;
+            let other = run(scenario, &prepared, batch, seed, course.bindings.clone());
             if !other.is_like(&course) {
                 differences
                     .push(format!("with {batch} frames at a time and seed {seed:#x} the results differ: "));
@@ -136,7 +140,7 @@ pub fn check(scenario: &Scenario) -> Result<(), Vec<String>> {
 /// # Errors
 /// When the configuration cannot be read.
 pub fn play(scenario: &Scenario) -> Result<Course, Vec<String>> {
-    run(scenario, BATCHES[0], SEEDS[0], Bindings::default())
+    Ok(run(scenario, &prepare(scenario)?, BATCHES[0], SEEDS[0], Bindings::default()))
 }
 
 /// What happens in a scenario, packet by packet and record by record.
@@ -169,20 +173,43 @@ pub fn describe(scenario: &Scenario) -> Result<String, Vec<String>> {
     Ok(text)
 }
 
-/// No scenario has signatures that cannot be used: that is refused when its configuration is read.
-fn compiled(policy: Policy) -> Compiled {
-    Compiled::new(policy).unwrap_or_else(|error| panic!("{error}"))
+/// The configurations of a scenario, compiled: the first one, then those of its commits.
+fn prepare(scenario: &Scenario) -> Result<Vec<Compiled>, Vec<String>> {
+    let mut all = vec![first_of(scenario)?];
+    for step in &scenario.steps {
+        if let (Event::Commit(config), Some(last)) = (&step.event, all.last()) {
+            let generation = Generation(all.len() as u32 + 1);
+            let policy = Policy::compile_after(&last.policy, &parsed(config)?, generation);
+            all.push(compiled(policy.with_users(&scenario.users))?);
+        }
+    }
+    Ok(all)
 }
 
-fn run(scenario: &Scenario, batch: usize, seed: u128, bindings: Bindings) -> Result<Course, Vec<String>> {
-    let policy = Policy::compile(&parsed(&scenario.config)?, Generation(1)).with_users(&scenario.users);
-    let names = Arc::new(policy.names().clone());
+/// Nearly all scenarios begin with the same configuration, which is compiled once.
+fn first_of(scenario: &Scenario) -> Result<Compiled, Vec<String>> {
+    static DEFAULT: OnceLock<Result<Compiled, Vec<String>>> = OnceLock::new();
+    let compile = || {
+        let policy = Policy::compile(&parsed(&scenario.config)?, Generation(1));
+        compiled(policy.with_users(&scenario.users))
+    };
+    if scenario.config == DEFAULT_CONFIG && scenario.users == UserMap::default() {
+        DEFAULT.get_or_init(compile).clone()
+    } else {
+        compile()
+    }
+}
+
+fn compiled(policy: Policy) -> Result<Compiled, Vec<String>> {
+    Compiled::new(policy).map_err(|error| vec![error.to_string()])
+}
+
+fn run(scenario: &Scenario, prepared: &[Compiled], batch: usize, seed: u128, bindings: Bindings) -> Course {
+    let [first, commits @ ..] = prepared else { unreachable!("a scenario has a configuration") };
     let mut runner = Runner {
-        scenario,
-        worker: Worker::new(&compiled(policy), HashSeed::new(seed)),
+        worker: Worker::new(first, HashSeed::new(seed)),
         outbox: Outbox::default(),
-        generation: 1,
-        names,
+        names: Arc::new(first.policy.names().clone()),
         course: Course {
             frames: Vec::new(),
             emitted: Vec::new(),
@@ -192,6 +219,7 @@ fn run(scenario: &Scenario, batch: usize, seed: u128, bindings: Bindings) -> Res
             bindings,
         },
     };
+    let mut commits = commits.iter();
     let mut rest = scenario.steps.as_slice();
     while let [step, after @ ..] = rest {
         rest = match &step.event {
@@ -206,26 +234,24 @@ fn run(scenario: &Scenario, batch: usize, seed: u128, bindings: Bindings) -> Res
                 runner.clear(step, clear);
                 after
             }
-            Event::Commit(config) => {
-                runner.commit(step.at, config)?;
+            Event::Commit(_) => {
+                commits.next().into_iter().for_each(|compiled| runner.commit(step.at, compiled));
                 after
             }
         };
     }
     runner.finish();
-    Ok(runner.course)
+    runner.course
 }
 
-struct Runner<'a> {
-    scenario: &'a Scenario,
+struct Runner {
     worker: Worker,
     outbox: Outbox,
-    generation: u32,
     names: Arc<Names>,
     course: Course,
 }
 
-impl Runner<'_> {
+impl Runner {
     fn frames(&mut self, steps: &[Step]) {
         let policy = self.worker.policy().clone();
         let bindings = &self.course.bindings;
@@ -297,16 +323,11 @@ impl Runner<'_> {
         self.collect();
     }
 
-    fn commit(&mut self, at: Timestamp, config: &str) -> Result<(), Vec<String>> {
+    fn commit(&mut self, at: Timestamp, compiled: &Compiled) {
         self.worker.handle_timeout(at, &mut self.outbox);
         self.collect();
-        self.generation += 1;
-        let generation = Generation(self.generation);
-        let policy = Policy::compile_after(self.worker.policy(), &parsed(config)?, generation);
-        let policy = policy.with_users(&self.scenario.users);
-        self.names = Arc::new(policy.names().clone());
-        self.worker.handle_commit(&compiled(policy));
-        Ok(())
+        self.names = Arc::new(compiled.policy.names().clone());
+        self.worker.handle_commit(compiled);
     }
 
     /// Lets time pass until no session is left.

@@ -8,10 +8,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use bifrons_tests::{run, scenario::Scenario};
+use bifrons_tests::{
+    compare,
+    perturb::{expectations, perturb},
+    run,
+    scenario::Scenario,
+};
 
 /// Fewer files than this mean that some were not found.
-const SCENARIOS_MIN: usize = 80;
+const SCENARIOS_MIN: usize = 500;
+
+/// Expectations of a scenario that are turned wrong in their turn, drawn at random.
+const DRAWN: usize = 12;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios")
@@ -66,4 +74,42 @@ fn scenarios() {
     }
     assert!(failures.is_empty(), "{} of {} scenarios failed", failures.len(), files.len());
     assert!(files.len() >= SCENARIOS_MIN, "only {} scenarios were found", files.len());
+}
+
+/// Whatever a scenario expects counts: turned into something else, it is found out.
+#[test]
+fn an_expectation_that_is_changed_in_any_scenario_makes_it_fail() {
+    let mut random = Random(0x5eed);
+    let mut changed = 0;
+    let mut unnoticed = Vec::new();
+    for file in files(&folder()) {
+        let name = file.display();
+        let scenario = load(&file).unwrap_or_else(|mistake| panic!("{name}: {mistake}"));
+        let course = run::play(&scenario).unwrap_or_else(|errors| panic!("{name}: {}", errors.join("\n")));
+        let all = expectations(&scenario);
+        assert!(!all.is_empty(), "{name} expects nothing");
+        for _ in 0..DRAWN.min(all.len()) {
+            let drawn = all[random.below(all.len())];
+            let mut wrong = scenario.clone();
+            assert!(perturb(&mut wrong, drawn), "{name}: {drawn:?}");
+            changed += 1;
+            if compare::differences(&wrong, &course).is_empty() {
+                unnoticed.push(format!("{name}: {drawn:?}"));
+            }
+        }
+    }
+    println!("{changed} expectations changed, {} unnoticed", unnoticed.len());
+    assert!(unnoticed.is_empty(), "{}", unnoticed.join("\n"));
+}
+
+/// Numbers that are the same in every run (G. Marsaglia, "Xorshift RNGs", 2003).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % limit as u64) as usize
+    }
 }

@@ -374,20 +374,20 @@ impl Conversations {
                 break;
             }
         }
-        let translation = all_pass(words)?;
+        let way = all_pass(words)?;
         let mut ack = client.clone();
         ack.sequence = Number::Off(0);
         if let Body::Tcp(tcp) = &mut ack.packet.body {
             tcp.options.clear();
         }
-        Ok(self.exchange([(client, SYN), (server, SYN | ACK), (ack, ACK)], translation))
+        Ok(self.exchange([(client, SYN), (server, SYN | ACK), (ack, ACK)], way))
     }
 
     /// FIN, FIN of the other side and ACK at once.
     fn close(&mut self, words: &mut Words) -> Result<Vec<Sent>, Mistake> {
         let (client, server) = self.both_ways(words)?;
-        let translation = all_pass(words)?;
-        Ok(self.exchange([(client.clone(), FIN | ACK), (server, FIN | ACK), (client, ACK)], translation))
+        let way = all_pass(words)?;
+        Ok(self.exchange([(client.clone(), FIN | ACK), (server, FIN | ACK), (client, ACK)], way))
     }
 
     fn both_ways(&mut self, words: &mut Words) -> Result<(Line, Line), Mistake> {
@@ -405,7 +405,11 @@ impl Conversations {
 
     /// Client, server, client. With a translation the client's packets leave with these ends, and the server answers
     /// them.
-    fn exchange(&mut self, lines: [(Line, u8); 3], translation: Option<Ends>) -> Vec<Sent> {
+    fn exchange(
+        &mut self,
+        lines: [(Line, u8); 3],
+        (interface, translation): (Option<String>, Option<Ends>),
+    ) -> Vec<Sent> {
         let own = tcp_ends(&lines[0].0.packet);
         let mut sent = Vec::new();
         for (place, (mut line, flags)) in lines.into_iter().enumerate() {
@@ -426,7 +430,8 @@ impl Conversations {
                 readdress(&mut left, as_it_leaves);
                 leaves.push(left);
             }
-            sent.push(self.send(line, Fate::Pass { interface: None, leaves }));
+            let interface = interface.clone().filter(|_| place != 1);
+            sent.push(self.send(line, Fate::Pass { interface, leaves }));
         }
         sent
     }
@@ -509,14 +514,15 @@ fn readdress(packet: &mut Packet, (source, destination): Ends) {
     packet.readdress((source.ip(), source.port()), (destination.ip(), destination.port()));
 }
 
-/// What a phrase of several packets ends with, and the ends with which the client's packets leave.
-fn all_pass(words: &mut Words) -> Result<Option<Ends>, Mistake> {
+/// What becomes of the packets of a phrase, and the interface and the ends with which the client's leave.
+fn all_pass(words: &mut Words) -> Result<(Option<String>, Option<Ends>), Mistake> {
     if !words.take("pass") {
         return Err(words.mistake("`pass`: all packets of a phrase pass; write others one by one"));
     }
+    let interface = if words.take("to") { Some(words.word("an interface's name")?) } else { None };
     let translation = if words.take("as") { Some(ends(words, true)?) } else { None };
     words.end("the end of the line")?;
-    Ok(translation)
+    Ok((interface, translation))
 }
 
 impl Number {
