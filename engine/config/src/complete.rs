@@ -218,63 +218,7 @@ impl Completer<'_> {
         let kind = leaf.kind;
         let default = leaf.default();
         let help = |word: &str| if word == default { "What holds without a line." } else { "" };
-        let words: &[&str] = match kind {
-            Kind::YesNo => &["yes", "no"],
-            Kind::Words(words) => words,
-            Kind::OnlyAny
-            | Kind::AnyInterface
-            | Kind::Zones
-            | Kind::Addresses
-            | Kind::Applications
-            | Kind::Categories => &["any"],
-            Kind::Service => &["any", "service-http", "service-https"],
-            Kind::Services => &["any", "application-default", "service-http", "service-https"],
-            Kind::ServiceNames => &["service-http", "service-https"],
-            Kind::Users => &["any", "known-user", "unknown"],
-            Kind::Only(word) | Kind::IntegerOr { word, .. } => &[word],
-            Kind::Presence
-            | Kind::Integer { .. }
-            | Kind::Text { .. }
-            | Kind::Name { .. }
-            | Kind::Hostname
-            | Kind::EthernetName
-            | Kind::Netmask
-            | Kind::Prefix
-            | Kind::Range
-            | Kind::Ports
-            | Kind::Interface
-            | Kind::NextHop
-            | Kind::Profile
-            | Kind::InterfaceAddresses
-            | Kind::Interfaces
-            | Kind::AddressNames
-            | Kind::Address
-            | Kind::Pool
-            | Kind::Application
-            | Kind::Schedule
-            | Kind::Tags
-            | Kind::DayTimes
-            | Kind::Dates
-            | Kind::Hosts
-            | Kind::Fqdn
-            | Kind::Wildcard
-            | Kind::TagFilter
-            | Kind::Url
-            | Kind::UnitName
-            | Kind::AggregateName
-            | Kind::TagName
-            | Kind::ApplicationNames
-            | Kind::Labels
-            | Kind::AppPorts
-            | Kind::Risks
-            | Kind::Pattern
-            | Kind::Hex
-            | Kind::IpAddress
-            | Kind::IpAddresses
-            | Kind::Mask
-            | Kind::HaPort => &[],
-        };
-        for word in words {
+        for word in known_words(kind) {
             self.add(word, CandidateKind::Value, help(word));
         }
         for name in self.names(kind) {
@@ -298,6 +242,66 @@ impl Completer<'_> {
             references::names(self.schema, &self.document.tree.root, places, &mut found);
         }
         found.into_iter().map(String::from).collect()
+    }
+}
+
+/// The words that a value of this kind may be, in every document.
+fn known_words(kind: Kind) -> Vec<&'static str> {
+    match kind {
+        Kind::YesNo => alloc::vec!["yes", "no"],
+        Kind::Words(words) => words.to_vec(),
+        Kind::OnlyAny
+        | Kind::AnyInterface
+        | Kind::Zones
+        | Kind::Addresses
+        | Kind::Applications
+        | Kind::Categories => alloc::vec!["any"],
+        Kind::Service => alloc::vec!["any", "service-http", "service-https"],
+        Kind::Services => alloc::vec!["any", "application-default", "service-http", "service-https"],
+        Kind::ServiceNames => alloc::vec!["service-http", "service-https"],
+        Kind::Users => alloc::vec!["any", "known-user", "unknown"],
+        Kind::Only(word) | Kind::IntegerOr { word, .. } => alloc::vec![word],
+        Kind::Presence
+        | Kind::Integer { .. }
+        | Kind::Text { .. }
+        | Kind::Name { .. }
+        | Kind::Hostname
+        | Kind::EthernetName
+        | Kind::Netmask
+        | Kind::Prefix
+        | Kind::Range
+        | Kind::Ports
+        | Kind::Interface
+        | Kind::NextHop
+        | Kind::Profile
+        | Kind::InterfaceAddresses
+        | Kind::Interfaces
+        | Kind::AddressNames
+        | Kind::Address
+        | Kind::Pool
+        | Kind::Application
+        | Kind::Schedule
+        | Kind::Tags
+        | Kind::DayTimes
+        | Kind::Dates
+        | Kind::Hosts
+        | Kind::Fqdn
+        | Kind::Wildcard
+        | Kind::TagFilter
+        | Kind::Url
+        | Kind::UnitName
+        | Kind::AggregateName
+        | Kind::TagName
+        | Kind::ApplicationNames
+        | Kind::Labels
+        | Kind::AppPorts
+        | Kind::Risks
+        | Kind::Pattern
+        | Kind::Hex
+        | Kind::IpAddress
+        | Kind::IpAddresses
+        | Kind::Mask
+        | Kind::HaPort => Vec::new(),
     }
 }
 

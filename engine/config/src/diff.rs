@@ -265,7 +265,8 @@ mod tests {
         ));
         let after = document(&format!(
             "# Comments are no settings.\ndeviceconfig system hostname b\nzone b network layer3 [ e2 e3 ]\n\
-             {rule} z action drop\n{rule} \"n w\" from any action allow\n{rule} x action deny\n{rule} y log-end no\n"
+             {rule} z action drop\n{rule} \"n w\" from any action allow\n{rule} x action deny\n\
+             {rule} y log-end no\n"
         ));
         let difference = diff(&before, &after);
         assert_eq!(

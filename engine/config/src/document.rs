@@ -20,8 +20,8 @@ use crate::{
 /// and writing it gives the same text. The comment at the beginning stays there if an empty line follows
 /// it, comments after the last line stay at the end.
 ///
-/// `set`, `delete`, `rename`, `move_to`, `copy` and `edit` change it. Their paths are written as in a line. What cannot be
-/// done is an error that names the path, and changes nothing.
+/// `set`, `delete`, `rename`, `move_to`, `copy` and `edit` change it. Their paths are written as in a line.
+/// What cannot be done is an error that names the path, and changes nothing.
 #[derive(Clone)]
 pub struct Document {
     pub(crate) tree: Tree,

@@ -163,7 +163,8 @@ pub(crate) fn delete(root: &Schema, tree: &mut Tree, path: &[&str]) -> Result<()
 }
 
 /// `move ENTRY top|bottom|before OTHER|after OTHER`, `rename ENTRY to NAME`, `copy ENTRY to NAME`; the path
-/// of the entry that was moved or made. What named an entry names it after it was renamed, too. `line` is that of the verb.
+/// of the entry that was moved or made. What named an entry names it after it was renamed, too. `line` is
+/// that of the verb.
 pub(crate) fn arrange(
     root: &Schema,
     tree: &mut Tree,

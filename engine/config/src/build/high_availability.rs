@@ -475,8 +475,9 @@ mod tests {
         let aa = format!("{GROUP} mode active-active");
         let lines = format!(
             "{aa} tentative-hold-time disabled packet-forwarding no network-configuration sync qos yes\n\
-             {aa} session-owner-selection first-packet session-setup ip-hash hash-key source-and-destination\n\
              {aa} session-owner-selection first-packet session-setup ip-hash hash-seed 4294967295\n\
+             {aa} session-owner-selection first-packet session-setup ip-hash hash-key \
+             source-and-destination\n\
              {aa} virtual-address ethernet1/1 ip 192.0.2.1 floating device-priority device-0 10 device-1 20\n\
              {aa} virtual-address ethernet1/1 ip 192.0.2.3 floating bind-to-active-primary yes\n\
              {aa} virtual-address ethernet1/2 ip 198.51.100.1 arp-load-sharing ip-modulo\n\
@@ -544,8 +545,8 @@ mod tests {
         for (lines, expected) in [
             (
                 "delete deviceconfig high-availability group peer-ip\n".into(),
-                "deviceconfig high-availability: high availability needs `group group-id`, `group peer-ip` and \
-                 an address on `interface ha1`",
+                "deviceconfig high-availability: high availability needs `group group-id`, `group peer-ip` \
+                 and an address on `interface ha1`",
             ),
             (
                 format!("{GROUP} mode active-active packet-forwarding yes\n"),
@@ -564,8 +565,8 @@ mod tests {
             ),
             (
                 format!("{GROUP} state-synchronization transport udp\n"),
-                "deviceconfig high-availability group state-synchronization transport: HA2 over `ip` or `udp` \
-                 needs an `ip-address` on `interface ha2`",
+                "deviceconfig high-availability group state-synchronization transport: HA2 over `ip` or \
+                 `udp` needs an `ip-address` on `interface ha2`",
             ),
             (
                 format!("{GROUP} peer-ip 10.255.0.1\n"),
@@ -583,7 +584,8 @@ mod tests {
             ),
             (
                 format!(
-                    "{GROUP} mode active-active device-id 0 virtual-address ethernet1/1 ip 2001:db8::1 floating\n"
+                    "{GROUP} mode active-active device-id 0 virtual-address ethernet1/1 ip 2001:db8::1 \
+                     floating\n"
                 ),
                 "deviceconfig high-availability group mode active-active virtual-address ethernet1/1 ip \
                  2001:db8::1: `2001:db8::1` is not an IPv4 address",

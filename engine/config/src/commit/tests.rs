@@ -58,6 +58,40 @@ fn in_state(state: &str) -> ConfigStore {
     store
 }
 
+/// What the event's name says.
+fn happens(store: &mut ConfigStore, event: &str) -> Result<(), CommitError> {
+    match event {
+        "commit" => commit(store, 0, None).map(|_| ()),
+        "commit confirmed" => commit(store, 0, Some(10)).map(|_| ()),
+        "commit of nothing" | "commit confirmed of nothing" => {
+            store.revert();
+            let within = if event == "commit of nothing" { None } else { Some(10) };
+            commit(store, 0, within).map(|_| ())
+        }
+        "commit overtaken" => {
+            let mut stale = store.validate(&Sources::new()).unwrap();
+            stale.follows = 1;
+            store.commit(at(0), stale, request(None)).map(|_| ())
+        }
+        "commit in no time" => commit(store, 0, Some(0)).map(|_| ()),
+        "confirm" => store.confirm(),
+        "time goes by" => {
+            store.handle_timeout(Timestamp::from_nanos(at(10).as_nanos() - 1));
+            Ok(())
+        }
+        "time is over" => {
+            store.handle_timeout(at(10));
+            Ok(())
+        }
+        "revert" => {
+            store.revert();
+            Ok(())
+        }
+        "rollback" => store.rollback(1).map_err(|_| CommitError::NoChanges),
+        other => panic!("{other}"),
+    }
+}
+
 /// State, event; then the running version and its name, when it is taken back, and what the driver is told.
 #[test]
 fn every_event_in_every_state() {
@@ -90,36 +124,7 @@ fn every_event_in_every_state() {
         (waits, "rollback", 2, "two", unconfirmed, vec![]),
     ] {
         let mut store = in_state(state);
-        let result = match event {
-            "commit" => commit(&mut store, 0, None).map(|_| ()),
-            "commit confirmed" => commit(&mut store, 0, Some(10)).map(|_| ()),
-            "commit of nothing" | "commit confirmed of nothing" => {
-                store.revert();
-                let within = if event == "commit of nothing" { None } else { Some(10) };
-                commit(&mut store, 0, within).map(|_| ())
-            }
-            "commit overtaken" => {
-                let mut stale = store.validate(&Sources::new()).unwrap();
-                stale.follows = 1;
-                store.commit(at(0), stale, request(None)).map(|_| ())
-            }
-            "commit in no time" => commit(&mut store, 0, Some(0)).map(|_| ()),
-            "confirm" => store.confirm(),
-            "time goes by" => {
-                store.handle_timeout(Timestamp::from_nanos(at(10).as_nanos() - 1));
-                Ok(())
-            }
-            "time is over" => {
-                store.handle_timeout(at(10));
-                Ok(())
-            }
-            "revert" => {
-                store.revert();
-                Ok(())
-            }
-            "rollback" => store.rollback(1).map_err(|_| CommitError::NoChanges),
-            other => panic!("{other}"),
-        };
+        let result = happens(&mut store, event);
         let case = format!("{state}, {event}");
         assert_eq!(
             (store.running().version, &*store.running().config.hostname),

@@ -143,7 +143,8 @@ fn what_cannot_be_done_says_so_and_changes_nothing() {
         ("move zone a after c", "zone a after c: there is nothing of that name"),
         (
             "move zone a after",
-            "zone a after: a value is missing; expected an entry, then `top`, `bottom`, `before NAME` or `after NAME`",
+            "zone a after: a value is missing; expected an entry, then `top`, `bottom`, `before NAME` or \
+             `after NAME`",
         ),
         ("set zone \"a", "a quotation mark is not closed on this line"),
     ] {
@@ -357,7 +358,8 @@ fn a_new_name_is_followed() {
     let rule = "rulebase security rules r";
     let text = format!(
         "zone trust network layer3 [ ]\naddress web ip-netmask 10.0.0.1\naddress-group web2 static web\n\
-         service web protocol tcp port 80\n{rule} from [ any trust ]\n{rule} source [ web web2 ]\n{rule} service web\n"
+         service web protocol tcp port 80\n{rule} from [ any trust ]\n\
+         {rule} source [ web web2 ]\n{rule} service web\n"
     );
     let mut document = Document::parse(&text, "x.set").unwrap();
     document.rename("zone trust", "inside").unwrap();

@@ -284,7 +284,7 @@ pub(super) const SESSION: Section = Section {
         yes_no(
             "deviceconfig setting session tcp-retransmit-scan",
             |c| &mut c.session.tcp_retransmit_scan,
-            "Whether a retransmission that differs from the original is dropped; accepted, without effect yet.",
+            "Whether a retransmission that differs from the original is dropped; without effect yet.",
         ),
         yes_no(
             "deviceconfig setting session ipv6-firewalling",

@@ -65,8 +65,8 @@ pub(super) const SYSLOG: Section = Section {
 
 pub(super) const FORWARDING: Section = Section {
     title: "Log forwarding",
-    text: "A rule names a profile by `log-setting`; a record goes where each entry of the profile that fits it \
-           says. Accepted, without effect yet.",
+    text: "A rule names a profile by `log-setting`; a record goes where each entry of the profile that fits \
+           it says. Accepted, without effect yet.",
     leaves: &[
         entry("log-settings profiles <log-profile> description", Kind::Text { max: 1023 }, "", "Free text."),
         entry(
