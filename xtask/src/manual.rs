@@ -15,7 +15,8 @@ pub struct Page {
 }
 
 /// Every generated page.
-pub const PAGES: [Page; 2] = [
+pub const PAGES: [Page; 3] = [
+    Page { path: "docs/manual/applications.md", text: bifrons_inspect::manual::applications_page },
     Page { path: "docs/manual/drop-reasons.md", text: drop_reasons },
     Page { path: "docs/manual/traffic-log.md", text: bifrons_logs::manual::traffic_log },
 ];

@@ -1,7 +1,7 @@
-//! The names in a server's certificate (RFC 5280), as far as they are needed to tell a service: the common
-//! name of the subject and the DNS names beside it.
+//! The name of a server's certificate (RFC 5280): the common name of its subject, or the first DNS name where
+//! it has none. A certificate's further names may be those of other customers of the same operator.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::boxed::Box;
 
 use crate::{
     ber::{OCTET_STRING, SEQUENCE, Value, Values},
@@ -19,17 +19,19 @@ const DNS_NAME: u8 = 0x82;
 const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
 /// 2.5.29.17
 const ALTERNATIVE_NAME: &[u8] = &[0x55, 0x1d, 0x11];
-/// Names of one certificate that are read.
-const MOST_NAMES: usize = 32;
 
-/// The names in the first certificate of a Certificate message of TLS 1.2 and before (RFC 5246 section
-/// 7.4.2), without its header; the subject's first. A wildcard stands for the domain it is in.
-pub(crate) fn names(message: &[u8]) -> Vec<Box<str>> {
-    let mut names = Vec::new();
-    if let Some(certificate) = first_certificate(message) {
-        read(certificate, &mut names);
+/// The name of the first certificate in a Certificate message of TLS 1.2 and before (RFC 5246 section
+/// 7.4.2), without its header. A wildcard stands for the domain it is in.
+pub(crate) fn name(message: &[u8]) -> Option<Box<str>> {
+    let whole = Values::new(first_certificate(message)?).expect(SEQUENCE)?;
+    let mut fields = Values::new(Values::new(whole.content).expect(SEQUENCE)?.content);
+    fields.expect(VERSION);
+    fields.next()?;
+    // Algorithm, issuer, validity.
+    for _ in 0..3 {
+        fields.expect(SEQUENCE)?;
     }
-    names
+    common_name(fields.expect(SEQUENCE)?).or_else(|| alternative(fields))
 }
 
 fn first_certificate(message: &[u8]) -> Option<&[u8]> {
@@ -38,17 +40,20 @@ fn first_certificate(message: &[u8]) -> Option<&[u8]> {
     rest.get(..usize::from(*high) << 16 | usize::from(*middle) << 8 | usize::from(*low))
 }
 
-/// Reads until something is not as it should be.
-fn read(certificate: &[u8], names: &mut Vec<Box<str>>) -> Option<()> {
-    let whole = Values::new(certificate).expect(SEQUENCE)?;
-    let mut fields = Values::new(Values::new(whole.content).expect(SEQUENCE)?.content);
-    fields.expect(VERSION);
-    fields.next()?;
-    // Algorithm, issuer, validity.
-    for _ in 0..3 {
-        fields.expect(SEQUENCE)?;
-    }
-    subject(fields.expect(SEQUENCE)?, names);
+/// The last one: the most specific.
+fn common_name(subject: Value<'_>) -> Option<Box<str>> {
+    let sets = Values::new(subject.content).filter(|set| set.tag == SET);
+    let pairs = sets.flat_map(|set| Values::new(set.content)).filter(|pair| pair.tag == SEQUENCE);
+    let names = pairs.filter_map(|pair| {
+        let mut parts = Values::new(pair.content);
+        let is_name = parts.expect(OBJECT).is_some_and(|object| object.content == COMMON_NAME);
+        parts.next().filter(|_| is_name).and_then(|name| domain(name.content))
+    });
+    names.last()
+}
+
+/// The first DNS name among the extensions that stand behind the subject.
+fn alternative(mut fields: Values<'_>) -> Option<Box<str>> {
     fields.expect(SEQUENCE)?;
     let extensions = fields.find(|field| field.tag == EXTENSIONS)?;
     for extension in Values::new(Values::new(extensions.content).expect(SEQUENCE)?.content) {
@@ -58,38 +63,21 @@ fn read(certificate: &[u8], names: &mut Vec<Box<str>>) -> Option<()> {
         }
         parts.expect(BOOLEAN);
         let all = Values::new(parts.expect(OCTET_STRING)?.content).expect(SEQUENCE)?;
-        for name in Values::new(all.content).filter(|name| name.tag == DNS_NAME) {
-            add(name.content, names);
-        }
+        let mut names = Values::new(all.content).filter(|name| name.tag == DNS_NAME);
+        return names.find_map(|name| domain(name.content));
     }
-    Some(())
+    None
 }
 
-fn subject(subject: Value<'_>, names: &mut Vec<Box<str>>) {
-    for set in Values::new(subject.content).filter(|set| set.tag == SET) {
-        for pair in Values::new(set.content).filter(|pair| pair.tag == SEQUENCE) {
-            let mut parts = Values::new(pair.content);
-            if parts.expect(OBJECT).is_some_and(|object| object.content == COMMON_NAME)
-                && let Some(name) = parts.next()
-            {
-                add(name.content, names);
-            }
-        }
-    }
-}
-
-fn add(name: &[u8], names: &mut Vec<Box<str>>) {
+/// A name with a dot in it; people and devices have others.
+fn domain(name: &[u8]) -> Option<Box<str>> {
     let name = name.strip_prefix(b"*.").unwrap_or(name);
-    if names.len() < MOST_NAMES
-        && let Some(name) = usable(name)
-    {
-        names.push(name);
-    }
+    usable(name).filter(|name| name.contains('.'))
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use alloc::vec;
+    use alloc::{vec, vec::Vec};
 
     use super::*;
 
@@ -132,22 +120,23 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn subject_and_alternatives() {
-        let message = message(b"WWW.a.test", &[b"*.b.test", b"c d"]);
-        assert_eq!(names(&message), ["www.a.test".into(), "b.test".into()]);
+    fn the_subject_s_own_name_comes_first() {
+        assert_eq!(name(&message(b"WWW.a.test", &[b"b.test"])).as_deref(), Some("www.a.test"));
+        assert_eq!(name(&message(b"Some Device", &[b"*.b.test", b"c.test"])).as_deref(), Some("b.test"));
+        assert_eq!(name(&message(b"Some Device", &[b"c d"])), None);
     }
 
     #[test]
     fn damage_is_survived() {
-        let message = message(b"a.test", &[b"b.test"]);
+        let message = message(b"Some Device", &[b"b.test"]);
         for length in 0..message.len() {
-            assert!(names(&message[..length]).len() < 2);
+            assert_eq!(name(&message[..length]), None, "{length} bytes");
         }
         for place in 0..message.len() {
             for value in [0, 1, 0x30, 0x7f, 0x80, 0x84, 0xff] {
                 let mut changed = message.clone();
                 changed[place] = value;
-                assert!(names(&changed).len() <= MOST_NAMES);
+                name(&changed);
             }
         }
     }

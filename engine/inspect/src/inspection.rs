@@ -121,6 +121,7 @@ pub struct Inspection {
     findings: Findings,
     /// Where the bytes that are being taken lie in the packet's payload; `None` when they came earlier.
     place: Option<usize>,
+    are_texts_rewritten: bool,
 }
 
 enum Stage {
@@ -160,6 +161,7 @@ impl Inspection {
             app: None,
             findings: Findings::new(signatures),
             place: None,
+            are_texts_rewritten: false,
         }
     }
 
@@ -167,6 +169,13 @@ impl Inspection {
     /// `None` where its answers take another path.
     pub const fn acknowledge(&mut self, acknowledged: [Option<u32>; 2]) {
         self.acknowledged = acknowledged;
+    }
+
+    /// The texts of this session are rewritten on their way. Once it is known as one of a control protocol,
+    /// payload that comes ahead of its turn is not taken: it has to be dropped (`Progress::is_ahead`) and is
+    /// read when it comes again.
+    pub const fn rewrite_texts(&mut self) {
+        self.are_texts_rewritten = true;
     }
 
     /// Takes one packet's payload.
@@ -267,6 +276,12 @@ impl Inspection {
         if matches!(self.stage, Stage::Finished) {
             return;
         }
+        let next = self.stream(direction).position();
+        progress.is_ahead = next.is_some_and(|next| payload.sequence.wrapping_sub(next) as i32 > 0);
+        let follows = matches!(&self.stage, Stage::Reading(reading) if reading.follows());
+        if progress.is_ahead && follows && self.are_texts_rewritten {
+            return;
+        }
         match self.stream(direction).segment(payload.sequence, payload.bytes, payload.cut) {
             Arrival::InOrder(bytes) => {
                 self.place = payload.bytes.len().checked_sub(bytes.len());
@@ -276,8 +291,6 @@ impl Inspection {
             Arrival::Queued => (),
             Arrival::Repeated => return,
         }
-        let next = self.stream(direction).position();
-        progress.is_ahead = next.is_some_and(|next| payload.sequence.wrapping_sub(next) as i32 > 0);
         self.take_ready(payload, progress);
         while self.stream(direction).is_exceeded(limits.out_of_order_segments) {
             progress.out_of_order_exceeded = true;

@@ -18,6 +18,7 @@ mod certificate;
 mod client_hello;
 mod inspection;
 mod ja4;
+pub mod manual;
 mod peer_noise;
 mod probe;
 mod probing;

@@ -43,6 +43,11 @@ impl Reading {
         wanted.then_some(Self { decoder, transport, bytes: 0, follows: false, shown })
     }
 
+    /// Whether it reads on for as long as the session lasts.
+    pub(crate) const fn follows(&self) -> bool {
+        self.follows
+    }
+
     /// Takes the next bytes of one direction, or one datagram.
     pub(crate) fn data(&mut self, direction: Direction, data: &[u8], findings: &mut Findings) -> Keep {
         let left = READ_BYTES.saturating_sub(self.bytes);

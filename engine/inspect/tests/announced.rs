@@ -68,6 +68,19 @@ fn what_came_ahead_of_its_turn_cannot_be_rewritten_any_more() {
 }
 
 #[test]
+fn where_texts_are_rewritten_what_came_ahead_is_read_when_it_comes_again() {
+    let (mut inspection, next) = ftp();
+    inspection.rewrite_texts();
+    let ahead = at(&mut inspection, ClientToServer, next[0] + 6, PORT);
+    assert_eq!(ahead, Progress { is_ahead: true, ..Progress::default() });
+    let progress = at(&mut inspection, ClientToServer, next[0], b"NOOP\r\n");
+    assert_eq!(progress, Progress::default());
+    let progress = at(&mut inspection, ClientToServer, next[0] + 6, PORT);
+    assert!(progress.expectations[0].is_rewritable);
+    assert_eq!(&PORT[progress.texts[0].place.clone()], b"192,0,2,1,19,137");
+}
+
+#[test]
 fn the_packet_that_closes_a_gap_can_be_rewritten() {
     let (mut inspection, next) = ftp();
     at(&mut inspection, ClientToServer, next[0] + PORT.len() as u32, b"LIST\r\n");

@@ -15,7 +15,8 @@ pub(super) const SQL_BROWSER: Probe =
     Probe { name: "sql-browser", tcp: false, udp: true, probe: sql_browser, decoder: None };
 pub(super) const TNS: Probe = Probe { name: "tns", tcp: true, udp: false, probe: tns, decoder: None };
 pub(super) const DRDA: Probe = Probe { name: "drda", tcp: true, udp: false, probe: drda, decoder: None };
-pub(super) const MONGODB: Probe = Probe { name: "mongodb", tcp: true, udp: false, probe: mongodb, decoder: None };
+pub(super) const MONGODB: Probe =
+    Probe { name: "mongodb", tcp: true, udp: false, probe: mongodb, decoder: None };
 pub(super) const CASSANDRA: Probe =
     Probe { name: "cassandra", tcp: true, udp: false, probe: cassandra, decoder: None };
 pub(super) const MEMCACHED: Probe =
@@ -32,7 +33,8 @@ fn tds(evidence: &Evidence<'_>) -> ProbeAnswer {
 
 /// A login, or what is asked before one.
 fn tds_request(bytes: &[u8]) -> Fit {
-    let header = [B::Of(&[0x10, 0x12]), B::In(0, 1), B::Any, B::Any, B::Is(0), B::Is(0), B::In(0, 1), B::Is(0)];
+    let header =
+        [B::Of(&[0x10, 0x12]), B::In(0, 1), B::Any, B::Any, B::Is(0), B::Is(0), B::In(0, 1), B::Is(0)];
     begins(bytes, &header).and(|| {
         let length = big(bytes, 2, 2).unwrap_or_default();
         if bytes.first() == Some(&0x12) {
@@ -42,8 +44,10 @@ fn tds_request(bytes: &[u8]) -> Fit {
         }
         match little(bytes, 8, 4) {
             // A login's own length, and the version with its high nibble 7.
-            Some(own) => begins(bytes.get(12..).unwrap_or_default(), &[B::Any, B::Any, B::Any, B::In(0x70, 0x7f)])
-                .and(|| Fit::of(own + 8 == length)),
+            Some(own) => {
+                begins(bytes.get(12..).unwrap_or_default(), &[B::Any, B::Any, B::Any, B::In(0x70, 0x7f)])
+                    .and(|| Fit::of(own + 8 == length))
+            }
             None => Fit::Open,
         }
     })
@@ -64,11 +68,9 @@ fn sql_browser(evidence: &Evidence<'_>) -> ProbeAnswer {
 fn tns(evidence: &Evidence<'_>) -> ProbeAnswer {
     client_first(evidence, app::ORACLE, tns_connect, |bytes| {
         // Accept, refuse, redirect, resend.
-        let shape = [B::Any, B::Any, B::Is(0), B::Is(0), B::Of(&[2, 4, 5, 11]), B::In(0, 8), B::Is(0), B::Is(0)];
-        match begins(bytes, &shape) {
-            Fit::Yes => Fit::Open,
-            other => other,
-        }
+        let shape =
+            [B::Any, B::Any, B::Is(0), B::Is(0), B::Of(&[2, 4, 5, 11]), B::In(0, 8), B::Is(0), B::Is(0)];
+        begins(bytes, &shape).at_most_open()
     })
 }
 
@@ -99,7 +101,12 @@ fn drda(evidence: &Evidence<'_>) -> ProbeAnswer {
 }
 
 fn mongodb(evidence: &Evidence<'_>) -> ProbeAnswer {
-    either(evidence, app::MONGODB, |bytes| mongodb_message(bytes, false), |bytes| mongodb_message(bytes, true))
+    either(
+        evidence,
+        app::MONGODB,
+        |bytes| mongodb_message(bytes, false),
+        |bytes| mongodb_message(bytes, true),
+    )
 }
 
 /// Length, request, what it answers, operation; then what the operation begins with.
@@ -170,10 +177,7 @@ fn cassandra(evidence: &Evidence<'_>) -> ProbeAnswer {
     };
     let (sent, received) = (asked, |bytes: &[u8]| cassandra_frame(bytes, [0x83, 0x85], &[0, 2, 3, 6]));
     if uses_any(evidence, &[9042]) && !evidence.sent.is_empty() {
-        return either(evidence, app::CASSANDRA, sent, |bytes| match received(bytes) {
-            Fit::Yes => Fit::Open,
-            other => other,
-        });
+        return either(evidence, app::CASSANDRA, sent, |bytes| received(bytes).at_most_open());
     }
     both(evidence, app::CASSANDRA, false, sent, received)
 }
@@ -188,12 +192,38 @@ fn cassandra_frame(bytes: &[u8], newer: [u8; 2], operations: &'static [u8]) -> F
 
 /// Commands and answers of the text protocol.
 const MEMCACHED_COMMANDS: [&[u8]; 17] = [
-    b"get", b"gets", b"gat", b"gats", b"set", b"add", b"replace", b"append", b"prepend", b"cas", b"delete",
-    b"incr", b"decr", b"touch", b"stats", b"flush_all", b"version",
+    b"get",
+    b"gets",
+    b"gat",
+    b"gats",
+    b"set",
+    b"add",
+    b"replace",
+    b"append",
+    b"prepend",
+    b"cas",
+    b"delete",
+    b"incr",
+    b"decr",
+    b"touch",
+    b"stats",
+    b"flush_all",
+    b"version",
 ];
 const MEMCACHED_ANSWERS: [&[u8]; 13] = [
-    b"VALUE", b"STORED", b"NOT_STORED", b"EXISTS", b"NOT_FOUND", b"DELETED", b"TOUCHED", b"END", b"STAT", b"OK",
-    b"VERSION", b"ERROR", b"CLIENT_ERROR",
+    b"VALUE",
+    b"STORED",
+    b"NOT_STORED",
+    b"EXISTS",
+    b"NOT_FOUND",
+    b"DELETED",
+    b"TOUCHED",
+    b"END",
+    b"STAT",
+    b"OK",
+    b"VERSION",
+    b"ERROR",
+    b"CLIENT_ERROR",
 ];
 
 fn memcached(evidence: &Evidence<'_>) -> ProbeAnswer {
@@ -209,7 +239,8 @@ fn memcached(evidence: &Evidence<'_>) -> ProbeAnswer {
         // Request, number of the datagram, how many there are, two zeros.
         Transport::Udp if at_home => datagrams(evidence, app::MEMCACHED, 1, |_, datagram| {
             let content = datagram.get(8..).unwrap_or_default();
-            let text = text::command(content, &MEMCACHED_COMMANDS).or(text::command(content, &MEMCACHED_ANSWERS));
+            let text =
+                text::command(content, &MEMCACHED_COMMANDS).or(text::command(content, &MEMCACHED_ANSWERS));
             let binary = memcached_binary(content, 0x80).or(memcached_binary(content, 0x81));
             datagram.get(6..8) == Some(&[0, 0]) && text.or(binary) != Fit::No && !content.is_empty()
         }),
@@ -233,8 +264,22 @@ fn memcached_binary(bytes: &[u8], first: u8) -> Fit {
 fn elastic(evidence: &Evidence<'_>) -> ProbeAnswer {
     let side = |bytes: &[u8]| {
         let shape = [
-            B::Is(b'E'), B::Is(b'S'), B::Is(0), B::Any, B::Any, B::Any, B::Is(0), B::Any, B::Any, B::Any, B::Any,
-            B::Any, B::Any, B::Any, B::In(0, 0x1f), B::Is(0),
+            B::Is(b'E'),
+            B::Is(b'S'),
+            B::Is(0),
+            B::Any,
+            B::Any,
+            B::Any,
+            B::Is(0),
+            B::Any,
+            B::Any,
+            B::Any,
+            B::Any,
+            B::Any,
+            B::Any,
+            B::Any,
+            B::In(0, 0x1f),
+            B::Is(0),
         ];
         begins(bytes, &shape)
     };
@@ -252,7 +297,8 @@ mod tests {
 
     #[test]
     fn tds_before_and_at_login() {
-        let before = b"\x12\x01\0\x2f\0\0\0\0\0\0\x1a\0\x06\x01\0\x20\0\x01\x02\0\x21\0\x01\x03\0\x22\0\x04\xff";
+        let before =
+            b"\x12\x01\0\x2f\0\0\0\0\0\0\x1a\0\x06\x01\0\x20\0\x01\x02\0\x21\0\x01\x03\0\x22\0\x04\xff";
         assert_recognised(TDS, app::MSSQL_DB, before, b"");
         let mut login = vec![0x10, 1, 0, 0x90, 0, 0, 1, 0, 0x88, 0, 0, 0, 4, 0, 0, 0x74];
         login.resize(0x90, 0);

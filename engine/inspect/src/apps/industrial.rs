@@ -21,7 +21,8 @@ pub(super) const BACNET: Probe =
     Probe { name: "bacnet", tcp: false, udp: true, probe: bacnet, decoder: None };
 pub(super) const ETHERNET_IP: Probe =
     Probe { name: "ethernet-ip", tcp: true, udp: true, probe: ethernet_ip, decoder: None };
-pub(super) const OPC_UA: Probe = Probe { name: "opc-ua", tcp: true, udp: false, probe: opc_ua, decoder: None };
+pub(super) const OPC_UA: Probe =
+    Probe { name: "opc-ua", tcp: true, udp: false, probe: opc_ua, decoder: None };
 pub(super) const SYNCHROPHASOR: Probe =
     Probe { name: "synchrophasor", tcp: true, udp: true, probe: synchrophasor, decoder: None };
 pub(super) const KNX: Probe = Probe { name: "knx", tcp: false, udp: true, probe: knx, decoder: None };
@@ -45,7 +46,13 @@ fn modbus(evidence: &Evidence<'_>) -> ProbeAnswer {
     if !at_home && !answers {
         return ProbeAnswer::NotMine;
     }
-    both(evidence, app::MODBUS_BASE, at_home, |bytes| modbus_frame(bytes, false), |bytes| modbus_frame(bytes, true))
+    both(
+        evidence,
+        app::MODBUS_BASE,
+        at_home,
+        |bytes| modbus_frame(bytes, false),
+        |bytes| modbus_frame(bytes, true),
+    )
 }
 
 fn modbus_frame(bytes: &[u8], is_answer: bool) -> Fit {
@@ -108,8 +115,17 @@ fn s7_stream(bytes: &[u8]) -> Fit {
 
 fn s7_data(bytes: &[u8]) -> Fit {
     let shape = [
-        B::Is(3), B::Is(0), B::Any, B::Any, B::Is(2), B::Is(0xf0), B::Any, B::Is(0x32), B::Of(&[1, 2, 3, 7]),
-        B::Is(0), B::Is(0),
+        B::Is(3),
+        B::Is(0),
+        B::Any,
+        B::Any,
+        B::Is(2),
+        B::Is(0xf0),
+        B::Any,
+        B::Is(0x32),
+        B::Of(&[1, 2, 3, 7]),
+        B::Is(0),
+        B::Is(0),
     ];
     begins(bytes, &shape)
 }
@@ -138,7 +154,9 @@ fn bacnet(evidence: &Evidence<'_>) -> ProbeAnswer {
             Some(0x09..=0x0b) => 4,
             // Table and registration messages have none.
             Some(0x00..=0x03 | 0x05..=0x08) => {
-                return datagram.first() == Some(&0x81) && big(datagram, 2, 2) == Some(datagram.len()) && datagram.len() <= 512;
+                return datagram.first() == Some(&0x81)
+                    && big(datagram, 2, 2) == Some(datagram.len())
+                    && datagram.len() <= 512;
             }
             _ => return false,
         };
@@ -163,9 +181,30 @@ fn ethernet_ip(evidence: &Evidence<'_>) -> ProbeAnswer {
 fn encapsulation(bytes: &[u8]) -> Fit {
     const COMMANDS: &[u8] = &[0x01, 0x04, 0x63, 0x64, 0x65, 0x66, 0x6f, 0x70, 0x72, 0x73];
     let shape = [
-        B::Of(COMMANDS), B::Is(0), B::Any, B::In(0, 8), B::Any, B::Any, B::Any, B::Any, B::In(0, 0x69), B::Is(0),
-        B::Is(0), B::Is(0), B::Any, B::Any, B::Any, B::Any, B::Any, B::Any, B::Any, B::Any, B::Is(0), B::Is(0),
-        B::Is(0), B::Is(0),
+        B::Of(COMMANDS),
+        B::Is(0),
+        B::Any,
+        B::In(0, 8),
+        B::Any,
+        B::Any,
+        B::Any,
+        B::Any,
+        B::In(0, 0x69),
+        B::Is(0),
+        B::Is(0),
+        B::Is(0),
+        B::Any,
+        B::Any,
+        B::Any,
+        B::Any,
+        B::Any,
+        B::Any,
+        B::Any,
+        B::Any,
+        B::Is(0),
+        B::Is(0),
+        B::Is(0),
+        B::Is(0),
     ];
     begins(bytes, &shape)
 }
@@ -238,7 +277,10 @@ mod tests {
 
     #[test]
     fn modbus_at_home_or_asked_and_answered() {
-        let (question, answer) = (b"\0\x01\0\0\0\x06\x11\x03\0\x6b\0\x03", b"\0\x01\0\0\0\x09\x11\x03\x06\xae\x41\x56\x52\x43\x40");
+        let (question, answer) = (
+            b"\0\x01\0\0\0\x06\x11\x03\0\x6b\0\x03",
+            b"\0\x01\0\0\0\x09\x11\x03\x06\xae\x41\x56\x52\x43\x40",
+        );
         assert_recognised_at(MODBUS, app::MODBUS_BASE, 502, question, b"");
         assert_recognised(MODBUS, app::MODBUS_BASE, question, answer);
         assert_recognised(MODBUS, app::MODBUS_BASE, question, b"\0\x01\0\0\0\x03\x11\x83\x02");

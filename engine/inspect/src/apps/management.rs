@@ -11,15 +11,19 @@ use super::{
     text::Fit,
 };
 
-pub(super) const NETFLOW: Probe = Probe { name: "netflow", tcp: false, udp: true, probe: netflow, decoder: None };
+pub(super) const NETFLOW: Probe =
+    Probe { name: "netflow", tcp: false, udp: true, probe: netflow, decoder: None };
 pub(super) const SFLOW: Probe = Probe { name: "sflow", tcp: false, udp: true, probe: sflow, decoder: None };
-pub(super) const ZABBIX: Probe = Probe { name: "zabbix", tcp: true, udp: false, probe: zabbix, decoder: None };
+pub(super) const ZABBIX: Probe =
+    Probe { name: "zabbix", tcp: true, udp: false, probe: zabbix, decoder: None };
 pub(super) const MUNIN: Probe = Probe { name: "munin", tcp: true, udp: false, probe: munin, decoder: None };
 pub(super) const COLLECTD: Probe =
     Probe { name: "collectd", tcp: false, udp: true, probe: collectd, decoder: None };
 pub(super) const RMCP: Probe = Probe { name: "rmcp", tcp: false, udp: true, probe: rmcp, decoder: None };
-pub(super) const ONC_RPC: Probe = Probe { name: "onc-rpc", tcp: true, udp: true, probe: onc_rpc, decoder: None };
-pub(super) const DCE_RPC: Probe = Probe { name: "dce-rpc", tcp: true, udp: true, probe: dce_rpc, decoder: None };
+pub(super) const ONC_RPC: Probe =
+    Probe { name: "onc-rpc", tcp: true, udp: true, probe: onc_rpc, decoder: None };
+pub(super) const DCE_RPC: Probe =
+    Probe { name: "dce-rpc", tcp: true, udp: true, probe: dce_rpc, decoder: None };
 
 /// Versions with records of one length tell how many; later ones are sets that follow one another.
 fn netflow(evidence: &Evidence<'_>) -> ProbeAnswer {
@@ -33,7 +37,9 @@ fn netflow(evidence: &Evidence<'_>) -> ProbeAnswer {
             Some(1) => at_home && records(52, 16, 24),
             Some(5) => records(48, 24, 30),
             Some(7) => records(52, 24, 28),
-            Some(9) => big(datagram, 2, 2).is_some_and(|count| (1..=1000).contains(&count)) && are_sets(datagram, 20),
+            Some(9) => {
+                big(datagram, 2, 2).is_some_and(|count| (1..=1000).contains(&count)) && are_sets(datagram, 20)
+            }
             Some(10) => big(datagram, 2, 2) == Some(datagram.len()) && are_sets(datagram, 16),
             _ => false,
         }
@@ -57,7 +63,8 @@ fn are_sets(datagram: &[u8], header: usize) -> bool {
 fn sflow(evidence: &Evidence<'_>) -> ProbeAnswer {
     let at_home = uses_any(evidence, &[6343]);
     datagrams(evidence, app::SFLOW, 1, |_, datagram| {
-        let shape = [B::Is(0), B::Is(0), B::Is(0), B::Of(&[2, 4, 5]), B::Is(0), B::Is(0), B::Is(0), B::In(1, 2)];
+        let shape =
+            [B::Is(0), B::Is(0), B::Is(0), B::Of(&[2, 4, 5]), B::Is(0), B::Is(0), B::Is(0), B::In(1, 2)];
         let address = if datagram.get(7) == Some(&2) { 16 } else { 4 };
         // Sub-agent, sequence and uptime come before the number of samples.
         let samples = big(datagram, 8 + address + 12, 4);
@@ -68,10 +75,12 @@ fn sflow(evidence: &Evidence<'_>) -> ProbeAnswer {
 }
 
 fn zabbix(evidence: &Evidence<'_>) -> ProbeAnswer {
-    let message = |bytes: &[u8]| magic(bytes, b"ZBXD").and(|| match bytes.get(4) {
-        Some(flags) => Fit::of((1..=7).contains(flags)),
-        None => Fit::Open,
-    });
+    let message = |bytes: &[u8]| {
+        magic(bytes, b"ZBXD").and(|| match bytes.get(4) {
+            Some(flags) => Fit::of((1..=7).contains(flags)),
+            None => Fit::Open,
+        })
+    };
     either(evidence, app::ZABBIX, message, message)
 }
 
@@ -194,8 +203,16 @@ fn dce_rpc(evidence: &Evidence<'_>) -> ProbeAnswer {
 /// Version 5, a type in use, flags, how numbers are written, the fragment's length.
 fn rpc_unit(bytes: &[u8]) -> Fit {
     let shape = [
-        B::Is(5), B::In(0, 1), B::Of(&[0, 2, 3, 11, 12, 13, 14, 15, 16, 17, 18, 19]), B::Any, B::Of(&[0, 0x10]),
-        B::Is(0), B::Is(0), B::Is(0), B::Any, B::Any,
+        B::Is(5),
+        B::In(0, 1),
+        B::Of(&[0, 2, 3, 11, 12, 13, 14, 15, 16, 17, 18, 19]),
+        B::Any,
+        B::Of(&[0, 0x10]),
+        B::Is(0),
+        B::Is(0),
+        B::Is(0),
+        B::Any,
+        B::Any,
     ];
     begins(bytes, &shape).and(|| {
         let length = if bytes.get(4) == Some(&0) { big(bytes, 8, 2) } else { little(bytes, 8, 2) };

@@ -1,5 +1,6 @@
 //! Voice, video and games: RTSP (RFC 7826), RTMP, H.225 and RAS (H.323), MGCP (RFC 3435), Skinny, IAX2 (RFC
-//! 5456), Discord's voice, TeamSpeak, Source engine, Minecraft.
+//! 5456), Discord's voice, Zoom, TeamSpeak, Source engine,
+//! Minecraft, Nintendo.
 
 use bifrons_catalog::app;
 
@@ -15,9 +16,14 @@ pub(super) const RTMP: Probe = Probe { name: "rtmp", tcp: true, udp: false, prob
 pub(super) const H_225: Probe = Probe { name: "h225", tcp: true, udp: false, probe: h_225, decoder: None };
 pub(super) const RAS: Probe = Probe { name: "ras", tcp: false, udp: true, probe: ras, decoder: None };
 pub(super) const MGCP: Probe = Probe { name: "mgcp", tcp: false, udp: true, probe: mgcp, decoder: None };
-pub(super) const SKINNY: Probe = Probe { name: "skinny", tcp: true, udp: false, probe: skinny, decoder: None };
+pub(super) const SKINNY: Probe =
+    Probe { name: "skinny", tcp: true, udp: false, probe: skinny, decoder: None };
 pub(super) const IAX: Probe = Probe { name: "iax", tcp: false, udp: true, probe: iax, decoder: None };
-pub(super) const DISCORD: Probe = Probe { name: "discord", tcp: false, udp: true, probe: discord, decoder: None };
+pub(super) const DISCORD: Probe =
+    Probe { name: "discord", tcp: false, udp: true, probe: discord, decoder: None };
+pub(super) const ZOOM: Probe = Probe { name: "zoom", tcp: false, udp: true, probe: zoom, decoder: None };
+pub(super) const NINTENDO: Probe =
+    Probe { name: "nintendo", tcp: false, udp: true, probe: nintendo, decoder: None };
 pub(super) const TEAMSPEAK: Probe =
     Probe { name: "teamspeak", tcp: false, udp: true, probe: teamspeak, decoder: None };
 pub(super) const SOURCE_ENGINE: Probe =
@@ -29,11 +35,12 @@ pub(super) const MINECRAFT: Probe =
 fn rtsp(evidence: &Evidence<'_>) -> ProbeAnswer {
     let side = |bytes: &[u8]| {
         let answer = magic(bytes, b"RTSP/1.0 ").or(magic(bytes, b"RTSP/2.0 "));
-        let request = begins(bytes, &[B::In(b'A', b'Z'), B::In(b'A', b'Z')]).and(|| match text::first_line(bytes) {
-            Some(line) => Fit::of(line.ends_with(b" RTSP/1.0") || line.ends_with(b" RTSP/2.0")),
-            None if text::is_text(bytes) => Fit::Open,
-            None => Fit::No,
-        });
+        let request =
+            begins(bytes, &[B::In(b'A', b'Z'), B::In(b'A', b'Z')]).and(|| match text::first_line(bytes) {
+                Some(line) => Fit::of(line.ends_with(b" RTSP/1.0") || line.ends_with(b" RTSP/2.0")),
+                None if text::is_text(bytes) => Fit::Open,
+                None => Fit::No,
+            });
         answer.or(request)
     };
     either(evidence, app::RTSP, side, side)
@@ -45,17 +52,30 @@ fn rtmp(evidence: &Evidence<'_>) -> ProbeAnswer {
     let hello = |bytes: &[u8]| {
         begins(bytes, &[B::Is(3), B::Any, B::Any, B::Any, B::Any, B::Is(0), B::Is(0), B::Is(0), B::Is(0)])
     };
-    both(evidence, app::RTMP, at_home, |bytes| {
-        // What follows the zeros comes in one piece of 1,528 bytes.
-        hello(bytes).and(|| if bytes.len() >= 1200 || at_home { Fit::Yes } else { Fit::Open })
-    }, |bytes| begins(bytes, &[B::Is(3)]))
+    both(
+        evidence,
+        app::RTMP,
+        at_home,
+        |bytes| {
+            // What follows the zeros comes in one piece of 1,528 bytes.
+            hello(bytes).and(|| if bytes.len() >= 1200 || at_home { Fit::Yes } else { Fit::Open })
+        },
+        |bytes| begins(bytes, &[B::Is(3)]),
+    )
 }
 
 /// A call's message (Q.931) in a packet of ISO transport.
 fn h_225(evidence: &Evidence<'_>) -> ProbeAnswer {
     let message = |bytes: &[u8]| {
         let shape = [
-            B::Is(3), B::Is(0), B::Any, B::Any, B::Is(8), B::Is(2), B::Any, B::Any,
+            B::Is(3),
+            B::Is(0),
+            B::Any,
+            B::Any,
+            B::Is(8),
+            B::Is(2),
+            B::Any,
+            B::Any,
             B::Of(&[0x01, 0x02, 0x03, 0x05, 0x07, 0x0d, 0x5a, 0x62, 0x6e, 0x7b, 0x7d]),
         ];
         begins(bytes, &shape)
@@ -68,9 +88,10 @@ fn ras(evidence: &Evidence<'_>) -> ProbeAnswer {
     if !uses_any(evidence, &[1719, 1718]) {
         return ProbeAnswer::NotMine;
     }
-    datagrams(evidence, app::H_225, 1, |_, datagram| {
+    datagrams(evidence, app::H_323, 1, |_, datagram| {
         let identifier = b"\x06\0\x08\x91\x4a\0";
-        datagram.len() >= 3 && datagram.first().is_some_and(|first| *first < 0x80)
+        datagram.len() >= 3
+            && datagram.first().is_some_and(|first| *first < 0x80)
             && (datagram.windows(identifier.len()).any(|own| own == identifier) || datagram.len() < 64)
     })
 }
@@ -94,10 +115,21 @@ fn skinny(evidence: &Evidence<'_>) -> ProbeAnswer {
     let at_home = uses_any(evidence, &[2000]);
     let message = |bytes: &[u8]| {
         let shape = [
-            B::Any, B::In(0, 7), B::Is(0), B::Is(0), B::In(0, 0x20), B::Is(0), B::Is(0), B::Is(0), B::Any, B::In(0, 1),
-            B::Is(0), B::Is(0),
+            B::Any,
+            B::In(0, 7),
+            B::Is(0),
+            B::Is(0),
+            B::In(0, 0x20),
+            B::Is(0),
+            B::Is(0),
+            B::Is(0),
+            B::Any,
+            B::In(0, 1),
+            B::Is(0),
+            B::Is(0),
         ];
-        begins(bytes, &shape).and(|| Fit::of(little(bytes, 0, 4).is_some_and(|length| (4..=2000).contains(&length))))
+        begins(bytes, &shape)
+            .and(|| Fit::of(little(bytes, 0, 4).is_some_and(|length| (4..=2000).contains(&length))))
     };
     if !at_home {
         return ProbeAnswer::NotMine;
@@ -115,20 +147,46 @@ fn iax(evidence: &Evidence<'_>) -> ProbeAnswer {
 
 /// Asked and answered: the client's own address and port.
 fn discord(evidence: &Evidence<'_>) -> ProbeAnswer {
-    let discovery = |kind: u8, datagram: &[u8]| {
-        datagram.len() == 74 && magic(datagram, &[0, kind, 0, 70]) == Fit::Yes
-    };
+    let discovery =
+        |kind: u8, datagram: &[u8]| datagram.len() == 74 && magic(datagram, &[0, kind, 0, 70]) == Fit::Yes;
     let mut asked = false;
     for (_, datagram) in evidence.each_datagram() {
         if asked && discovery(2, datagram) {
             return ProbeAnswer::Certain(app::DISCORD);
         }
-        if !discovery(1, datagram) || datagram.get(8..72).is_none_or(|rest| rest.iter().any(|byte| *byte != 0)) {
+        if !discovery(1, datagram)
+            || datagram.get(8..72).is_none_or(|rest| rest.iter().any(|byte| *byte != 0))
+        {
             return ProbeAnswer::NotMine;
         }
         asked = true;
     }
     ProbeAnswer::Unsure
+}
+
+/// The server gives back the sixteen bytes that the client named itself by.
+fn zoom(evidence: &Evidence<'_>) -> ProbeAnswer {
+    let mut named = None;
+    for (_, datagram) in evidence.each_datagram() {
+        let identity = datagram.get(3..19);
+        match (named, datagram) {
+            (None, [1, 0, ..]) if identity.is_some_and(|own| own.iter().any(|byte| *byte != 0)) => {
+                named = identity
+            }
+            (Some(_), [1, 0, ..]) if named == identity => (),
+            (Some(_), [2, 0, ..]) if named == identity => return ProbeAnswer::Certain(app::ZOOM),
+            _ => return ProbeAnswer::NotMine,
+        }
+    }
+    ProbeAnswer::Unsure
+}
+
+/// The magic of the console's peer protocol, a version or flags, a connection.
+fn nintendo(evidence: &Evidence<'_>) -> ProbeAnswer {
+    let shape = [B::Is(0x32), B::Is(0xab), B::Is(0x98), B::Is(0x64), B::Of(&[1, 2, 3, 4, 0x82, 0x83, 0x84])];
+    datagrams(evidence, app::NINTENDO_WFC, 1, |_, datagram| {
+        begins(datagram, &shape) == Fit::Yes && datagram.len() >= 32
+    })
 }
 
 fn teamspeak(evidence: &Evidence<'_>) -> ProbeAnswer {
@@ -207,7 +265,7 @@ mod tests {
     fn calls() {
         assert_recognised(H_225, app::H_225, b"\x03\0\0\xd0\x08\x02\0\x01\x05\x04", b"");
         assert_never_certain(H_225, b"\x03\0\0\xd0\x08\x02\0\x01\x06", b"");
-        assert_datagrams(RAS, app::H_225, 1719, &[b"\x0e\xc0\0\x01\x06\0\x08\x91\x4a\0\x02"]);
+        assert_datagrams(RAS, app::H_323, 1719, &[b"\x0e\xc0\0\x01\x06\0\x08\x91\x4a\0\x02"]);
         assert_no_datagram(RAS, 40_001, b"\x0e\xc0\0\x01\x06\0\x08\x91\x4a\0\x02");
         assert_datagrams(MGCP, app::MGCP, 40_001, &[b"RSIP 1 *@a.test MGCP 1.0\r\nRM: restart\r\n"]);
         assert_datagrams(MGCP, app::MGCP, 2427, &[b"200 1 OK\r\n"]);
@@ -215,7 +273,12 @@ mod tests {
         let register = b"\x04\0\0\0\0\0\0\0\0\0\0\0";
         assert_recognised_at(SKINNY, app::SCCP, 2000, register, b"");
         assert_never_certain(SKINNY, register, b"");
-        assert_datagrams(IAX, app::ASTERISK_IAX, 4569, &[b"\x80\x01\0\0\0\0\0\x03\0\0\x06\x01\x0b\x02\0\x02"]);
+        assert_datagrams(
+            IAX,
+            app::ASTERISK_IAX,
+            4569,
+            &[b"\x80\x01\0\0\0\0\0\x03\0\0\x06\x01\x0b\x02\0\x02"],
+        );
         assert_no_datagram(IAX, 40_001, b"\x80\x01\0\0\0\0\0\x03\0\0\x06\x01\x0b\x02\0\x02");
     }
 
@@ -228,9 +291,20 @@ mod tests {
         answer[8..17].copy_from_slice(b"192.0.2.1");
         assert_datagrams(DISCORD, app::DISCORD, 40_001, &[&ask, &answer]);
         assert_no_datagram(DISCORD, 50_001, &ask);
+        let (hello, welcome) = ([&[1, 0, 2][..], &[7; 60]].concat(), [&[2, 0, 1][..], &[7; 32]].concat());
+        assert_datagrams(ZOOM, app::ZOOM, 8801, &[&hello, &welcome]);
+        assert_no_datagram(ZOOM, 8801, &hello);
+        let play = [&[0x32, 0xab, 0x98, 0x64, 2][..], &[5; 40]].concat();
+        assert_datagrams(NINTENDO, app::NINTENDO_WFC, 40_001, &[&play]);
+        assert_no_datagram(NINTENDO, 40_001, &play[..20]);
         assert_datagrams(TEAMSPEAK, app::TEAMSPEAK, 9987, &[b"TS3INIT1\0\x65\0\0\x88\x0d\xd0"]);
         assert_no_datagram(TEAMSPEAK, 9987, b"TS2INIT1");
-        assert_datagrams(SOURCE_ENGINE, app::SOURCE_ENGINE, 40_001, &[b"\xff\xff\xff\xffTSource Engine Query\0"]);
+        assert_datagrams(
+            SOURCE_ENGINE,
+            app::SOURCE_ENGINE,
+            40_001,
+            &[b"\xff\xff\xff\xffTSource Engine Query\0"],
+        );
         assert_datagrams(SOURCE_ENGINE, app::STEAM, 27_036, &[b"\xff\xff\xff\xff\x21\x4c\x5f\xa0\x01"]);
         assert_no_datagram(SOURCE_ENGINE, 27_015, b"\xff\xff\xff\xffTSource Engine Queri\0");
         let mut hello = Vec::from(*b"\x0d\0\xff\x05\x06a.test");

@@ -45,23 +45,33 @@ fn mqtt(evidence: &Evidence<'_>) -> ProbeAnswer {
         |bytes| {
             let accept = begins(bytes, &[B::Is(0x20), B::In(2, 60), B::In(0, 1), B::Any]);
             let publish = begins(bytes, &[B::In(0x30, 0x3d), B::In(4, 127), B::Is(0), B::In(1, 100)]);
-            match accept.or(if at_home { publish } else { Fit::No }) {
-                Fit::Yes if !at_home => Fit::Open,
-                other => other,
-            }
+            if at_home { accept.or(publish) } else { accept.at_most_open() }
         },
     )
 }
 
 fn amqp(evidence: &Evidence<'_>) -> ProbeAnswer {
-    let header = |bytes: &[u8]| magic(bytes, b"AMQP").and(|| match bytes.get(4) {
-        Some(kind) => Fit::of(*kind <= 3),
-        None => Fit::Open,
-    });
+    let header = |bytes: &[u8]| {
+        magic(bytes, b"AMQP").and(|| match bytes.get(4) {
+            Some(kind) => Fit::of(*kind <= 3),
+            None => Fit::Open,
+        })
+    };
     // The server may begin with Connection.Start on channel zero, class 10, method 10.
     let start = |bytes: &[u8]| {
-        let shape =
-            [B::Is(1), B::Is(0), B::Is(0), B::Is(0), B::Is(0), B::Any, B::Any, B::Is(0), B::Is(10), B::Is(0), B::Is(10)];
+        let shape = [
+            B::Is(1),
+            B::Is(0),
+            B::Is(0),
+            B::Is(0),
+            B::Is(0),
+            B::Any,
+            B::Any,
+            B::Is(0),
+            B::Is(10),
+            B::Is(0),
+            B::Is(10),
+        ];
         header(bytes).or(begins(bytes, &shape))
     };
     either(evidence, app::AMQP, header, start)
@@ -71,19 +81,22 @@ fn amqp(evidence: &Evidence<'_>) -> ProbeAnswer {
 fn kafka(evidence: &Evidence<'_>) -> ProbeAnswer {
     let at_home = uses_any(evidence, &[9092, 9093]);
     let request = |bytes: &[u8]| {
-        begins(bytes, &[B::Is(0), B::In(0, 0x0f), B::Any, B::Any, B::Is(0), B::In(0, 90), B::Is(0), B::In(0, 17)]).and(
-            || {
-                let Some(name) = big(bytes, 12, 2) else {
-                    return Fit::Open;
-                };
-                let Some(text) = bytes.get(14..14 + name) else {
-                    return if (1..=255).contains(&name) { Fit::Open } else { Fit::No };
-                };
-                let least = if at_home { 1 } else { 4 };
-                let length_fits = big(bytes, 0, 4).is_some_and(|length| length >= 10 + name && length + 4 >= bytes.len().min(14 + name));
-                Fit::of(length_fits && name >= least && text.iter().all(u8::is_ascii_graphic))
-            },
+        begins(
+            bytes,
+            &[B::Is(0), B::In(0, 0x0f), B::Any, B::Any, B::Is(0), B::In(0, 90), B::Is(0), B::In(0, 17)],
         )
+        .and(|| {
+            let Some(name) = big(bytes, 12, 2) else {
+                return Fit::Open;
+            };
+            let Some(text) = bytes.get(14..14 + name) else {
+                return if (1..=255).contains(&name) { Fit::Open } else { Fit::No };
+            };
+            let least = if at_home { 1 } else { 4 };
+            let length_fits = big(bytes, 0, 4)
+                .is_some_and(|length| length >= 10 + name && length + 4 >= bytes.len().min(14 + name));
+            Fit::of(length_fits && name >= least && text.iter().all(u8::is_ascii_graphic))
+        })
     };
     client_first(evidence, app::KAFKA, request, |_| Fit::Open)
 }
@@ -111,7 +124,8 @@ fn irc(evidence: &Evidence<'_>) -> ProbeAnswer {
     let client = |bytes: &[u8]| {
         text::command(bytes, &[b"NICK", b"USER", b"PASS", b"CAP"]).and(|| {
             let has = |word: &[u8]| text::lines(bytes).any(|line| text::command(line, &[word]) == Fit::Yes);
-            match (has(b"NICK") && (has(b"USER") || has(b"CAP")), bytes.len() > 600 || !text::is_text(bytes)) {
+            match (has(b"NICK") && (has(b"USER") || has(b"CAP")), bytes.len() > 600 || !text::is_text(bytes))
+            {
                 (true, _) => Fit::Yes,
                 (false, true) => Fit::No,
                 (false, false) => Fit::Open,
@@ -120,19 +134,20 @@ fn irc(evidence: &Evidence<'_>) -> ProbeAnswer {
     };
     let server = |bytes: &[u8]| {
         let notice = text::command(bytes, &[b"NOTICE AUTH", b"NOTICE *"]);
-        let prefixed = begins(bytes, &[B::Is(b':'), B::In(b'!', b'~')]).and(|| match text::first_line(bytes) {
-            Some(line) => {
-                let mut words = line.split(|byte| *byte == b' ').skip(1);
-                Fit::of(matches!(words.next(), Some(b"001" | b"020" | b"NOTICE" | b"CAP" | b"451" | b"433")))
-            }
-            None if text::is_text(bytes) => Fit::Open,
-            None => Fit::No,
-        });
+        let prefixed =
+            begins(bytes, &[B::Is(b':'), B::In(b'!', b'~')]).and(|| match text::first_line(bytes) {
+                Some(line) => {
+                    let mut words = line.split(|byte| *byte == b' ').skip(1);
+                    Fit::of(matches!(
+                        words.next(),
+                        Some(b"001" | b"020" | b"NOTICE" | b"CAP" | b"451" | b"433")
+                    ))
+                }
+                None if text::is_text(bytes) => Fit::Open,
+                None => Fit::No,
+            });
         // A server may also ask first.
-        let ping = match text::command(bytes, &[b"PING"]) {
-            Fit::Yes => Fit::Open,
-            other => other,
-        };
+        let ping = text::command(bytes, &[b"PING"]).at_most_open();
         notice.or(prefixed).or(ping)
     };
     either(evidence, app::IRC_BASE, client, server)
@@ -142,10 +157,7 @@ fn nats(evidence: &Evidence<'_>) -> ProbeAnswer {
     server_first(
         evidence,
         app::NATS,
-        |bytes| match text::command(bytes, &[b"CONNECT", b"PING", b"SUB"]) {
-            Fit::Yes => Fit::Open,
-            other => other,
-        },
+        |bytes| text::command(bytes, &[b"CONNECT", b"PING", b"SUB"]).at_most_open(),
         |bytes| magic(bytes, b"INFO {\"server_id\"").or(magic(bytes, b"INFO {\"version\"")),
     )
 }
@@ -155,8 +167,22 @@ fn smpp(evidence: &Evidence<'_>) -> ProbeAnswer {
     let unit = |high: u8| {
         move |bytes: &[u8]| {
             let shape = [
-                B::Is(0), B::Is(0), B::In(0, 3), B::Any, B::Is(high), B::Is(0), B::Is(0), B::Of(&[1, 2, 9]), B::Is(0),
-                B::Is(0), B::Is(0), B::Any, B::Is(0), B::Is(0), B::Any, B::Any,
+                B::Is(0),
+                B::Is(0),
+                B::In(0, 3),
+                B::Any,
+                B::Is(high),
+                B::Is(0),
+                B::Is(0),
+                B::Of(&[1, 2, 9]),
+                B::Is(0),
+                B::Is(0),
+                B::Is(0),
+                B::Any,
+                B::Is(0),
+                B::Is(0),
+                B::Any,
+                B::Any,
             ];
             begins(bytes, &shape).and(|| {
                 let length = big(bytes, 0, 4).unwrap_or_default();
@@ -198,8 +224,18 @@ fn hl7(evidence: &Evidence<'_>) -> ProbeAnswer {
 fn dicom(evidence: &Evidence<'_>) -> ProbeAnswer {
     let unit = |kind: u8| {
         move |bytes: &[u8]| {
-            let shape =
-                [B::Is(kind), B::Is(0), B::Is(0), B::Is(0), B::Any, B::Any, B::Is(0), B::Is(1), B::Is(0), B::Is(0)];
+            let shape = [
+                B::Is(kind),
+                B::Is(0),
+                B::Is(0),
+                B::Is(0),
+                B::Any,
+                B::Any,
+                B::Is(0),
+                B::Is(1),
+                B::Is(0),
+                B::Is(0),
+            ];
             begins(bytes, &shape).and(|| match bytes.get(10..42) {
                 Some(titles) => Fit::of(titles.iter().all(|byte| (b' '..=b'~').contains(byte))),
                 None => Fit::Open,
@@ -211,10 +247,12 @@ fn dicom(evidence: &Evidence<'_>) -> ProbeAnswer {
 
 /// The strict binary and the compact encoding, perhaps behind a frame's length; then a method's name.
 fn thrift(evidence: &Evidence<'_>) -> ProbeAnswer {
-    let message = |bytes: &[u8]| thrift_message(bytes).or(match bytes.get(4..) {
-        Some(rest) => begins(bytes, &[B::Is(0), B::In(0, 0x0f)]).and(|| thrift_message(rest)),
-        None => begins(bytes, &[B::Is(0), B::In(0, 0x0f)]).and(|| Fit::Open),
-    });
+    let message = |bytes: &[u8]| {
+        thrift_message(bytes).or(match bytes.get(4..) {
+            Some(rest) => begins(bytes, &[B::Is(0), B::In(0, 0x0f)]).and(|| thrift_message(rest)),
+            None => begins(bytes, &[B::Is(0), B::In(0, 0x0f)]).and(|| Fit::Open),
+        })
+    };
     match evidence.transport {
         Transport::Tcp => either(evidence, app::THRIFT, message, message),
         Transport::Udp => {
@@ -244,7 +282,9 @@ fn nntp(evidence: &Evidence<'_>) -> ProbeAnswer {
         [b"MODE READER", b"MODE STREAM", b"GROUP", b"ARTICLE", b"NEWGROUPS", b"IHAVE", b"AUTHINFO"];
     let greeting = |bytes: &[u8]| {
         text::reply(bytes, b"200").or(text::reply(bytes, b"201")).and(|| match text::first_line(bytes) {
-            Some(line) => Fit::of([&b"nntp"[..], b"news", b"inn"].iter().any(|word| text::contains(line, word))),
+            Some(line) => {
+                Fit::of([&b"nntp"[..], b"news", b"inn"].iter().any(|word| text::contains(line, word)))
+            }
             None if text::is_text(bytes) => Fit::Open,
             None => Fit::No,
         })
@@ -253,10 +293,9 @@ fn nntp(evidence: &Evidence<'_>) -> ProbeAnswer {
     either(
         evidence,
         app::NNTP,
-        |bytes| match text::command(bytes, &COMMANDS) {
-            Fit::Yes if at_home => Fit::Yes,
-            Fit::Yes => Fit::Open,
-            other => other,
+        |bytes| {
+            let command = text::command(bytes, &COMMANDS);
+            if at_home { command } else { command.at_most_open() }
         },
         greeting,
     )
@@ -272,7 +311,10 @@ fn coap(evidence: &Evidence<'_>) -> ProbeAnswer {
             let code_known = matches!(code, 0..=7 | 0x40..=0x5f | 0x80..=0xa5);
             let token = usize::from(first & 0xf);
             let empty = *code == 0 && rest.is_empty();
-            first >> 6 == 1 && token <= 8 && code_known && (empty || rest.get(token..).is_some_and(are_options))
+            first >> 6 == 1
+                && token <= 8
+                && code_known
+                && (empty || rest.get(token..).is_some_and(are_options))
         }
         _ => false,
     })

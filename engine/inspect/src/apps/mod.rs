@@ -117,6 +117,8 @@ pub const PROBES: &[Probe] = &[
     media::SKINNY,
     media::IAX,
     media::DISCORD,
+    media::ZOOM,
+    media::NINTENDO,
     media::TEAMSPEAK,
     media::SOURCE_ENGINE,
     media::MINECRAFT,

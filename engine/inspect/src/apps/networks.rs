@@ -14,7 +14,8 @@ use super::{
 pub(super) const BGP: Probe = Probe { name: "bgp", tcp: true, udp: false, probe: bgp, decoder: None };
 pub(super) const LDP: Probe = Probe { name: "ldp", tcp: true, udp: true, probe: ldp, decoder: None };
 pub(super) const RADIUS: Probe = Probe { name: "radius", tcp: true, udp: true, probe: radius, decoder: None };
-pub(super) const TACACS: Probe = Probe { name: "tacacs", tcp: true, udp: false, probe: tacacs, decoder: None };
+pub(super) const TACACS: Probe =
+    Probe { name: "tacacs", tcp: true, udp: false, probe: tacacs, decoder: None };
 pub(super) const DIAMETER: Probe =
     Probe { name: "diameter", tcp: true, udp: false, probe: diameter, decoder: None };
 pub(super) const NEIGHBOURS: Probe =
@@ -38,9 +39,21 @@ fn ldp(evidence: &Evidence<'_>) -> ProbeAnswer {
     }
     let unit = |bytes: &[u8]| {
         let shape = [
-            B::Is(0), B::Is(1), B::Any, B::Any, B::Any, B::Any, B::Any, B::Any, B::Any, B::Any, B::In(0, 4), B::Any,
+            B::Is(0),
+            B::Is(1),
+            B::Any,
+            B::Any,
+            B::Any,
+            B::Any,
+            B::Any,
+            B::Any,
+            B::Any,
+            B::Any,
+            B::In(0, 4),
+            B::Any,
         ];
-        begins(bytes, &shape).and(|| Fit::of(big(bytes, 2, 2).is_some_and(|length| (14..=4096).contains(&length))))
+        begins(bytes, &shape)
+            .and(|| Fit::of(big(bytes, 2, 2).is_some_and(|length| (14..=4096).contains(&length))))
     };
     match evidence.transport {
         Transport::Tcp => either(evidence, app::LDP, unit, unit),
@@ -59,13 +72,17 @@ fn neighbours(evidence: &Evidence<'_>) -> ProbeAnswer {
 
 /// Command, version, zeros, entries of twenty bytes.
 fn rip(evidence: &Evidence<'_>) -> ProbeAnswer {
-    let entries = |datagram: &[u8]| datagram.len() >= 24 && (datagram.len() - 4) % 20 == 0;
+    let entries = |datagram: &[u8]| datagram.len() >= 24 && (datagram.len() - 4).is_multiple_of(20);
     if uses_any(evidence, &[520]) {
         let shape = [B::In(1, 2), B::In(1, 2), B::Is(0), B::Is(0)];
-        datagrams(evidence, app::RIP, 1, |_, datagram| begins(datagram, &shape) == Fit::Yes && entries(datagram))
+        datagrams(evidence, app::RIP, 1, |_, datagram| {
+            begins(datagram, &shape) == Fit::Yes && entries(datagram)
+        })
     } else if uses_any(evidence, &[521]) {
         let shape = [B::In(1, 2), B::Is(1), B::Is(0), B::Is(0)];
-        datagrams(evidence, app::RIPNG, 1, |_, datagram| begins(datagram, &shape) == Fit::Yes && entries(datagram))
+        datagrams(evidence, app::RIPNG, 1, |_, datagram| {
+            begins(datagram, &shape) == Fit::Yes && entries(datagram)
+        })
     } else {
         ProbeAnswer::NotMine
     }
@@ -141,8 +158,18 @@ fn tacacs(evidence: &Evidence<'_>) -> ProbeAnswer {
     let packet = |parity: u8| {
         move |bytes: &[u8]| {
             let shape = [
-                B::In(0xc0, 0xc1), B::In(1, 3), B::Any, B::Of(&[0, 1, 4, 5]), B::Any, B::Any, B::Any, B::Any, B::Is(0),
-                B::Is(0), B::Any, B::Any,
+                B::In(0xc0, 0xc1),
+                B::In(1, 3),
+                B::Any,
+                B::Of(&[0, 1, 4, 5]),
+                B::Any,
+                B::Any,
+                B::Any,
+                B::Any,
+                B::Is(0),
+                B::Is(0),
+                B::Any,
+                B::Any,
             ];
             begins(bytes, &shape).and(|| {
                 // The client's packets have odd numbers.
@@ -163,7 +190,8 @@ fn tacacs(evidence: &Evidence<'_>) -> ProbeAnswer {
 /// Version, length, flags, a command in use.
 fn diameter(evidence: &Evidence<'_>) -> ProbeAnswer {
     let message = |bytes: &[u8]| {
-        let shape = [B::Is(1), B::Is(0), B::Any, B::Any, B::Of(&[0, 0x40, 0x80, 0x90, 0xc0, 0xd0, 0x20, 0x60])];
+        let shape =
+            [B::Is(1), B::Is(0), B::Any, B::Any, B::Of(&[0, 0x40, 0x80, 0x90, 0xc0, 0xd0, 0x20, 0x60])];
         begins(bytes, &shape).and(|| match (big(bytes, 1, 3), big(bytes, 5, 3)) {
             (Some(length), Some(command)) => {
                 let known = matches!(command, 257..=303 | 306 | 316..=335 | 8_388_608..=8_388_750);

@@ -15,12 +15,16 @@ pub(super) const WS_DISCOVERY: Probe =
     Probe { name: "ws-discovery", tcp: false, udp: true, probe: ws_discovery, decoder: None };
 pub(super) const SLP: Probe = Probe { name: "slp", tcp: true, udp: true, probe: slp, decoder: None };
 pub(super) const BJNP: Probe = Probe { name: "bjnp", tcp: false, udp: true, probe: bjnp, decoder: None };
-pub(super) const LOOKOUT: Probe = Probe { name: "lookout", tcp: true, udp: true, probe: lookout, decoder: None };
-pub(super) const BITCOIN: Probe = Probe { name: "bitcoin", tcp: true, udp: false, probe: bitcoin, decoder: None };
-pub(super) const STRATUM: Probe = Probe { name: "stratum", tcp: true, udp: false, probe: stratum, decoder: None };
+pub(super) const LOOKOUT: Probe =
+    Probe { name: "lookout", tcp: true, udp: true, probe: lookout, decoder: None };
+pub(super) const BITCOIN: Probe =
+    Probe { name: "bitcoin", tcp: true, udp: false, probe: bitcoin, decoder: None };
+pub(super) const STRATUM: Probe =
+    Probe { name: "stratum", tcp: true, udp: false, probe: stratum, decoder: None };
 pub(super) const GNUTELLA: Probe =
     Probe { name: "gnutella", tcp: true, udp: false, probe: gnutella, decoder: None };
-pub(super) const EDONKEY: Probe = Probe { name: "edonkey", tcp: true, udp: false, probe: edonkey, decoder: None };
+pub(super) const EDONKEY: Probe =
+    Probe { name: "edonkey", tcp: true, udp: false, probe: edonkey, decoder: None };
 pub(super) const QQ: Probe = Probe { name: "qq", tcp: false, udp: true, probe: qq, decoder: None };
 pub(super) const WHATSAPP: Probe =
     Probe { name: "whatsapp", tcp: true, udp: false, probe: whatsapp, decoder: None };
@@ -70,7 +74,8 @@ fn slp(evidence: &Evidence<'_>) -> ProbeAnswer {
 fn bjnp(evidence: &Evidence<'_>) -> ProbeAnswer {
     datagrams(evidence, app::CANON_BJNP, 1, |_, datagram| {
         let shape = [B::Is(b'B'), B::Is(b'J'), B::Is(b'N'), B::Of(b"PB"), B::Of(&[1, 2, 0x81, 0x82])];
-        begins(datagram, &shape) == Fit::Yes && big(datagram, 12, 4).map(|length| length + 16) == Some(datagram.len())
+        begins(datagram, &shape) == Fit::Yes
+            && big(datagram, 12, 4).map(|length| length + 16) == Some(datagram.len())
     })
 }
 
@@ -104,8 +109,8 @@ fn lookout(evidence: &Evidence<'_>) -> ProbeAnswer {
 /// The network's magic, a command padded with zeros.
 fn bitcoin(evidence: &Evidence<'_>) -> ProbeAnswer {
     let message = |bytes: &[u8]| {
-        magic(bytes, &[0xf9, 0xbe, 0xb4, 0xd9]).or(magic(bytes, &[0x0b, 0x11, 0x09, 0x07])).and(|| {
-            match bytes.get(4..16) {
+        magic(bytes, &[0xf9, 0xbe, 0xb4, 0xd9]).or(magic(bytes, &[0x0b, 0x11, 0x09, 0x07])).and(
+            || match bytes.get(4..16) {
                 Some(command) => {
                     let name = command.iter().take_while(|byte| **byte != 0).count();
                     let (name, padding) = command.split_at(name);
@@ -113,8 +118,8 @@ fn bitcoin(evidence: &Evidence<'_>) -> ProbeAnswer {
                     Fit::of(letters && padding.iter().all(|byte| *byte == 0))
                 }
                 None => Fit::Open,
-            }
-        })
+            },
+        )
     };
     either(evidence, app::BITCOIN, message, message)
 }
@@ -135,7 +140,8 @@ fn stratum(evidence: &Evidence<'_>) -> ProbeAnswer {
         })
     };
     let answer = |bytes: &[u8]| {
-        begins(bytes, &[B::Is(b'{')]).and(|| if text::contains(bytes, b"mining.notify") { Fit::Yes } else { Fit::Open })
+        begins(bytes, &[B::Is(b'{')])
+            .and(|| if text::contains(bytes, b"mining.notify") { Fit::Yes } else { Fit::Open })
     };
     client_first(evidence, app::STRATUM_MINING_PROTOCOL, call, answer)
 }
@@ -174,7 +180,9 @@ fn qq(evidence: &Evidence<'_>) -> ProbeAnswer {
 /// `WA` and the version, perhaps behind a hint for the way.
 fn whatsapp(evidence: &Evidence<'_>) -> ProbeAnswer {
     let hello = |bytes: &[u8]| {
-        let at = |bytes: &[u8]| begins(bytes, &[B::Is(b'W'), B::Is(b'A'), B::In(1, 9), B::In(0, 9), B::Is(0), B::Is(0)]);
+        let at = |bytes: &[u8]| {
+            begins(bytes, &[B::Is(b'W'), B::Is(b'A'), B::In(1, 9), B::In(0, 9), B::Is(0), B::Is(0)])
+        };
         let hinted = magic(bytes, b"ED\0\x01").and(|| match big(bytes, 4, 3) {
             Some(length) if length <= 64 => at(bytes.get(7 + length..).unwrap_or_default()),
             Some(_) => Fit::No,

@@ -65,6 +65,14 @@ impl Fit {
         }
     }
 
+    /// Open where it would be sure: for what fits but says too little.
+    pub(super) const fn at_most_open(self) -> Self {
+        match self {
+            Self::Yes | Self::Open => Self::Open,
+            Self::No => Self::No,
+        }
+    }
+
     /// Yes or no.
     pub(super) const fn of(holds: bool) -> Self {
         if holds { Self::Yes } else { Self::No }

@@ -18,8 +18,10 @@ pub(super) const SUBVERSION: Probe =
     Probe { name: "subversion", tcp: true, udp: false, probe: subversion, decoder: None };
 pub(super) const AJP: Probe = Probe { name: "ajp", tcp: true, udp: false, probe: ajp, decoder: None };
 pub(super) const CORBA: Probe = Probe { name: "corba", tcp: true, udp: false, probe: corba, decoder: None };
-pub(super) const NOTES: Probe = Probe { name: "lotus-notes", tcp: true, udp: false, probe: notes, decoder: None };
-pub(super) const Z39_50: Probe = Probe { name: "z39.50", tcp: true, udp: false, probe: z39_50, decoder: None };
+pub(super) const NOTES: Probe =
+    Probe { name: "lotus-notes", tcp: true, udp: false, probe: notes, decoder: None };
+pub(super) const Z39_50: Probe =
+    Probe { name: "z39.50", tcp: true, udp: false, probe: z39_50, decoder: None };
 
 /// A login with the initiator's name among its texts, or its answer at home.
 fn iscsi(evidence: &Evidence<'_>) -> ProbeAnswer {
@@ -46,8 +48,22 @@ fn afp(evidence: &Evidence<'_>) -> ProbeAnswer {
     let block = |flags: u8| {
         move |bytes: &[u8]| {
             let shape = [
-                B::Is(flags), B::In(1, 8), B::Any, B::Any, B::Any, B::Any, B::Any, B::Any, B::Is(0), B::In(0, 15),
-                B::Any, B::Any, B::Is(0), B::Is(0), B::Is(0), B::Is(0),
+                B::Is(flags),
+                B::In(1, 8),
+                B::Any,
+                B::Any,
+                B::Any,
+                B::Any,
+                B::Any,
+                B::Any,
+                B::Is(0),
+                B::In(0, 15),
+                B::Any,
+                B::Any,
+                B::Is(0),
+                B::Is(0),
+                B::Is(0),
+                B::Is(0),
             ];
             begins(bytes, &shape).and(|| {
                 let whole = big(bytes, 8, 4).map(|length| length + 16) == Some(bytes.len());
@@ -72,7 +88,9 @@ fn git(evidence: &Evidence<'_>) -> ProbeAnswer {
         let digit = B::Of(b"0123456789abcdef");
         begins(bytes, &[B::Is(b'0'), B::Is(b'0'), digit, digit]).and(|| {
             let rest = bytes.get(4..).unwrap_or_default();
-            magic(rest, b"git-upload-pack ").or(magic(rest, b"git-receive-pack ")).or(magic(rest, b"git-upload-archive "))
+            magic(rest, b"git-upload-pack ")
+                .or(magic(rest, b"git-receive-pack "))
+                .or(magic(rest, b"git-upload-archive "))
         })
     };
     client_first(evidence, app::GIT_BASE, request, |_| Fit::Open)
@@ -137,7 +155,10 @@ fn z39_50(evidence: &Evidence<'_>) -> ProbeAnswer {
                     Some(0x82) => 4,
                     _ => return Fit::No,
                 };
-                begins(bytes.get(length..).unwrap_or_default(), &[B::Is(0x83), B::Is(2), B::In(0, 7), B::Any, B::Is(0x84)])
+                begins(
+                    bytes.get(length..).unwrap_or_default(),
+                    &[B::Is(0x83), B::Is(2), B::In(0, 7), B::Any, B::Is(0x84)],
+                )
             })
         }
     };
@@ -169,7 +190,12 @@ mod tests {
     fn versions() {
         assert_recognised(GIT, app::GIT_BASE, b"0033git-upload-pack /x.git\0host=a.test\0", b"");
         assert_never_certain(GIT, b"0033git-fetch-pack /x.git\0", b"");
-        assert_recognised(SUBVERSION, app::SUBVERSION_BASE, b"", b"( success ( 2 2 ( ) ( edit-pipeline ) ) )");
+        assert_recognised(
+            SUBVERSION,
+            app::SUBVERSION_BASE,
+            b"",
+            b"( success ( 2 2 ( ) ( edit-pipeline ) ) )",
+        );
         assert_never_certain(SUBVERSION, b"", b"( failure ( ) )");
     }
 
@@ -180,7 +206,13 @@ mod tests {
         assert_never_certain(AJP, b"\x12\x34\0\x40\x02\x02\0\x08HTPP/1.1\0", b"");
         assert_recognised(CORBA, app::CORBA, b"GIOP\x01\x02\x01\0\0\0", b"");
         assert_never_certain(CORBA, b"GIOP\x02\0\0\0", b"");
-        assert_recognised_at(NOTES, app::LOTUS_NOTES_BASE, 1352, b"\x7e\0\0\0\x2e\0\0\0\x02\0\0\x40\x02\x0f\0", b"");
+        assert_recognised_at(
+            NOTES,
+            app::LOTUS_NOTES_BASE,
+            1352,
+            b"\x7e\0\0\0\x2e\0\0\0\x02\0\0\x40\x02\x0f\0",
+            b"",
+        );
         assert_never_certain(NOTES, b"\x7e\0\0\0\x2e\0\0\0\x02\0\0\x40\x02\x0e", b"");
         assert_recognised(Z39_50, app::Z39_50, b"\xb4\x58\x83\x02\0\xe0\x84\x03\0\xc1\xa2", b"");
         assert_never_certain(Z39_50, b"\xb4\x58\x83\x03\0\xe0\x84\x03", b"");

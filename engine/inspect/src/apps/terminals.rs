@@ -15,8 +15,10 @@ pub(super) const X11: Probe = Probe { name: "x11", tcp: true, udp: false, probe:
 pub(super) const ICA: Probe = Probe { name: "ica", tcp: true, udp: false, probe: ica, decoder: None };
 pub(super) const TEAMVIEWER: Probe =
     Probe { name: "teamviewer", tcp: true, udp: true, probe: teamviewer, decoder: None };
-pub(super) const RADMIN: Probe = Probe { name: "radmin", tcp: true, udp: false, probe: radmin, decoder: None };
-pub(super) const VMWARE: Probe = Probe { name: "vmware", tcp: true, udp: false, probe: vmware, decoder: None };
+pub(super) const RADMIN: Probe =
+    Probe { name: "radmin", tcp: true, udp: false, probe: radmin, decoder: None };
+pub(super) const VMWARE: Probe =
+    Probe { name: "vmware", tcp: true, udp: false, probe: vmware, decoder: None };
 pub(super) const OLD_SERVICES: Probe =
     Probe { name: "old-services", tcp: true, udp: false, probe: old_services, decoder: None };
 pub(super) const JETDIRECT: Probe =
@@ -27,7 +29,10 @@ fn vnc(evidence: &Evidence<'_>) -> ProbeAnswer {
     let version = |bytes: &[u8]| {
         magic(bytes, b"RFB ").and(|| {
             let digit = B::In(b'0', b'9');
-            begins(bytes.get(4..).unwrap_or_default(), &[digit, digit, digit, B::Is(b'.'), digit, digit, digit])
+            begins(
+                bytes.get(4..).unwrap_or_default(),
+                &[digit, digit, digit, B::Is(b'.'), digit, digit, digit],
+            )
         })
     };
     either(evidence, app::VNC_BASE, version, version)
@@ -43,7 +48,8 @@ fn x11(evidence: &Evidence<'_>) -> ProbeAnswer {
                 Some(b'B') => big(bytes, place, 2),
                 _ => little(bytes, place, 2),
             };
-            let (Some(11), Some(0), Some(name), Some(data)) = (number(2), number(4), number(6), number(8)) else {
+            let (Some(11), Some(0), Some(name), Some(data)) = (number(2), number(4), number(6), number(8))
+            else {
                 return if bytes.len() < 10 { Fit::Open } else { Fit::No };
             };
             let padded = |length: usize| length.div_ceil(4) * 4;
@@ -80,12 +86,12 @@ fn teamviewer(evidence: &Evidence<'_>) -> ProbeAnswer {
 
 fn radmin(evidence: &Evidence<'_>) -> ProbeAnswer {
     let greeting = [1, 0, 0, 0, 1, 0, 0, 0, 8, 8];
-    client_first(evidence, app::RADMIN, |bytes| magic(bytes, &greeting), |bytes| {
-        match begins(bytes, &[B::Is(1), B::Is(0), B::Is(0), B::Is(0)]) {
-            Fit::Yes => Fit::Open,
-            other => other,
-        }
-    })
+    client_first(
+        evidence,
+        app::RADMIN,
+        |bytes| magic(bytes, &greeting),
+        |bytes| begins(bytes, &[B::Is(1), B::Is(0), B::Is(0), B::Is(0)]).at_most_open(),
+    )
 }
 
 fn vmware(evidence: &Evidence<'_>) -> ProbeAnswer {
@@ -186,7 +192,11 @@ mod tests {
         assert_never_certain(VNC, b"", b"RFB 3.8\n");
         let opening = b"l\0\x0b\0\0\0\x12\0\x10\0\0\0MIT-MAGIC-COOKIE-1\0\0abcdefghijklmnop";
         assert_recognised(X11, app::X11, opening, b"");
-        assert_never_certain(X11, b"l\0\x0a\0\0\0\x12\0\x10\0\0\0MIT-MAGIC-COOKIE-1\0\0abcdefghijklmnop", b"");
+        assert_never_certain(
+            X11,
+            b"l\0\x0a\0\0\0\x12\0\x10\0\0\0MIT-MAGIC-COOKIE-1\0\0abcdefghijklmnop",
+            b"",
+        );
         assert_recognised_at(X11, app::X11, 6001, b"B\0\0\x0b\0\0\0\0\0\0\0\0", b"");
         assert_recognised(ICA, app::CITRIX, b"", b"\x7f\x7fICA\0");
         assert_never_certain(ICA, b"\x7f\x7fICB\0", b"");

@@ -147,3 +147,17 @@ fn places_in_the_set_of_probes_are_unique() {
         assert!(PROBES.iter().skip(place + 1).all(|other| other.name != probe.name), "{}", probe.name);
     }
 }
+
+#[test]
+fn probes_and_the_catalogue_know_each_other() {
+    let named = |probe: &str| {
+        bifrons_catalog::applications().iter().any(|application| application.probe == Some(probe))
+    };
+    for probe in PROBES {
+        assert!(named(probe.name), "no application is told by the probe {}", probe.name);
+    }
+    for application in bifrons_catalog::applications() {
+        let known = application.probe.is_none_or(|name| PROBES.iter().any(|probe| probe.name == name));
+        assert!(known, "{} names a probe that is not there", application.name);
+    }
+}

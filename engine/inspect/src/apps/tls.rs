@@ -202,7 +202,7 @@ impl HelloReader {
                 }
                 CERTIFICATE => {
                     findings.text(Context::CERTIFICATE, whole);
-                    certificate_names(body, findings);
+                    certificate_name(body, findings);
                     return Keep::Done;
                 }
                 _ => return Keep::Done,
@@ -217,16 +217,12 @@ impl HelloReader {
 const SERVER_HELLO: u8 = 2;
 const CERTIFICATE: u8 = 11;
 
-/// The subject's own name says more than the others that the certificate is good for.
-fn certificate_names(message: &[u8], findings: &mut Findings) {
+fn certificate_name(message: &[u8], findings: &mut Findings) {
     if findings.named().is_some() || !findings.wants(Context::CERTIFICATE_NAME) {
         return;
     }
-    for name in certificate::names(message) {
+    if let Some(name) = certificate::name(message) {
         findings.text(Context::CERTIFICATE_NAME, name.as_bytes());
-        if findings.named().is_some() {
-            return;
-        }
     }
 }
 
@@ -378,7 +374,7 @@ mod tests {
     #[test]
     fn a_certificate_in_the_clear_names_the_service() {
         let hello = record(HANDSHAKE, &message());
-        let certificate = handshake(CERTIFICATE, &certificate_of(b"a.test", &[b"*.dropbox.com"]));
+        let certificate = handshake(CERTIFICATE, &certificate_of(b"*.dropbox.com", &[b"a.test"]));
         for (cipher, expected) in [([0xc0, 0x2f], Some(app::DROPBOX_BASE)), ([0x13, 1], None)] {
             let flight = [server_hello(cipher), certificate.clone()].concat();
             let (first, second) = flight.split_at(60);

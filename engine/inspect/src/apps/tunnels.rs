@@ -18,15 +18,19 @@ pub(super) use dtls::PROBE as DTLS;
 
 pub(super) const WIREGUARD: Probe =
     Probe { name: "wireguard", tcp: false, udp: true, probe: wireguard, decoder: None };
-pub(super) const OPENVPN: Probe = Probe { name: "openvpn", tcp: true, udp: true, probe: openvpn, decoder: None };
+pub(super) const OPENVPN: Probe =
+    Probe { name: "openvpn", tcp: true, udp: true, probe: openvpn, decoder: None };
 pub(super) const L2TP: Probe = Probe { name: "l2tp", tcp: false, udp: true, probe: l2tp, decoder: None };
 pub(super) const PPTP: Probe = Probe { name: "pptp", tcp: true, udp: false, probe: pptp, decoder: None };
 pub(super) const SOCKS: Probe = Probe { name: "socks", tcp: true, udp: false, probe: socks, decoder: None };
 pub(super) const VXLAN: Probe = Probe { name: "vxlan", tcp: false, udp: true, probe: vxlan, decoder: None };
-pub(super) const GENEVE: Probe = Probe { name: "geneve", tcp: false, udp: true, probe: geneve, decoder: None };
-pub(super) const TEREDO: Probe = Probe { name: "teredo", tcp: false, udp: true, probe: teredo, decoder: None };
+pub(super) const GENEVE: Probe =
+    Probe { name: "geneve", tcp: false, udp: true, probe: geneve, decoder: None };
+pub(super) const TEREDO: Probe =
+    Probe { name: "teredo", tcp: false, udp: true, probe: teredo, decoder: None };
 pub(super) const GTP: Probe = Probe { name: "gtp", tcp: false, udp: true, probe: gtp, decoder: None };
-pub(super) const NAT_PMP: Probe = Probe { name: "nat-pmp", tcp: false, udp: true, probe: nat_pmp, decoder: None };
+pub(super) const NAT_PMP: Probe =
+    Probe { name: "nat-pmp", tcp: false, udp: true, probe: nat_pmp, decoder: None };
 
 /// Type, three zeros, and the length that the type has. Data alone must come both ways or twice.
 fn wireguard(evidence: &Evidence<'_>) -> ProbeAnswer {
@@ -34,7 +38,7 @@ fn wireguard(evidence: &Evidence<'_>) -> ProbeAnswer {
         [1, 0, 0, 0, ..] => Fit::of(datagram.len() == 148),
         [2, 0, 0, 0, ..] => Fit::of(datagram.len() == 92),
         [3, 0, 0, 0, ..] => Fit::of(datagram.len() == 64),
-        [4, 0, 0, 0, ..] if datagram.len() >= 32 && datagram.len() % 16 == 0 => Fit::Open,
+        [4, 0, 0, 0, ..] if datagram.len() >= 32 && datagram.len().is_multiple_of(16) => Fit::Open,
         _ => Fit::No,
     };
     let mut data = 0;
@@ -68,14 +72,17 @@ fn openvpn(evidence: &Evidence<'_>) -> ProbeAnswer {
         }),
     };
     let is_first = |packet: &[u8]| {
-        packet.first().is_some_and(|opcode| RESET_CLIENT.contains(opcode)) && (14..=1200).contains(&packet.len())
+        packet.first().is_some_and(|opcode| RESET_CLIENT.contains(opcode))
+            && (14..=1200).contains(&packet.len())
     };
     match (sent, received) {
         (Some(sent), _) if !is_first(sent) => ProbeAnswer::NotMine,
         (Some(sent), Some(received)) => {
             let session = sent.get(1..1 + SESSION).unwrap_or_default();
             let answers = received.first() == Some(&RESET_SERVER)
-                && received.get(1 + SESSION..).is_some_and(|rest| rest.windows(SESSION).any(|own| own == session));
+                && received
+                    .get(1 + SESSION..)
+                    .is_some_and(|rest| rest.windows(SESSION).any(|own| own == session));
             if answers { ProbeAnswer::Certain(app::OPEN_VPN) } else { ProbeAnswer::NotMine }
         }
         (Some(sent), None) => {
@@ -90,7 +97,11 @@ fn openvpn(evidence: &Evidence<'_>) -> ProbeAnswer {
         }
         (None, _) => match evidence.transport {
             Transport::Tcp if evidence.sent.get(2).is_none_or(|opcode| RESET_CLIENT.contains(opcode)) => {
-                if evidence.sent.first().is_some_and(|high| *high > 4) { ProbeAnswer::NotMine } else { ProbeAnswer::Unsure }
+                if evidence.sent.first().is_some_and(|high| *high > 4) {
+                    ProbeAnswer::NotMine
+                } else {
+                    ProbeAnswer::Unsure
+                }
             }
             Transport::Tcp | Transport::Udp => ProbeAnswer::NotMine,
         },
@@ -121,13 +132,19 @@ fn socks(evidence: &Evidence<'_>) -> ProbeAnswer {
         _ => socks_5(evidence.sent),
     };
     let is_4 = evidence.sent.first() == Some(&4);
-    both(evidence, app::SOCKS, at_home && evidence.sent.len() >= 3, |_| sent, |bytes| {
-        if is_4 {
-            begins(bytes, &[B::Is(0), B::In(0x5a, 0x5d)])
-        } else {
-            begins(bytes, &[B::Is(5), B::Of(&[0, 1, 2, 0xff])])
-        }
-    })
+    both(
+        evidence,
+        app::SOCKS,
+        at_home && evidence.sent.len() >= 3,
+        |_| sent,
+        |bytes| {
+            if is_4 {
+                begins(bytes, &[B::Is(0), B::In(0x5a, 0x5d)])
+            } else {
+                begins(bytes, &[B::Is(5), B::Of(&[0, 1, 2, 0xff])])
+            }
+        },
+    )
 }
 
 /// How many methods, then that many.
@@ -163,7 +180,9 @@ fn vxlan(evidence: &Evidence<'_>) -> ProbeAnswer {
     }
     // The flag of the identifier; the rest is reserved. Then an Ethernet header.
     let shape = [B::Is(8), B::Is(0), B::Is(0), B::Is(0), B::Any, B::Any, B::Any, B::Is(0)];
-    datagrams(evidence, app::VXLAN, 1, |_, datagram| begins(datagram, &shape) == Fit::Yes && datagram.len() >= 22)
+    datagrams(evidence, app::VXLAN, 1, |_, datagram| {
+        begins(datagram, &shape) == Fit::Yes && datagram.len() >= 22
+    })
 }
 
 fn geneve(evidence: &Evidence<'_>) -> ProbeAnswer {
@@ -243,7 +262,6 @@ fn nat_pmp(evidence: &Evidence<'_>) -> ProbeAnswer {
     })
 }
 
-
 #[cfg(test)]
 mod tests {
     use alloc::{vec, vec::Vec};
@@ -317,7 +335,8 @@ mod tests {
         packet.extend([0x20, 1, 0, 0]);
         packet.resize(44, 9);
         assert_datagrams(TEREDO, app::TEREDO, 40_001, &[&packet]);
-        let indicated = [&[0, 1, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 9, 9, 9, 9, 9, 9][..], &packet].concat();
+        let indicated =
+            [&[0, 1, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 9, 9, 9, 9, 9, 9][..], &packet].concat();
         assert_datagrams(TEREDO, app::TEREDO, PORT_TEREDO, &[&indicated]);
         assert_no_datagram(TEREDO, PORT_TEREDO, &packet[..43]);
     }

@@ -142,7 +142,10 @@ fn repeats_do_not_use_the_budget() {
 #[test]
 fn segments_out_of_order_are_put_in_order() {
     let mut inspection = tcp();
-    assert_eq!(give(&mut inspection, C, 5, b" HTTP/1.0\r\n"), Progress { is_ahead: true, ..Progress::default() });
+    assert_eq!(
+        give(&mut inspection, C, 5, b" HTTP/1.0\r\n"),
+        Progress { is_ahead: true, ..Progress::default() }
+    );
     let progress = give(&mut inspection, C, 0, b"GET /");
     assert_eq!(progress.app, Some(app::WEB_BROWSING));
 }

@@ -70,52 +70,69 @@ const FIRST_NUMBER: u16 = 32;
 /// The payload of each probe's protocol, in both directions, stands behind those.
 const FIRST_PAYLOAD: u16 = 64;
 
-/// Protocols whose payload has names of its own: the name's beginning and the probe's name.
-const PAYLOADS: &[(&str, &str)] = &[
-    ("dhcp", "dhcp"),
-    ("dns", "dns"),
-    ("ftp", "ftp"),
-    ("imap", "imap"),
-    ("ldap", "ldap"),
-    ("ms-ds-smb", "smb"),
-    ("mysql", "mysql"),
-    ("netbios", "netbios"),
-    ("ntp", "ntp"),
-    ("pop3", "pop3"),
-    ("sip", "sip"),
-    ("smtp", "smtp"),
-    ("snmp", "snmp"),
-    ("ssh", "ssh"),
-    ("telnet", "telnet"),
-];
+/// The payload of a protocol by the names of its contexts: the name, the probe's name, whose it is.
+const PAYLOADS: &[(&str, &str, Direction)] = {
+    const SENT: Direction = Direction::ClientToServer;
+    const RECEIVED: Direction = Direction::ServerToClient;
+    &[
+        ("dhcp-req-protocol-payload", "dhcp", SENT),
+        ("dhcp-rsp-protocol-payload", "dhcp", RECEIVED),
+        ("dns-req-protocol-payload", "dns", SENT),
+        ("dns-rsp-protocol-payload", "dns", RECEIVED),
+        ("ftp-req-protocol-payload", "ftp", SENT),
+        ("ftp-rsp-banner", "ftp", RECEIVED),
+        ("ftp-rsp-protocol-payload", "ftp", RECEIVED),
+        ("imap-req-protocol-payload", "imap", SENT),
+        ("imap-rsp-protocol-payload", "imap", RECEIVED),
+        ("irc-req-protocol-payload", "irc", SENT),
+        ("irc-rsp-protocol-payload", "irc", RECEIVED),
+        ("ldap-req-protocol-payload", "ldap", SENT),
+        ("ldap-rsp-protocol-payload", "ldap", RECEIVED),
+        ("ms-ds-smb-req-protocol-payload", "smb", SENT),
+        ("ms-ds-smb-rsp-protocol-payload", "smb", RECEIVED),
+        ("mssql-db-req-protocol-payload", "tds", SENT),
+        ("mssql-db-rsp-protocol-payload", "tds", RECEIVED),
+        ("mysql-req-protocol-payload", "mysql", SENT),
+        ("mysql-rsp-protocol-payload", "mysql", RECEIVED),
+        ("netbios-req-protocol-payload", "netbios", SENT),
+        ("netbios-rsp-protocol-payload", "netbios", RECEIVED),
+        ("ntp-req-protocol-payload", "ntp", SENT),
+        ("ntp-rsp-protocol-payload", "ntp", RECEIVED),
+        ("pop3-req-protocol-payload", "pop3", SENT),
+        ("pop3-rsp-protocol-payload", "pop3", RECEIVED),
+        ("rtsp-req-protocol-payload", "rtsp", SENT),
+        ("rtsp-rsp-protocol-payload", "rtsp", RECEIVED),
+        ("sip-req-protocol-payload", "sip", SENT),
+        ("sip-rsp-protocol-payload", "sip", RECEIVED),
+        ("smtp-req-protocol-payload", "smtp", SENT),
+        ("smtp-rsp-protocol-payload", "smtp", RECEIVED),
+        ("snmp-req-protocol-payload", "snmp", SENT),
+        ("snmp-rsp-protocol-payload", "snmp", RECEIVED),
+        ("ssh-req-banner", "ssh", SENT),
+        ("ssh-rsp-banner", "ssh", RECEIVED),
+        ("telnet-req-client-data", "telnet", SENT),
+        ("telnet-rsp-server-data", "telnet", RECEIVED),
+    ]
+};
 
 impl Context {
     /// The context of text that a configuration calls `name`.
-    ///
-    /// Besides those of a fixed kind: `PROTOCOL-req-protocol-payload` and `PROTOCOL-rsp-protocol-payload`,
-    /// what client and server sent, for dhcp, dns, ftp, imap, ldap, ms-ds-smb, mysql, netbios,
-    /// ntp, pop3, sip, smtp, snmp, ssh and telnet; and for parts of them the names
-    /// `ftp-rsp-banner`, `ssh-req-banner`, `ssh-rsp-banner`, `telnet-req-client-data`,
-    /// `telnet-rsp-server-data`.
     pub fn by_name(name: &str) -> Option<Self> {
-        if let Some((_, context)) = Self::NAMED.iter().find(|(known, _)| *known == name) {
-            return Some(*context);
-        }
-        let (protocol, direction) = match name {
-            "ftp-rsp-banner" => ("ftp", Direction::ServerToClient),
-            "ssh-req-banner" => ("ssh", Direction::ClientToServer),
-            "ssh-rsp-banner" => ("ssh", Direction::ServerToClient),
-            "telnet-req-client-data" => ("telnet", Direction::ClientToServer),
-            "telnet-rsp-server-data" => ("telnet", Direction::ServerToClient),
-            _ => match name.strip_suffix("-protocol-payload")?.rsplit_once('-')? {
-                (protocol, "req") => (protocol, Direction::ClientToServer),
-                (protocol, "rsp") => (protocol, Direction::ServerToClient),
-                _ => return None,
-            },
-        };
-        let (_, probe) = PAYLOADS.iter().find(|(known, _)| *known == protocol)?;
-        let place = PROBES.iter().position(|known| known.name == *probe)?;
-        Some(Self::payload(place, direction))
+        let named = Self::named().chain(Self::payload_names());
+        named.into_iter().find(|(known, _)| *known == name).map(|(_, context)| context)
+    }
+
+    /// The contexts of a fixed kind, with their names.
+    pub fn named() -> impl Iterator<Item = (&'static str, Self)> {
+        Self::NAMED.iter().copied()
+    }
+
+    /// The contexts that are the payload of a protocol, with their names.
+    pub fn payload_names() -> impl Iterator<Item = (&'static str, Self)> {
+        PAYLOADS.iter().filter_map(|(name, probe, direction)| {
+            let place = PROBES.iter().position(|known| known.name == *probe)?;
+            Some((*name, Self::payload(place, *direction)))
+        })
     }
 
     /// What one side sent in the protocol of the probe at this place.
@@ -166,6 +183,11 @@ impl Number {
         ("http-rsp-content-length", Self::HttpResponseContentLength),
         ("http-rsp-total-headers-len", Self::HttpResponseHeaderLength),
     ];
+
+    /// Every number with its name.
+    pub fn named() -> impl Iterator<Item = (&'static str, Self)> {
+        Self::NAMED.into_iter()
+    }
 
     /// The number that a configuration calls `name`.
     pub fn by_name(name: &str) -> Option<Self> {
@@ -282,9 +304,7 @@ mod tests {
         assert_eq!(Context::by_name("ftp-rsp-banner"), Context::by_name("ftp-rsp-protocol-payload"));
         assert_eq!(Context::by_name("gopher-req-protocol-payload"), None);
         assert_eq!(Context::by_name("ftp-both-protocol-payload"), None);
-        for (protocol, probe) in PAYLOADS {
-            assert!(PROBES.iter().any(|known| known.name == *probe), "{protocol}");
-        }
+        assert_eq!(Context::payload_names().count(), PAYLOADS.len());
     }
 
     #[test]

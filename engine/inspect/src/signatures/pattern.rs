@@ -77,7 +77,8 @@ fn translate(text: &str) -> Result<String, String> {
         let (digits, after) =
             hexadecimal.split_once(MARK).ok_or_else(|| String::from("a second \\x is missing"))?;
         let digits: Vec<char> = digits.chars().filter(|digit| *digit != ' ').collect();
-        if digits.is_empty() || digits.len() % 2 != 0 || !digits.iter().all(char::is_ascii_hexdigit) {
+        if digits.is_empty() || !digits.len().is_multiple_of(2) || !digits.iter().all(char::is_ascii_hexdigit)
+        {
             return Err(String::from("between two \\x stand hexadecimal bytes of two digits"));
         }
         for pair in digits.chunks(2) {

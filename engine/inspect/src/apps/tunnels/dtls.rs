@@ -57,7 +57,8 @@ fn is_hello(datagram: &[u8]) -> bool {
     let fragment = big(datagram, HEADER + 9, 3);
     matches!(datagram, [HANDSHAKE, _, _, 0, 0, _, _, _, _, _, _, _, _, 1..=3, ..])
         && big(datagram, HEADER + 6, 3) == Some(0)
-        && fragment.is_some_and(|fragment| big(datagram, HEADER + 1, 3).is_some_and(|whole| fragment <= whole))
+        && fragment
+            .is_some_and(|fragment| big(datagram, HEADER + 1, 3).is_some_and(|whole| fragment <= whole))
 }
 
 /// Reads the client's hellos: the second one, with the cookie, says the same.
