@@ -27,6 +27,7 @@ use crate::{
     rules::Rules,
     users::{UserMap, Users},
     warnings::{self, Warning},
+    zones::ZonePlaces,
 };
 
 /// A configuration compiled for lookup. Immutable; every id is an index into the lists of `Policy::names`.
@@ -94,7 +95,7 @@ impl Policy {
             users: Arc::new(Users::new(Arc::clone(users), known, &rules.sets.vocabulary)),
             categories: Arc::new(Categories::new(&config.categories, &numbers.categories)),
             overrides: Arc::new(Overrides::new(config, &numbers)),
-            nat: Arc::new(NatRules::new(config, &numbers)),
+            nat: Arc::new(NatRules::new(config, &numbers, &rules.applications)),
             rules: Arc::new(rules),
             session: config.session.clone(),
             tcp: config.tcp.clone(),
@@ -256,13 +257,15 @@ impl Policy {
     /// The NAT rule for a new session, which its owner may use; `None` where nothing is translated.
     #[inline]
     pub fn nat(&self, query: &NatQuery, owner: NatOwner) -> Option<NatDecision> {
-        self.nat.lookup(query, owner)
+        let plain = query.as_query();
+        self.nat.lookup(query, &self.rules.subject(&plain, &self.users, false)?, owner)
     }
 
     /// What `nat` answers, and why none of the rules before the deciding one did. The work grows with the
     /// number of rules.
     pub fn explain_nat(&self, query: &NatQuery, owner: NatOwner) -> NatExplanation {
-        self.nat.explain(query, owner)
+        let is_known = self.rules.subject(&query.as_query(), &self.users, false).is_some();
+        self.nat.explain(query, is_known, owner)
     }
 
     /// The enabled NAT rules in order, for a worker's pools.
@@ -280,9 +283,21 @@ impl Policy {
         self.nat.proxy_arp(interface)
     }
 
-    /// What in the NAT rules is likely not meant.
-    pub fn nat_warnings(&self) -> &[NatWarning] {
-        self.nat.warnings()
+    /// What in the NAT rules is likely not meant. The work grows with the number of rules.
+    pub fn nat_warnings(&self) -> Vec<NatWarning> {
+        self.nat.warnings(self)
+    }
+
+    /// Calls `visit` for the places of NAT rules that may be for the packet, as `Index::search` does.
+    pub(crate) fn nat_search(&self, query: &NatQuery, visit: impl FnMut(u32) -> u32) {
+        let plain = query.as_query();
+        if let Some(subject) = self.rules.subject(&plain, &self.users, false) {
+            self.nat.search(&subject, visit);
+        }
+    }
+
+    pub(crate) fn zone_places(&self) -> &ZonePlaces {
+        &self.rules.zone_places
     }
 
     /// What a commit should tell of rules that never decide or that lack another rule. The work is bounded;

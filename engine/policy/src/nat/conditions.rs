@@ -1,10 +1,10 @@
 //! What a NAT rule asks of a packet, as ranges of numbers.
 
 use alloc::{boxed::Box, vec, vec::Vec};
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use bifrons_config::typed::{AddressRange, NatKind, NatRule, ServiceMatch};
-use bifrons_model::ZoneId;
+use bifrons_model::{InterfaceId, ZoneId};
 
 use super::NatQuery;
 use crate::policy::Numbers;
@@ -27,11 +27,11 @@ pub(super) enum Dimension {
 }
 
 impl Dimension {
-    pub const ALL: [Self; DIMENSIONS] =
+    const ALL: [Self; DIMENSIONS] =
         [Self::ZoneFrom, Self::ZoneTo, Self::Source, Self::Destination, Self::Service];
 
     /// The highest number.
-    pub const fn limit(self, is_v6: bool) -> u128 {
+    const fn limit(self, is_v6: bool) -> u128 {
         match self {
             Self::ZoneFrom | Self::ZoneTo => u16::MAX as u128,
             Self::Source | Self::Destination => {
@@ -101,14 +101,35 @@ impl Conditions {
         missed.or_else(|| (!self.is_plain() && !self.is_service(query)).then_some(Dimension::Service))
     }
 
+    /// A packet for which they are; `None` where there is none.
+    pub fn sample(&self, is_v6: bool, any_zone: ZoneId) -> Option<NatQuery> {
+        let first = |dimension: Dimension| Some(self.ranges[dimension as usize].first()?.0);
+        let zone = |dimension: Dimension| {
+            let listed = ZoneId(u16::try_from(first(dimension)?).ok()?);
+            Some(if holds(&self.ranges[dimension as usize], any_zone.0.into()) { any_zone } else { listed })
+        };
+        let address = |bits: u128| match is_v6 {
+            true => IpAddr::V6(Ipv6Addr::from_bits(bits)),
+            false => IpAddr::V4(Ipv4Addr::from_bits(bits as u32)),
+        };
+        let service = first(Dimension::Service)?;
+        let with_source = self.services.first();
+        let port = |ranges: &[(u16, u16)]| ranges.first().map(|(first, _)| *first);
+        Some(NatQuery {
+            zone_from: zone(Dimension::ZoneFrom)?,
+            zone_to: zone(Dimension::ZoneTo)?,
+            interface_out: InterfaceId(0),
+            source: address(first(Dimension::Source)?),
+            destination: address(first(Dimension::Destination)?),
+            source_port: with_source.and_then(|own| port(&own.source)).unwrap_or(0),
+            destination_port: with_source.and_then(|own| port(&own.destination)).unwrap_or(service as u16),
+            protocol: with_source.map_or((service >> 16) as u8, |own| own.protocol),
+        })
+    }
+
     /// Whether the ranges are all that they ask.
     pub fn is_plain(&self) -> bool {
         self.services.is_empty()
-    }
-
-    /// The ranges of one dimension.
-    pub fn ranges(&self, dimension: usize) -> &[(u128, u128)] {
-        self.ranges.get(dimension).map_or(&[], |ranges| ranges)
     }
 
     /// Whether every packet that is for `other` is for these.

@@ -12,26 +12,31 @@
 
 mod conditions;
 mod proxy_arp;
-mod tree;
 mod warnings;
 
 pub use proxy_arp::ProxyArp;
 pub use warnings::NatWarning;
 
 use alloc::{boxed::Box, vec::Vec};
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use bifrons_config::{
     Config,
-    typed::{DeviceBinding, NatRule, NatSettings, SourceTranslation},
+    typed::{AddressRange, DeviceBinding, NatKind, NatRule, NatSettings, SecurityRule, SourceTranslation},
 };
-use bifrons_model::{InterfaceId, NatRuleId, ZoneId};
+use bifrons_model::{Action, InterfaceId, NatRuleId, RuleId, Timestamp, UserId, ZoneId};
 
-use self::{
-    conditions::{Conditions, DIMENSIONS, Dimension},
-    tree::Tree,
+use self::conditions::{Conditions, Dimension};
+use crate::{
+    Policy,
+    applications::Applications,
+    index::{Checks, Index},
+    policy::Numbers,
+    query::Query,
+    rule::{ANY, Ends, Outcome, Rule},
+    rules::Subject,
+    sets::Collector,
 };
-use crate::policy::Numbers;
 
 /// What a new session is asked about; everything is as it was before translation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,83 +142,122 @@ pub struct NatExplanation {
     pub decision: Option<NatDecision>,
 }
 
+impl NatQuery {
+    /// What the index of rules is asked.
+    pub(crate) const fn as_query(&self) -> Query {
+        Query {
+            zone_from: self.zone_from,
+            zone_to: self.zone_to,
+            source: self.source,
+            destination: self.destination,
+            source_port: self.source_port,
+            destination_port: self.destination_port,
+            protocol: self.protocol,
+            app: None,
+            user: UserId(0),
+            category: None,
+            time: Timestamp::ZERO,
+        }
+    }
+}
+
 /// All NAT rules in order, reverse rules included.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct NatRules {
     entries: Box<[Entry]>,
-    /// IPv4 and IPv6.
-    trees: [Tree; 2],
+    /// By place of the entry: for IPv4 and IPv6; `None` where the kind excludes the family.
+    conditions: Box<[[Option<Conditions>; 2]]>,
+    index: Index,
     /// The enabled rules as they were configured.
     rules: Box<[(NatRuleId, NatRule)]>,
     settings: NatSettings,
     proxy_arp: Box<[Box<[ProxyArp]>]>,
-    warnings: Box<[NatWarning]>,
 }
 
-/// One rule, or the reverse of one.
-#[derive(Clone, Debug)]
+/// One rule, or the reverse of one: what a lookup asks of it when its addresses, zones and ports fit.
+#[derive(Clone, Copy, Debug)]
 struct Entry {
     decision: NatDecision,
     is_disabled: bool,
+    kind: NatKind,
     binding: DeviceBinding,
     interface_out: Option<InterfaceId>,
-    /// For IPv4 and IPv6; `None` where the kind excludes the family.
-    conditions: [Option<Conditions>; 2],
 }
 
 impl NatRules {
-    pub(crate) fn new(config: &Config, numbers: &Numbers) -> Self {
-        let mut entries = Vec::new();
-        let mut rules = Vec::new();
-        for (rule, id) in config.nat_rules.iter().zip(&numbers.nat_rules) {
+    pub(crate) fn new(config: &Config, numbers: &Numbers, applications: &Applications) -> Self {
+        let reverses: Vec<Option<NatRule>> = config.nat_rules.iter().map(reverse_of).collect();
+        let mut all = Vec::with_capacity(config.nat_rules.len());
+        for ((rule, reverse), id) in config.nat_rules.iter().zip(&reverses).zip(&numbers.nat_rules) {
             let Some(id) = *id else { continue };
-            entries.push(Entry::new(rule, id, false, numbers));
-            if let Some(reverse) = reverse_of(rule) {
-                entries.push(Entry::new(&reverse, id, true, numbers));
-            }
-            if !rule.disabled {
-                rules.push((id, rule.clone()));
-            }
+            all.push((rule, id, false));
+            all.extend(reverse.as_ref().map(|reverse| (reverse, id, true)));
         }
-        let trees = [false, true].map(|is_v6| {
-            let conditions = entries.iter().map(|entry: &Entry| {
-                let own = entry.conditions[usize::from(is_v6)].as_ref().filter(|_| !entry.is_disabled)?;
-                Some((own, entry.is_plain()))
-            });
-            Tree::new(&conditions.collect::<Vec<_>>(), is_v6)
-        });
-        let mut compiled = Self {
-            entries: entries.into_boxed_slice(),
-            trees,
-            rules: rules.into_boxed_slice(),
+        let own = all.iter().filter(|(rule, _, is_reverse)| !is_reverse && !rule.disabled);
+        Self {
+            entries: all.iter().map(|(rule, id, reverse)| Entry::new(rule, *id, *reverse, numbers)).collect(),
+            conditions: all
+                .iter()
+                .map(|(rule, ..)| [false, true].map(|is_v6| Conditions::new(rule, is_v6, numbers)))
+                .collect(),
+            index: index_of(&all, config.zones.len(), numbers, applications),
+            rules: own.map(|(rule, id, _)| (*id, (*rule).clone())).collect(),
             settings: config.nat.clone(),
             proxy_arp: proxy_arp::of(config, numbers),
-            warnings: Box::default(),
-        };
-        compiled.warnings = warnings::of(config, numbers, &compiled);
-        compiled
+        }
     }
 
-    pub(crate) fn lookup(&self, query: &NatQuery, owner: NatOwner) -> Option<NatDecision> {
-        let point = Conditions::point(query);
-        let family = usize::from(query.destination.is_ipv6());
-        let candidates = self.trees[family].candidates(&point).iter();
-        candidates
-            .filter_map(|place| self.entries.get(*place as usize))
-            .find(|entry| entry.mismatch(query, &point, owner).is_none())
-            .map(|entry| entry.decision)
+    /// `subject` is the query as the index of rules wants it.
+    pub(crate) fn lookup(
+        &self,
+        query: &NatQuery,
+        subject: &Subject<'_>,
+        owner: NatOwner,
+    ) -> Option<NatDecision> {
+        let mut first = u32::MAX;
+        self.index.search(subject, |place, checks| {
+            let fits = || {
+                let entry = self.entries.get(place as usize)?;
+                let is_open = entry.mismatch(query, owner).is_none();
+                (is_open && (checks == Checks::NONE || self.unmet(place as usize, query).is_none()))
+                    .then_some(())
+            };
+            if place < first && fits().is_some() {
+                first = place;
+            }
+            first
+        });
+        self.entries.get(first as usize).map(|entry| entry.decision)
     }
 
-    pub(crate) fn explain(&self, query: &NatQuery, owner: NatOwner) -> NatExplanation {
-        let point = Conditions::point(query);
+    /// `is_known` is false where the configuration has no longer the zones that the query names: nothing
+    /// matches then.
+    pub(crate) fn explain(&self, query: &NatQuery, is_known: bool, owner: NatOwner) -> NatExplanation {
         let mut earlier = Vec::new();
-        for entry in &self.entries {
-            match entry.mismatch(query, &point, owner) {
+        for (place, entry) in self.entries.iter().enumerate() {
+            let unknown = (!is_known).then_some(NatMismatch::FromZone);
+            let mismatch = entry.mismatch(query, owner).or(unknown).or_else(|| self.unmet(place, query));
+            match mismatch {
                 Some(mismatch) => earlier.push((entry.decision.rule, entry.decision.is_reverse, mismatch)),
                 None => return NatExplanation { earlier, decision: Some(entry.decision) },
             }
         }
         NatExplanation { earlier, decision: None }
+    }
+
+    /// The first of a rule's zones, addresses and services that the packet does not meet.
+    fn unmet(&self, place: usize, query: &NatQuery) -> Option<NatMismatch> {
+        let conditions = self.conditions.get(place)?;
+        let Some(conditions) = &conditions[usize::from(query.destination.is_ipv6())] else {
+            return Some(NatMismatch::Family);
+        };
+        conditions.mismatch(query, &Conditions::point(query)).map(|dimension| match dimension {
+            Dimension::ZoneFrom => NatMismatch::FromZone,
+            Dimension::ZoneTo => NatMismatch::ToZone,
+            Dimension::Source => NatMismatch::Source,
+            Dimension::Destination => NatMismatch::Destination,
+            Dimension::Service => NatMismatch::Service,
+        })
     }
 
     pub(crate) fn rules(&self) -> impl Iterator<Item = (NatRuleId, &NatRule)> {
@@ -228,8 +272,13 @@ impl NatRules {
         self.proxy_arp.get(interface.index()).map_or(&[], |addresses| addresses)
     }
 
-    pub(crate) fn warnings(&self) -> &[NatWarning] {
-        &self.warnings
+    pub(crate) fn warnings(&self, policy: &Policy) -> Vec<NatWarning> {
+        warnings::of(self, policy)
+    }
+
+    /// Calls `visit` for the places of rules that may be for the packet, as `Index::search` does.
+    pub(crate) fn search(&self, subject: &Subject<'_>, mut visit: impl FnMut(u32) -> u32) {
+        self.index.search(subject, |place, _| visit(place));
     }
 }
 
@@ -238,46 +287,89 @@ impl Entry {
         let translates = rule.source_translation.is_some()
             || rule.destination_translation.is_some()
             || is_reverse
-            || rule.kind == bifrons_config::typed::NatKind::Nat64;
+            || rule.kind == NatKind::Nat64;
         Self {
             decision: NatDecision { rule: id, is_reverse, translates },
             is_disabled: rule.disabled,
+            kind: rule.kind,
             binding: rule.binding,
             // An interface whose number ran out is on no route.
             interface_out: rule
                 .to_interface
                 .map(|place| numbers.interfaces.get(place).copied().flatten().unwrap_or(NO_INTERFACE)),
-            conditions: [false, true].map(|is_v6| Conditions::new(rule, is_v6, numbers)),
         }
     }
 
-    /// Whether the conditions are all that it asks.
-    fn is_plain(&self) -> bool {
-        self.binding == DeviceBinding::Both
-            && self.interface_out.is_none()
-            && self.conditions.iter().flatten().all(Conditions::is_plain)
-    }
-
-    fn mismatch(&self, query: &NatQuery, point: &[u128; DIMENSIONS], owner: NatOwner) -> Option<NatMismatch> {
-        if self.is_disabled {
-            return Some(NatMismatch::Disabled);
-        }
-        if !owner.uses(self.binding) {
-            return Some(NatMismatch::Binding);
-        }
-        let Some(conditions) = &self.conditions[usize::from(query.destination.is_ipv6())] else {
-            return Some(NatMismatch::Family);
+    /// The first of the conditions that are not of zones, addresses and ports which the packet does not
+    /// meet.
+    fn mismatch(&self, query: &NatQuery, owner: NatOwner) -> Option<NatMismatch> {
+        let is_of_family = match self.kind {
+            NatKind::Ipv4 => query.destination.is_ipv4(),
+            NatKind::Nptv6 => query.destination.is_ipv6(),
+            NatKind::Nat64 => true,
         };
-        if self.interface_out.is_some_and(|interface| interface != query.interface_out) {
-            return Some(NatMismatch::ToInterface);
-        }
-        conditions.mismatch(query, point).map(|dimension| match dimension {
-            Dimension::ZoneFrom => NatMismatch::FromZone,
-            Dimension::ZoneTo => NatMismatch::ToZone,
-            Dimension::Source => NatMismatch::Source,
-            Dimension::Destination => NatMismatch::Destination,
-            Dimension::Service => NatMismatch::Service,
-        })
+        let leads_there = self.interface_out.is_none_or(|interface| interface == query.interface_out);
+        [
+            (self.is_disabled, NatMismatch::Disabled),
+            (!owner.uses(self.binding), NatMismatch::Binding),
+            (!is_of_family, NatMismatch::Family),
+            (!leads_there, NatMismatch::ToInterface),
+        ]
+        .into_iter()
+        .find_map(|(is_unmet, mismatch)| is_unmet.then_some(mismatch))
+    }
+}
+
+/// The index of security rules, of rules with the same zones, addresses and services.
+fn index_of(
+    all: &[(&NatRule, NatRuleId, bool)],
+    zones: usize,
+    numbers: &Numbers,
+    applications: &Applications,
+) -> Index {
+    let alike: Vec<SecurityRule> = all.iter().map(|(rule, ..)| alike(rule)).collect();
+    let mut collector = Collector::new(numbers);
+    let outcome = Outcome::new(RuleId(0), Action::Allow, false, (false, false));
+    let rule = |(alike, (rule, ..)): (_, &(&NatRule, _, _))| {
+        let is_open = rule.binding == DeviceBinding::Both && rule.to_interface.is_none();
+        // A schedule says that the rule may leave to a later one what its box holds.
+        let schedule = if is_open { ANY } else { ANY + 1 };
+        Rule { schedule, ..collector.rule(alike, outcome) }
+    };
+    let rules: Vec<Rule> = alike.iter().zip(all).map(rule).collect();
+    let ends: Vec<Ends> = alike.iter().map(|rule| Ends::new(rule, zones)).collect();
+    Index::new(&rules, &ends, &collector.finish(applications), zones)
+}
+
+/// A security rule with the same zones, addresses and services: of the families that the rule is for.
+fn alike(rule: &NatRule) -> SecurityRule {
+    let [v4, v6] = [
+        [Ipv4Addr::UNSPECIFIED, Ipv4Addr::BROADCAST].map(IpAddr::V4),
+        [0, u128::MAX].map(|bits| IpAddr::V6(Ipv6Addr::from_bits(bits))),
+    ]
+    .map(|[first, last]| AddressRange { first, last });
+    let families = match rule.kind {
+        NatKind::Ipv4 => &[v4][..],
+        NatKind::Nptv6 => &[v6],
+        NatKind::Nat64 => &[v4, v6],
+    };
+    let listed = |listed: &[AddressRange]| -> Vec<AddressRange> {
+        let is_of = |range: &&AddressRange| {
+            families.iter().any(|family| family.first.is_ipv6() == range.first.is_ipv6())
+        };
+        let listed = if listed.is_empty() { families } else { listed };
+        listed.iter().filter(is_of).copied().collect()
+    };
+    let (source, destination) = (listed(&rule.source), listed(&rule.destination));
+    SecurityRule {
+        from: rule.from.clone(),
+        to: rule.to.clone(),
+        // Without an address of its families it is for nobody; an empty list would mean any.
+        disabled: rule.disabled || source.is_empty() || destination.is_empty(),
+        source,
+        destination,
+        service: rule.service.clone(),
+        ..SecurityRule::default()
     }
 }
 

@@ -1,19 +1,16 @@
 //! What in the NAT rules is likely not meant.
 
-use alloc::{boxed::Box, collections::BTreeSet, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
 use core::net::IpAddr;
 
-use bifrons_config::{
-    Config,
-    typed::{AddressRange, SourceTranslation},
-};
-use bifrons_model::{InterfaceId, NatRuleId};
+use bifrons_config::typed::{AddressRange, DeviceBinding, SourceTranslation};
+use bifrons_model::{InterfaceId, NatRuleId, ZoneId};
 
-use super::{
-    Entry, NatRules,
-    conditions::{DIMENSIONS, number},
-};
-use crate::policy::Numbers;
+use super::{Entry, NatRules, conditions::number};
+use crate::Policy;
 
 /// How many warnings of one kind are given.
 const EACH_MAX: usize = 1_000;
@@ -54,11 +51,11 @@ pub enum NatWarning {
     },
 }
 
-pub(super) fn of(config: &Config, numbers: &Numbers, compiled: &NatRules) -> Box<[NatWarning]> {
+pub(super) fn of(compiled: &NatRules, policy: &Policy) -> Vec<NatWarning> {
     let mut warnings = overlaps(compiled);
-    warnings.extend(interface_addresses(config, numbers, compiled).take(EACH_MAX));
-    warnings.extend(shadowed(compiled).take(EACH_MAX));
-    warnings.into_boxed_slice()
+    warnings.extend(interface_addresses(compiled, policy).take(EACH_MAX));
+    warnings.extend(shadowed(compiled, policy).take(EACH_MAX));
+    warnings
 }
 
 /// How a rule uses an address.
@@ -108,12 +105,13 @@ fn overlaps(compiled: &NatRules) -> Vec<NatWarning> {
 }
 
 fn interface_addresses<'a>(
-    config: &'a Config,
-    numbers: &'a Numbers,
     compiled: &'a NatRules,
-) -> impl Iterator<Item = NatWarning> + 'a {
-    let own = config.interfaces.iter().zip(&numbers.interfaces).filter_map(|(own, id)| Some((own, (*id)?)));
-    let own = own.flat_map(|(own, id)| own.addresses.iter().map(move |prefix| (id, prefix.address)));
+    policy: &Policy,
+) -> impl Iterator<Item = NatWarning> + use<'a> {
+    let interfaces = policy.names().interfaces.len().min(usize::from(u16::MAX) + 1);
+    let interfaces = (0..=u16::MAX).take(interfaces).map(InterfaceId);
+    let own =
+        interfaces.flat_map(|id| policy.interface_addresses(id).iter().map(move |own| (id, own.address)));
     let mut own: Vec<(InterfaceId, IpAddr)> = own.collect();
     own.sort_by_key(|(_, address)| (address.is_ipv6(), number(*address)));
     // To translate to nothing but an interface's address with ports is what most rules do.
@@ -133,18 +131,21 @@ fn interface_addresses<'a>(
     })
 }
 
-/// A rule above another one shadows it when it takes every packet that is for it. Of the rules above only
-/// those need be asked that take one packet of its.
-fn shadowed(compiled: &NatRules) -> impl Iterator<Item = NatWarning> {
-    let forward = compiled.entries.iter().enumerate();
-    let forward = forward.filter(|(_, entry)| !entry.is_disabled && !entry.decision.is_reverse);
-    forward.filter_map(|(place, entry)| {
-        let by = shadow(compiled, place, entry)?;
+fn shadowed(compiled: &NatRules, policy: &Policy) -> impl Iterator<Item = NatWarning> {
+    let kinds: BTreeMap<NatRuleId, &Option<SourceTranslation>> =
+        compiled.rules().map(|(id, rule)| (id, &rule.source_translation)).collect();
+    // A zone that the configuration has stands for any.
+    let known = |zone: &ZoneId| policy.zone_places().place_of(*zone).is_some();
+    let zones = policy.names().zones.len().min(usize::from(u16::MAX)) as u16;
+    let any_zone = (0..zones).map(ZoneId).find(known);
+    let entries = (0..).zip(&compiled.entries);
+    let forward = entries.filter(|(_, entry)| !entry.is_disabled && !entry.decision.is_reverse);
+    forward.filter_map(move |(place, entry)| {
+        let by = shadow(compiled, policy, any_zone?, place)?;
         let (rule, by) = (entry.decision.rule, by.decision.rule);
-        let of = |id: NatRuleId| compiled.rules().find(|(own, _)| *own == id).map(|(_, rule)| rule);
-        let is_static = matches!(of(rule)?.source_translation, Some(SourceTranslation::StaticIp { .. }));
+        let is_static = matches!(kinds.get(&rule)?, Some(SourceTranslation::StaticIp { .. }));
         let is_dynamic = matches!(
-            of(by)?.source_translation,
+            kinds.get(&by)?,
             Some(SourceTranslation::DynamicIpAndPort { .. } | SourceTranslation::DynamicIp { .. })
         );
         Some(if is_static && is_dynamic {
@@ -155,26 +156,34 @@ fn shadowed(compiled: &NatRules) -> impl Iterator<Item = NatWarning> {
     })
 }
 
-fn shadow<'a>(compiled: &'a NatRules, place: usize, entry: &Entry) -> Option<&'a Entry> {
+/// The rule above that takes every packet which is for this one, in each family. Only those need be asked
+/// that take one packet of its.
+fn shadow<'a>(compiled: &'a NatRules, policy: &Policy, any_zone: ZoneId, place: u32) -> Option<&'a Entry> {
+    let entry = compiled.entries.get(place as usize)?;
+    let families = compiled.conditions.get(place as usize)?;
     let mut found = None;
-    for (family, conditions) in entry.conditions.iter().enumerate() {
-        let Some(conditions) = conditions else { continue };
-        let firsts = [0, 1, 2, 3, 4].map(|dimension| conditions.ranges(dimension).first());
-        if firsts.contains(&None) {
+    for (family, conditions) in families.iter().enumerate() {
+        let Some((conditions, sample)) =
+            conditions.as_ref().and_then(|own| Some((own, own.sample(family == 1, any_zone)?)))
+        else {
             continue;
-        }
-        let sample: [u128; DIMENSIONS] = firsts.map(|first| first.map_or(0, |(number, _)| *number));
-        let above = compiled.trees[family].candidates(&sample).iter();
-        let mut above = above.map(|at| *at as usize).take_while(|at| *at < place);
-        let by = above.find_map(|at| {
-            let other = compiled.entries.get(at)?;
-            let covers = (other.binding == entry.binding
-                || other.binding == bifrons_config::typed::DeviceBinding::Both)
-                && (other.interface_out.is_none() || other.interface_out == entry.interface_out)
-                && other.conditions[family].as_ref()?.cover(conditions);
-            covers.then_some(other)
-        })?;
-        found = Some(by);
+        };
+        let mut by = None;
+        policy.nat_search(&sample, |at| {
+            let other = compiled.entries.get(at as usize);
+            let covers = other.is_some_and(|other| {
+                let is_bound = other.binding == entry.binding || other.binding == DeviceBinding::Both;
+                let leads = other.interface_out.is_none() || other.interface_out == entry.interface_out;
+                is_bound && leads
+            }) && compiled.conditions.get(at as usize).is_some_and(|families| {
+                families.get(family).and_then(Option::as_ref).is_some_and(|own| own.cover(conditions))
+            });
+            if at < by.unwrap_or(place) && covers {
+                by = Some(at);
+            }
+            by.unwrap_or(place)
+        });
+        found = Some(by?);
     }
-    found
+    compiled.entries.get(found? as usize)
 }
