@@ -45,6 +45,7 @@ pub(crate) fn config(schema: &Schema, root: &Node, report: &mut Report<'_>) -> C
     config.routes = routes::routes(&root, &addresses, &config.interfaces, report);
     config.zones = network::zones(&root, &config.interfaces, report);
     config.categories = categories::categories(&root, report);
+    config.log_settings = logging::log_settings(&root, report);
     let schedules = schedules::schedules(&root, report);
     let names = lists::Names {
         tags: &tags,
@@ -54,6 +55,7 @@ pub(crate) fn config(schema: &Schema, root: &Node, report: &mut Report<'_>) -> C
         interfaces: &config.interfaces,
         zones: &config.zones,
         categories: &config.categories,
+        log_profiles: &config.log_settings.profiles,
         schedules: &schedules,
     };
     config.rules = rules::security(&root, names, report);
@@ -61,7 +63,6 @@ pub(crate) fn config(schema: &Schema, root: &Node, report: &mut Report<'_>) -> C
     config.application_overrides = overrides::rules(&root, names, report);
     config.decryption_rules = decryption::rules(&root, names, report);
     [config.intrazone_default, config.interzone_default] = rules::defaults(&root, names, report);
-    config.log_settings = logging::log_settings(&root, report);
     config.high_availability = high_availability::high_availability(&root, &config.interfaces, report);
     tags.finish(&root, report);
     network::check_users(&root, &config, report);

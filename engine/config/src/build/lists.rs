@@ -12,9 +12,11 @@ use super::{
     tags::Tags,
 };
 use crate::{
-    Problem,
+    Accepted, Problem,
     parse::Report,
-    typed::{AddressRange, Interface, Schedule, Service, ServiceMatch, UrlCategory, UserMatch, Zone},
+    typed::{
+        AddressRange, Interface, LogProfile, Schedule, Service, ServiceMatch, UrlCategory, UserMatch, Zone,
+    },
 };
 
 /// What rules may name.
@@ -27,6 +29,7 @@ pub(super) struct Names<'a> {
     pub(super) interfaces: &'a [Interface],
     pub(super) zones: &'a [Zone],
     pub(super) categories: &'a [UrlCategory],
+    pub(super) log_profiles: &'a [LogProfile],
     pub(super) schedules: &'a BTreeMap<String, Schedule>,
 }
 
@@ -152,6 +155,18 @@ impl Names<'_> {
             view.unknown(report, "schedule", value, self.schedules.keys().map(String::as_str));
         }
         List { values: schedule.cloned(), usable: schedule.is_some() }
+    }
+
+    /// The log profile that a rule names. Without it the rule judges alike, so it is only told.
+    pub(super) fn log_profile(self, view: &View<'_>, report: &mut Report<'_>) -> Option<usize> {
+        let value = view.value()?;
+        let place = self.log_profiles.iter().position(|profile| profile.name == value.text);
+        if place.is_none() && report.wants_hints() {
+            let accepted = Accepted::near(value.text, self.log_profiles.iter().map(|own| own.name.as_str()));
+            let problem = Problem::UnknownName { kind: "log profile", name: value.text.into(), accepted };
+            report.warn(value.line, view.path(), problem);
+        }
+        place
     }
 
     /// The interface that the value names.

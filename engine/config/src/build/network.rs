@@ -1,6 +1,10 @@
 //! Interfaces and zones.
 
-use alloc::{collections::BTreeMap, format, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    format,
+    vec::Vec,
+};
 
 use super::{Value, View, addresses::Addresses};
 use crate::{
@@ -9,8 +13,14 @@ use crate::{
     typed::{Interface, InterfaceKind, Prefix, Zone},
 };
 
-pub(super) fn interfaces(root: &View<'_>, addresses: &Addresses, report: &mut Report<'_>) -> Vec<Interface> {
-    let mut reader = Reader { addresses, found: Vec::new() };
+pub(super) fn interfaces<'a>(
+    root: &View<'a>,
+    addresses: &'a Addresses,
+    report: &mut Report<'_>,
+) -> Vec<Interface> {
+    let profiles = root.at(&["network", "profiles", "interface-management-profile"]).entries();
+    let profiles = profiles.into_iter().map(|(name, _)| name).collect();
+    let mut reader = Reader { addresses, profiles, found: Vec::new(), idle: BTreeSet::new() };
     let network = root.at(&["network", "interface"]);
     for (name, entry) in network.below("ethernet").entries() {
         reader.ethernet(name, &entry, report);
@@ -31,10 +41,9 @@ pub(super) fn interfaces(root: &View<'_>, addresses: &Addresses, report: &mut Re
         }
         reader.units(name, kind, &view.below("units"), report);
     }
-    let found = reader.found;
+    let Reader { found, idle, .. } = reader;
     let members = root.at(&["import", "network", "interface"]);
-    for value in members.values() {
-        // An interface for the other device of a pair is there, but carries no traffic.
+    for value in members.values().into_iter().filter(|value| !idle.contains(value.text)) {
         interface(&members, value, &found, report);
     }
     found
@@ -42,11 +51,15 @@ pub(super) fn interfaces(root: &View<'_>, addresses: &Addresses, report: &mut Re
 
 struct Reader<'a> {
     addresses: &'a Addresses,
+    /// Management profiles.
+    profiles: BTreeSet<&'a str>,
     found: Vec<Interface>,
+    /// Interfaces that are there, but carry no traffic.
+    idle: BTreeSet<&'a str>,
 }
 
-impl Reader<'_> {
-    fn ethernet(&mut self, name: &str, entry: &View<'_>, report: &mut Report<'_>) {
+impl<'a> Reader<'a> {
+    fn ethernet(&mut self, name: &'a str, entry: &View<'_>, report: &mut Report<'_>) {
         let kinds = ["layer3", "tap", "virtual-wire", "ha"].map(|kind| entry.below(kind));
         let mut used = kinds.iter().filter(|view| view.exists());
         if let (Some(_), Some(second)) = (used.next(), used.next()) {
@@ -60,6 +73,7 @@ impl Reader<'_> {
             state.gap(report, state.line(), Problem::Conflict { what });
         }
         if other_device.exists() {
+            self.idle.insert(name);
             return;
         }
         let kind = if tap.exists() {
@@ -121,6 +135,10 @@ impl Reader<'_> {
             for value in six.values() {
                 addresses.extend(self.address(&six, value, true, report));
             }
+        }
+        let profile = view.below("interface-management-profile");
+        if let Some(value) = profile.value().filter(|value| !self.profiles.contains(value.text)) {
+            profile.unknown(report, "management profile", value, self.profiles.iter().copied());
         }
         self.found.push(Interface { name: name.into(), kind, tag, addresses });
     }

@@ -75,6 +75,7 @@ fn rule(name: &str, entry: &View<'_>, names: Names<'_>, report: &mut Report<'_>)
         icmp_unreachable: entry.below("icmp-unreachable").is_yes(),
         log_start: entry.below("log-start").is_yes(),
         log_end: entry.below("log-end").is_yes(),
+        log_setting: names.log_profile(&entry.below("log-setting"), report),
         disabled: entry.below("disabled").is_yes() || entry.is_unread() || !usable,
         description: entry.below("description").text(),
     }
@@ -89,6 +90,7 @@ pub(super) fn defaults(root: &View<'_>, names: Names<'_>, report: &mut Report<'_
             log_start: entry.below("log-start").is_yes(),
             log_end: entry.below("log-end").is_yes(),
             icmp_unreachable: entry.below("icmp-unreachable").is_yes(),
+            log_setting: names.log_profile(&entry.below("log-setting"), report),
         }
     })
 }

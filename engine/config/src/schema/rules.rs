@@ -124,7 +124,8 @@ pub(super) const SECURITY: Section = Section {
             "rulebase security rules <rule> log-setting",
             Kind::Text { max: 63 },
             "",
-            "Where the rule's records go besides the device's own log; without effect yet.",
+            "The log profile that says where the rule's records go besides the device's own log; without \
+             effect yet.",
         ),
         entry("rulebase security rules <rule> profile-setting group", Kind::Labels, "", PROFILES),
         entry(
@@ -196,7 +197,8 @@ pub(super) const DEFAULT: Section = Section {
             "rulebase default-security-rules rules intrazone-default|interzone-default log-setting",
             Kind::Text { max: 63 },
             "",
-            "Where the rule's records go besides the device's own log; without effect yet.",
+            "The log profile that says where the rule's records go besides the device's own log; without \
+             effect yet.",
         ),
         entry(
             "rulebase default-security-rules rules intrazone-default|interzone-default profile-setting group",

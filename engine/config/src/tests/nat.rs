@@ -61,7 +61,10 @@ fn sources() {
     let outside = pool("198.51.100.16", "198.51.100.31");
     for (line, expected) in [
         ("dynamic-ip-and-port translated-address pool", port(outside.clone(), false)),
-        ("persistent-dynamic-ip-and-port translated-address [ pool ]", port(outside.clone(), true)),
+        (
+            "persistent-dynamic-ip-and-port translated-address [ pool 198.51.100.16 ]",
+            port(outside.clone(), true),
+        ),
         (
             "dynamic-ip-and-port interface-address interface ethernet1/2",
             port(vec![one("198.51.100.1")], false),

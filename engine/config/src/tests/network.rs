@@ -24,7 +24,7 @@ fn interfaces_of_every_kind() {
         set network interface vlan units vlan.1 ip 10.0.4.1/24\n\
         set network interface tunnel units tunnel.1 comment \"to the branch\"\n\
         set network interface tunnel ip 10.0.5.1/30\n\
-        set import network interface [ ethernet1/1 ae1.7 ] virtual-router default";
+        set import network interface [ ethernet1/1 ae1.7 ethernet1/4 ] virtual-router default";
     let config = parse(text, "x.set").unwrap();
     let interfaces: Vec<String> = config
         .interfaces
@@ -79,6 +79,10 @@ fn interfaces_that_do_not_fit() {
                 "set network interface ethernet ethernet1/2 tap\n\
                  set network interface ethernet ethernet1/2 ha",
                 "ethernet ethernet1/2 ha: an interface is one of `layer3`, `tap`, `virtual-wire` and `ha`",
+            ),
+            (
+                "set network interface ethernet ethernet1/2 layer3 interface-management-profile ping",
+                "ethernet ethernet1/2 layer3 interface-management-profile: unknown management profile `ping`",
             ),
             (
                 "set network interface ethernet ethernet1/2 link-state down",

@@ -18,17 +18,24 @@ fn what_protects_not_yet_is_said_once() {
         set rulebase security rules a tag t group-tag t log-setting far uuid 1-2 disable-inspect no\n\
         set rulebase security rules a option disable-server-response-inspection yes\n\
         set rulebase security rules a profile-setting group default action allow\n\
-        set rulebase security rules b profile-setting profiles virus v spyware s\n\
+        set rulebase security rules b profile-setting profiles virus v spyware s log-setting fair\n\
         set rulebase security rules c profile-setting profiles url-filtering [ u ]\n\
-        set rulebase default-security-rules rules interzone-default icmp-unreachable yes tag t log-setting x";
+        set rulebase default-security-rules rules interzone-default icmp-unreachable yes tag t\n\
+        set log-settings profiles fair description x\n\
+        set rulebase default-security-rules rules intrazone-default log-setting fair";
     let read = parse_with(text, "x.set", &Sources::new()).unwrap();
     let warnings: Vec<String> = read.warnings.iter().map(ToString::to_string).collect();
     assert_eq!(
         warnings,
-        ["x.set:4: rulebase security rules a profile-setting: profiles have no effect: what they \
-          protect from is not looked for, here and in 2 more rules"]
+        [
+            "x.set:2: rulebase security rules a log-setting: unknown log profile `far`; did you mean `fair`?",
+            "x.set:4: rulebase security rules a profile-setting: profiles have no effect: what they \
+          protect from is not looked for, here and in 2 more rules"
+        ]
     );
     assert_eq!(read.config.rules.iter().filter(|rule| rule.disabled).count(), 0);
+    assert_eq!((read.config.rules[0].log_setting, read.config.rules[1].log_setting), (None, Some(0)));
+    assert_eq!(read.config.intrazone_default.log_setting, Some(0));
     assert!(
         read.config.interzone_default.icmp_unreachable && !read.config.intrazone_default.icmp_unreachable
     );

@@ -43,6 +43,8 @@ pub struct SecurityRule {
     pub log_start: bool,
     /// Whether a record is written at the end.
     pub log_end: bool,
+    /// Where its records go besides the device's own log: an index into `LogSettings::profiles`.
+    pub log_setting: Option<usize>,
     /// Whether the rule is skipped.
     pub disabled: bool,
     /// Free text.
@@ -84,6 +86,8 @@ pub struct DefaultRule {
     pub log_end: bool,
     /// Whether a drop or reset is answered with an ICMP unreachable.
     pub icmp_unreachable: bool,
+    /// Where its records go besides the device's own log: an index into `LogSettings::profiles`.
+    pub log_setting: Option<usize>,
 }
 
 /// One entry of a rule's `source-user`.

@@ -6,7 +6,11 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::{Refused, prefix_length};
 use crate::{
     Problem,
-    build::{Value, View, addresses::Found, lists::Names},
+    build::{
+        Value, View,
+        addresses::{Found, merged},
+        lists::Names,
+    },
     parse::Report,
     typed::{
         AddressRange, DestinationTranslation, Distribution, Fallback, NatKind, NatRule, Prefix,
@@ -198,6 +202,8 @@ fn pool(
             return Err(Refused);
         }
     }
+    // An address that is written twice is in the pool once.
+    let ranges = merged(ranges);
     let addresses = count(&ranges);
     if addresses == 0 {
         let what = "the translation needs a `translated-address`";
