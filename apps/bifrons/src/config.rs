@@ -35,7 +35,7 @@ pub enum Command {
     Show {
         /// The configuration; `-` reads standard input
         file: PathBuf,
-        /// What to show, such as `rulebase security rules`; all without it
+        /// What to show, such as `rulebase security rules`, in one argument or several; all without it
         path: Vec<String>,
     },
     Diff(compare::Arguments),
@@ -54,10 +54,13 @@ pub fn run(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Check { file, lenient, json } => return check(file, *lenient, *json),
         Command::Show { file, path } => {
             let Opened { document, .. } = file::told(file::open(file, false))?;
-            let path: Vec<String> = path.iter().map(|word| quoted(word)).collect();
+            let line = match path.as_slice() {
+                [line] => line.clone(),
+                words => words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "),
+            };
             let text = document
-                .show(&path.join(" "))
-                .map_err(|error| anyhow::anyhow!("{}: {}: {}", file.display(), error.path, error.problem))?;
+                .show(&line)
+                .map_err(|error| anyhow::anyhow!("{}: `{line}`: {}", file.display(), error.problem))?;
             file::print(&text)?;
         }
         Command::Diff(arguments) => return Ok(compare::run(arguments)),
