@@ -140,9 +140,10 @@ fn effect(own: &Statement, reason: &Reason, actions: &BTreeMap<Vec<Word>, Word>)
     {
         return loss::effect_of_rule(actions.get(rule));
     }
-    match reason {
-        Reason::NotSupported { .. } => known::effect(&own.path).unwrap_or(Effect::Unclear),
-        reason => reason.effect(),
+    if matches!(reason, Reason::NotSupported { .. }) {
+        known::effect(&own.path).unwrap_or(Effect::Unclear)
+    } else {
+        reason.effect()
     }
 }
 

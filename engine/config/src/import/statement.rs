@@ -1,12 +1,12 @@
 //! What a reader finds: one statement after the other, in the words of the file.
 
-use alloc::{rc::Rc, string::String, vec::Vec};
+use alloc::{string::String, sync::Arc, vec::Vec};
 
 use super::{ImportError, MOST_STATEMENTS, MOST_WORDS};
 use crate::words::Part;
 
 /// A word of a path. Files repeat the same words, so they are shared.
-pub(crate) type Word = Rc<str>;
+pub(crate) type Word = Arc<str>;
 
 /// One statement as it stands in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -23,20 +23,25 @@ pub(crate) fn read(text: &str) -> Result<Collector, ImportError> {
     let lines = Lines::new(text);
     check_declaration(text)?;
     let options = ParsingOptions { allow_dtd: false, nodes_limit: MOST_NODES, ..ParsingOptions::default() };
-    let document = Document::parse_with_options(text, options).map_err(|error| match error {
-        roxmltree::Error::DtdDetected => {
-            ImportError::DocumentType { line: lines.at(text.find("<!DOCTYPE").unwrap_or(0)) }
-        }
-        roxmltree::Error::NodesLimitReached => ImportError::TooManyStatements { line: lines.last() },
-        roxmltree::Error::UnclosedRootNode | roxmltree::Error::UnexpectedEndOfStream => {
-            ImportError::Xml { line: lines.last(), what: error.to_string() }
-        }
-        error => ImportError::Xml { line: error.pos().row, what: error.to_string() },
-    })?;
+    let document =
+        Document::parse_with_options(text, options).map_err(|error| refusal(&error, text, &lines))?;
     let mut reader = Reader { lines: &lines, collector: Collector::default(), path: Vec::new() };
     reader.outside(document.root())?;
     reader.elements(configuration(&document, &lines)?)?;
     Ok(reader.collector)
+}
+
+fn refusal(error: &roxmltree::Error, text: &str, lines: &Lines) -> ImportError {
+    use roxmltree::Error;
+    if *error == Error::DtdDetected {
+        return ImportError::DocumentType { line: lines.at(text.find("<!DOCTYPE").unwrap_or(0)) };
+    }
+    if *error == Error::NodesLimitReached {
+        return ImportError::TooManyStatements { line: lines.last() };
+    }
+    let ends_early = matches!(error, Error::UnclosedRootNode | Error::UnexpectedEndOfStream);
+    let line = if ends_early { lines.last() } else { error.pos().row };
+    ImportError::Xml { line, what: error.to_string() }
 }
 
 /// The element that holds the configuration.
