@@ -42,8 +42,7 @@ pub(super) fn tree(blocks: &[Block], zones: usize) -> Tree {
     let allowance = allowance.min(Branch::PLACES - 1);
     let region = Region { bounds, allowance, depth: 0, searches: SEARCHES_MAX };
     builder.tree.root = builder.branch(all, region);
-    builder.tree.nodes.shrink_to_fit();
-    builder.tree.entries.shrink_to_fit();
+    builder.tree.shrink_to_fit();
     builder.tree
 }
 
@@ -176,15 +175,14 @@ impl Builder<'_> {
                 part.push(*place);
             }
         }
-        let node = self.tree.nodes.len();
-        if node >= Branch::PLACES {
+        if !self.tree.has_room() {
             return self.leaf(list, &region.bounds);
         }
+        let place = self.tree.reserve_node();
         let mut keys = [u32::MAX; WIDTH];
         for (key, own) in keys.iter_mut().zip(&cut.keys) {
             *key = *own;
         }
-        self.tree.nodes.push(Node { keys, children: [Branch::NONE; WIDTH] });
         let mut children = [Branch::NONE; WIDTH];
         let mut from = region.bounds[cut.dimension].0;
         let count = parts.len();
@@ -201,10 +199,7 @@ impl Builder<'_> {
                 *slot = child;
             }
         }
-        if let Some(node) = self.tree.nodes.get_mut(node) {
-            node.children = children;
-        }
-        Branch::node(node, cut.dimension)
+        self.tree.set_node(place, cut.dimension, &Node { keys, children })
     }
 
     /// The list in two, so that the first can be cut well: those boxes that reach over less than a third of
@@ -225,35 +220,21 @@ impl Builder<'_> {
     }
 
     fn fork(&mut self, narrow: Vec<u32>, wide: Vec<u32>, region: Region) -> Branch {
-        let place = self.tree.forks.len();
+        let place = self.tree.reserve_fork();
         let total = narrow.len() + wide.len();
-        self.tree.forks.push(Fork { first: Branch::NONE, second: Branch::NONE });
         let of_narrow = ((region.searches - 1) / 2).max(1);
         let of_wide = (region.searches - of_narrow).max(1);
         let narrow_region = region.fork(share(region.allowance, narrow.len(), total), of_narrow);
         let wide_region = region.fork(share(region.allowance, wide.len(), total), of_wide);
         let first = self.branch(narrow, narrow_region);
         let second = self.branch(wide, wide_region);
-        if let Some(fork) = self.tree.forks.get_mut(place) {
-            (fork.first, fork.second) = (first, second);
-        }
-        Branch::fork(place)
+        self.tree.set_fork(place, Fork { first, second })
     }
 
     fn leaf(&mut self, list: &[u32], bounds: &Bounds) -> Branch {
-        let first = self.tree.entries.len();
-        if first + list.len() >= Branch::PLACES {
-            return Branch::NONE;
-        }
         let blocks = list.iter().filter_map(|place| self.blocks.get(*place as usize));
-        self.tree.entries.extend(blocks.filter_map(|block| entry(block, bounds)));
-        match self.tree.entries.get_mut(first..) {
-            Some([.., last]) => {
-                last.checks = last.checks.with(Checks::LAST);
-                Branch::leaf(first)
-            }
-            Some([]) | None => Branch::NONE,
-        }
+        let entries: Vec<Entry> = blocks.filter_map(|block| entry(block, bounds)).collect();
+        self.tree.push_leaf(&entries)
     }
 }
 

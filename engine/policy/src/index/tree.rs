@@ -16,13 +16,18 @@ pub(super) const SEARCHES_MAX: usize = 8;
 #[derive(Clone, Debug)]
 pub(super) struct Tree {
     pub(super) root: Branch,
-    pub(super) nodes: Vec<Node>,
-    pub(super) forks: Vec<Fork>,
-    pub(super) entries: Vec<Entry>,
+    forks: Vec<Fork>,
+    /// Nodes and leaves; the leaves of a node stand behind it.
+    lines: Vec<Line>,
 }
 
-/// A place in one of the lists of a `Tree`, the upper bits saying which: 0 a leaf's first entry, 1 to 7 a
-/// node that cuts dimension 0 to 6, 8 a fork.
+/// A cache line: half a node, or two entries of a leaf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C, align(64))]
+struct Line([u32; WIDTH]);
+
+/// A place in one of the lists of a `Tree`, the upper bits saying what is there: 0 a leaf's first line, 1 to 7
+/// a node that cuts dimension 0 to 6, 8 a fork.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Branch(u32);
 
@@ -56,10 +61,8 @@ impl Branch {
     }
 }
 
-/// A cut of one dimension: child `n` is for values from key `n - 1` on and below key `n`. Two cache lines
-/// that lie together.
-#[derive(Clone, Debug)]
-#[repr(C, align(128))]
+/// A cut of one dimension: child `n` is for values from key `n - 1` on and below key `n`. It takes two lines.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Node {
     /// Ascending; those not used are `u32::MAX`.
     pub(super) keys: [u32; WIDTH],
@@ -74,9 +77,8 @@ pub(super) struct Fork {
     pub(super) second: Branch,
 }
 
-/// A box in a leaf, by its least corner and its extent.
-#[derive(Clone, Copy, Debug)]
-#[repr(C, align(32))]
+/// A box in a leaf, by its least corner and its extent. Half a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) source: u32,
     pub(super) source_extent: u32,
@@ -149,11 +151,65 @@ impl Signature {
 
 impl Default for Tree {
     fn default() -> Self {
-        Self { root: Branch::NONE, nodes: Vec::new(), forks: Vec::new(), entries: Vec::new() }
+        Self { root: Branch::NONE, forks: Vec::new(), lines: Vec::new() }
     }
 }
 
 impl Tree {
+    /// Whether another node fits.
+    pub(super) fn has_room(&self) -> bool {
+        self.lines.len() + 2 < Branch::PLACES
+    }
+
+    /// Makes room for a node, so that what is pushed from now on stands behind it.
+    pub(super) fn reserve_node(&mut self) -> usize {
+        let place = self.lines.len();
+        self.lines.extend([Line([0; WIDTH]); 2]);
+        place
+    }
+
+    pub(super) fn set_node(&mut self, place: usize, dimension: usize, node: &Node) -> Branch {
+        if let Some([keys, children]) = self.lines.get_mut(place..).and_then(<[_]>::first_chunk_mut) {
+            (keys.0, children.0) = (node.keys, node.children.map(|child| child.0));
+        }
+        Branch::node(place, dimension)
+    }
+
+    pub(super) fn reserve_fork(&mut self) -> usize {
+        self.forks.push(Fork { first: Branch::NONE, second: Branch::NONE });
+        self.forks.len() - 1
+    }
+
+    pub(super) fn set_fork(&mut self, place: usize, fork: Fork) -> Branch {
+        if let Some(own) = self.forks.get_mut(place) {
+            *own = fork;
+        }
+        Branch::fork(place)
+    }
+
+    /// A leaf of these entries, which stand in the order of their rules.
+    pub(super) fn push_leaf(&mut self, entries: &[Entry]) -> Branch {
+        let place = self.lines.len();
+        let Some((last, others)) = entries.split_last() else { return Branch::NONE };
+        if place + entries.len() >= Branch::PLACES {
+            return Branch::NONE;
+        }
+        let last = Entry { checks: last.checks.with(Checks::LAST), ..*last };
+        let mut words = others.iter().copied().chain([last]).map(Entry::words);
+        while let Some(first) = words.next() {
+            let mut line = [0; WIDTH];
+            let halves = [first, words.next().unwrap_or_default()];
+            line.as_chunks_mut().0.copy_from_slice(&halves);
+            self.lines.push(Line(line));
+        }
+        Branch::leaf(place)
+    }
+
+    pub(super) fn shrink_to_fit(&mut self) {
+        self.lines.shrink_to_fit();
+        self.forks.shrink_to_fit();
+    }
+
     /// See `Index::search`.
     ///
     /// All branches advance by a step in turn, and only when every leaf is found are they read, so that the
@@ -181,12 +237,15 @@ impl Tree {
                         open += 1;
                     }
                     kind @ 1..FORK => {
-                        let Some(node) = self.nodes.get(at.place()) else { return };
-                        branches[number % SEARCHES_MAX] = node.child(point[(kind as usize - 1) & 7]);
+                        let lines = self.lines.get(at.place()..).and_then(<[_]>::first_chunk);
+                        let Some([keys, children]) = lines else { return };
+                        let value = point[(kind as usize - 1) & 7];
+                        branches[number % SEARCHES_MAX] = child(keys, children, value);
                     }
                     _ => {
-                        if let Some(entry) = self.entries.get(at.place()) {
-                            leaves[count % SEARCHES_MAX] = (entry.rule, at.place() as u32);
+                        if let Some(line) = self.lines.get(at.place()) {
+                            let [.., rule] = line.halves()[0];
+                            leaves[count % SEARCHES_MAX] = (rule, at.place() as u32);
                             count += 1;
                         }
                         open -= 1;
@@ -200,43 +259,87 @@ impl Tree {
         let mut bound = u32::MAX;
         for (first_rule, leaf) in leaves.iter().take(count) {
             if *first_rule < bound {
-                self.search_leaf(*leaf as usize, point, signature, &mut bound, &mut visit);
+                bound = self.search_leaf(*leaf as usize, point, signature, bound, &mut visit);
             }
         }
     }
 
+    /// Returns the bound that is in force after it.
     #[inline]
     fn search_leaf(
         &self,
         first: usize,
         point: &Point,
         signature: Signature,
-        bound: &mut u32,
+        mut bound: u32,
         visit: &mut impl FnMut(u32, Checks) -> u32,
-    ) {
-        for entry in self.entries.get(first..).unwrap_or(&[]) {
-            if entry.rule >= *bound {
-                return;
+    ) -> u32 {
+        for words in self.lines.get(first..).unwrap_or(&[]).iter().flat_map(Line::halves) {
+            let entry = Entry::from_words(words);
+            if entry.rule >= bound {
+                return bound;
             }
             if entry.signature.meets(signature) && entry.holds(point) {
-                *bound = visit(entry.rule, entry.checks.without(Checks::LAST));
+                bound = visit(entry.rule, entry.checks.without(Checks::LAST));
             }
             if entry.checks.has(Checks::LAST) {
-                return;
+                return bound;
             }
         }
+        bound
     }
 }
 
-impl Node {
+impl Line {
+    /// The two entries.
     #[inline]
-    fn child(&self, value: u32) -> Branch {
-        let passed: u32 = self.keys.iter().map(|key| u32::from(*key <= value)).sum();
-        self.children[(passed as usize).min(WIDTH - 1)]
+    fn halves(&self) -> &[[u32; WIDTH / 2]] {
+        self.0.as_chunks().0
     }
+}
+
+#[inline]
+fn child(keys: &Line, children: &Line, value: u32) -> Branch {
+    let passed: u32 = keys.0.iter().map(|key| u32::from(*key <= value)).sum();
+    Branch(children.0[(passed as usize).min(WIDTH - 1)])
 }
 
 impl Entry {
+    /// Its form in a leaf.
+    fn words(self) -> [u32; WIDTH / 2] {
+        let ports = u32::from(self.port) | u32::from(self.port_extent) << 16;
+        let protocols = u32::from(self.protocol) | u32::from(self.protocol_extent) << 8;
+        let checks = protocols | u32::from(self.checks.0) << 16;
+        [
+            self.source,
+            self.source_extent,
+            self.destination,
+            self.destination_extent,
+            ports,
+            checks,
+            self.signature.0,
+            self.rule,
+        ]
+    }
+
+    #[inline]
+    fn from_words(words: &[u32; WIDTH / 2]) -> Self {
+        let [source, source_extent, destination, destination_extent, ports, checks, signature, rule] = *words;
+        Self {
+            source,
+            source_extent,
+            destination,
+            destination_extent,
+            port: ports as u16,
+            port_extent: (ports >> 16) as u16,
+            protocol: checks as u8,
+            protocol_extent: (checks >> 8) as u8,
+            checks: Checks((checks >> 16) as u16),
+            signature: Signature(signature),
+            rule,
+        }
+    }
+
     #[inline]
     fn holds(&self, point: &Point) -> bool {
         let [source, destination] = [point[SOURCE], point[DESTINATION]];
@@ -245,5 +348,28 @@ impl Entry {
             & (destination.wrapping_sub(self.destination) <= self.destination_extent)
             & (port.wrapping_sub(self.port) <= self.port_extent)
             & (protocol.wrapping_sub(self.protocol) <= self.protocol_extent)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_half_a_line() {
+        let entry = Entry {
+            source: 1,
+            source_extent: u32::MAX,
+            destination: 2,
+            destination_extent: 3,
+            port: 0xffff,
+            port_extent: 4,
+            protocol: 0xfe,
+            protocol_extent: 5,
+            checks: Checks::INTERZONE.with(Checks::LAST),
+            signature: Signature::new(6, 7),
+            rule: 8,
+        };
+        assert_eq!(Entry::from_words(&entry.words()), entry);
     }
 }

@@ -62,7 +62,7 @@ pub const KINDS: [Kind; 3] = [
         any_source: 15,
         any_destination: 4,
         any_service: 20,
-        any_zones: 30,
+        any_zones: 10,
         lengths: &[16, 20, 22, 24, 24, 24, 26, 27, 28, 30, 31, 32, 32, 32],
     },
     Kind {
@@ -70,7 +70,7 @@ pub const KINDS: [Kind; 3] = [
         any_source: 35,
         any_destination: 25,
         any_service: 35,
-        any_zones: 25,
+        any_zones: 10,
         lengths: &[8, 16, 16, 20, 24, 24, 24, 28, 32, 32, 32],
     },
     Kind {
@@ -78,7 +78,7 @@ pub const KINDS: [Kind; 3] = [
         any_source: 10,
         any_destination: 10,
         any_service: 30,
-        any_zones: 40,
+        any_zones: 10,
         lengths: &[8, 12, 16, 16, 18, 24, 24, 24, 25, 28, 32, 32],
     },
 ];
