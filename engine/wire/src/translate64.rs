@@ -81,8 +81,8 @@ pub fn translate(
 }
 
 /// Translates one fragment: `fragment` is what `parse` read from the frame, `whole` the packet that all
-/// fragments make as `parse_ip_payload` read it. The fragment header comes and goes with its identification and
-/// offset.
+/// fragments make as `parse_ip_payload` read it. The fragment header comes and goes with its identification
+/// and offset.
 ///
 /// # Errors
 /// The reason for which the packet has no equivalent: as for whole packets; ICMP in fragments has none
