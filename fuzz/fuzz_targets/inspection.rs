@@ -13,14 +13,21 @@ use libfuzzer_sys::fuzz_target;
 /// The catalogue and one custom application that looks into everything.
 static SIGNATURES: LazyLock<Arc<Signatures>> = LazyLock::new(|| {
     let contexts = [
-        "http-req-headers", "http-rsp-headers", "ssl-req-client-hello", "ssl-rsp-certificate",
-        "unknown-req-tcp-payload", "unknown-rsp-udp-payload", "dns-req-protocol-payload", "ftp-rsp-banner",
+        "http-req-headers",
+        "http-rsp-headers",
+        "ssl-req-client-hello",
+        "ssl-rsp-certificate",
+        "unknown-req-tcp-payload",
+        "unknown-rsp-udp-payload",
+        "dns-req-protocol-payload",
+        "ftp-rsp-banner",
     ];
     let conditions = contexts
         .iter()
-        .map(|context| SignatureCondition {
-            name: (*context).into(),
-            tests: vec![SignatureTest::Pattern { context: (*context).into(), pattern: "a.?bcd|\\x 00 01 02 \\x+".into() }],
+        .map(|context| {
+            let pattern = "a.?bcd|\\x 00 01 02 \\x+".into();
+            let tests = vec![SignatureTest::Pattern { context: (*context).into(), pattern }];
+            SignatureCondition { name: (*context).into(), tests }
         })
         .collect();
     let signature = Signature { name: "all".into(), conditions, order_free: true, scope_session: true };

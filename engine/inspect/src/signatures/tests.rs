@@ -262,3 +262,9 @@ fn a_text_full_of_hits_costs_each_expression_once() {
     let packets = [(C, &[0xee_u8; 12][..]), (C, &full)];
     assert_eq!(run(session(Transport::Tcp, 40_001, &signatures), &packets).1, app::INSUFFICIENT_DATA);
 }
+
+#[test]
+fn threads_may_share_them() {
+    fn shared<T: Send + Sync>(_: &T) {}
+    shared(&Signatures::builtin());
+}
