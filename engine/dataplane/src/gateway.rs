@@ -148,9 +148,11 @@ impl Worker {
             Transport::Tcp => protocol::TCP,
             Transport::Udp => protocol::UDP,
         };
-        let mut outside = (answers.addresses().destination(), predicted.destination_port);
+        // The port that the speaker speaks from has its name outside already.
+        let port = expectation.port.unwrap_or(answers.destination_port());
+        let mut outside = (answers.addresses().destination(), port);
         let mut taken = None;
-        if is_source_translated && speaks == Direction::ClientToServer {
+        if is_source_translated && speaks == Direction::ClientToServer && expectation.port.is_some() {
             let peer = (answers.addresses().source(), answers.source_port());
             let given = self.take_port(&parent, number, (own.0, predicted.destination_port), peer)?;
             outside = (given.translation.source, given.translation.source_port);

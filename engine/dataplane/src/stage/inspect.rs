@@ -53,10 +53,15 @@ impl Worker {
             bytes: packet.payload_of(bytes),
             cut: packet.payload_length - packet.payload_captured,
         };
-        let acknowledged = self.table.get(hit.slot).tcp.acknowledged();
+        let session = self.table.get(hit.slot);
+        let (acknowledged, is_translated) =
+            (session.tcp.acknowledged(), session.flags.has(SessionFlags::TRANSLATED));
         let progress = match self.inspections.get_mut(handle as usize) {
             Some(inspection) => {
                 inspection.acknowledge(acknowledged);
+                if is_translated {
+                    inspection.rewrite_texts();
+                }
                 inspection.payload(payload, &self.limits)
             }
             None => Progress { finished: true, released: true, ..Progress::default() },
