@@ -51,7 +51,8 @@ const RFC_4787: [Requirement; 14] = [
         [udp::rfc4787_req_8_only_the_endpoint_that_was_asked_may_answer]
         "Not met on purpose: a firewall lets in what the rules allow and the answers of who was asked, \
          address and port."),
-    requirement!(9 "MUST" "Internal hosts reach each other by their external addresses, and see external sources."
+    requirement!(9 "MUST" "Internal hosts reach each other by their external addresses, and see \
+     external sources."
         [udp::rfc4787_req_9_hairpinning_with_the_external_source,
          udp::rfc4787_req_9_hairpinning_to_a_published_server]
         "Mappings of persistent rules; published servers by a rule that translates both ends."),
@@ -61,7 +62,8 @@ const RFC_4787: [Requirement; 14] = [
         [udp::rfc4787_req_11_behaviour_does_not_depend_on_other_mappings] ""),
     requirement!(12 "MUST" "ICMP does not end a mapping, and is not filtered by who sends it."
         [udp::rfc4787_req_12_icmp_does_not_end_the_mapping] ""),
-    requirement!(13 "MUST" "A packet with DF that is too long for the next link is reported; others are fragmented."
+    requirement!(13 "MUST" "A packet with DF that is too long for the next link is reported; others are \
+     fragmented."
         [] "Not met: `mtu` has no effect yet, and every packet leaves as long as it came."),
     requirement!(14 "MUST" "Fragments are translated in whatever order they come."
         [udp::rfc4787_req_14_fragments_in_any_order] ""),
@@ -71,7 +73,8 @@ const RFC_5382: [Requirement; 10] = [
     requirement!(1 "MUST" "One mapping for a source address and port, whatever the destination."
         [tcp::rfc5382_req_1_endpoint_independent_mapping]
         "Rules with `persistent-dynamic-ip-and-port`. Plain `dynamic-ip-and-port` maps each session anew."),
-    requirement!(2 "MUST" "All valid sequences of segments, from inside, from outside, and simultaneous open."
+    requirement!(2 "MUST" "All valid sequences of segments, from inside, from outside, and simultaneous \
+     open."
         [tcp::rfc5382_req_2_all_valid_sequences_from_inside,
          tcp::rfc5382_req_2_all_valid_sequences_from_outside,
          tcp::rfc5382_req_2_simultaneous_open] ""),
@@ -81,18 +84,21 @@ const RFC_5382: [Requirement; 10] = [
          address and port."),
     requirement!(4 "MUST" "An unsolicited SYN from outside is not answered for six seconds."
         [tcp::rfc5382_req_4_an_unsolicited_syn_is_not_answered]
-        "In part: nor is it answered later, unless a rule with a reset or an ICMP answer blocks it (REQ-4a). But \
-         until `timeout-discard-tcp` is over, a persistent mapping refuses a connection from inside to the very \
-         endpoint whose SYN was blocked."),
-    requirement!(5 "MUST" "An idle connection lives at least 2 hours 4 minutes, one that opens or closes 4 minutes."
+        "In part: nor is it answered later, unless a rule with a reset or an ICMP answer blocks it \
+         (REQ-4a). But until `timeout-discard-tcp` is over, a persistent mapping refuses a connection from \
+         inside to the very endpoint whose SYN was blocked."),
+    requirement!(5 "MUST" "An idle connection lives at least 2 hours 4 minutes, one that opens or \
+     closes 4 minutes."
         [tcp::rfc5382_req_5_established_timer_is_configurable_beyond_two_hours]
-        "In part: with `timeout-tcp` 7440 or more, the default is an hour. While a connection opens or closes, the \
+        "In part: with `timeout-tcp` 7440 or more, the default is an hour. While a connection opens or \
+         closes, the \
          timers of PAN-OS hold, 5 to 120 seconds by default."),
     requirement!(6 "SHOULD" "Application-level gateways for TCP but FTP's are off by default."
         [] "Not met: the gateway for SIP is always on, as PAN-OS has it by default."),
     requirement!(7 "MUST" "No port stands for two sources." [tcp::rfc5382_req_7_no_port_overloading]
         "With `dipp-oversub 1x`, the default."),
-    requirement!(8 "MUST" "Internal hosts reach each other by their external addresses, and see external sources."
+    requirement!(8 "MUST" "Internal hosts reach each other by their external addresses, and see \
+     external sources."
         [tcp::rfc5382_req_8_hairpinning_with_the_external_source] "As RFC 4787, REQ-9."),
     requirement!(9 "SHOULD" "ICMP Destination Unreachable is translated."
         [tcp::rfc5382_req_9_destination_unreachable_is_translated] ""),
@@ -107,7 +113,8 @@ const RFC_5508: [Requirement; 11] = [
     requirement!(2 "MUST" "A query's mapping lives at least a minute, configurable."
         [icmp::rfc5508_req_2_query_timer_is_configurable_to_a_minute]
         "With `timeout-icmp` 60 or more. The default is 6 seconds, as PAN-OS has it."),
-    requirement!(3 "SHOULD" "Of an error, its own and the quoted IP header's checksum are judged, the quoted options \
+    requirement!(3 "SHOULD" "Of an error, its own and the quoted IP header's checksum are judged, the \
+     quoted options \
                              passed over, the quoted transport checksum not judged."
         [icmp::rfc5508_req_3_a_wrong_checksum_of_the_error_is_dropped,
          icmp::rfc5508_req_3_quoted_options_are_passed_over,
@@ -123,7 +130,8 @@ const RFC_5508: [Requirement; 11] = [
         [icmp::rfc5508_req_7_queries_and_errors_hairpin] ""),
     requirement!(8 "SHOULD" "A session that is refused is reported with code 13."
         [icmp::rfc5508_req_8_what_is_prohibited_is_reported_where_the_rule_says_so]
-        "In part: where the rule has `icmp-unreachable`. A session for which a pool has nothing left is dropped silently."),
+        "In part: where the rule has `icmp-unreachable`. A session for which a pool has nothing left is \
+         dropped silently."),
     requirement!(9 "MAY" "The operator can keep messages from being sent."
         [icmp::rfc5508_req_9_what_is_prohibited_is_not_reported_by_default] ""),
     requirement!(10 "MUST" "Which messages pass: unreachable, time exceeded, echo, and others."
@@ -137,9 +145,9 @@ fn page() -> String {
         "# Requirements on address translation\n\n\
          <!-- Generated: edit engine/dataplane/tests/nat/requirements.rs, then run\n     \
          `BIFRONS_BLESS=1 cargo test -p bifrons-dataplane --test nat`. -->\n\n\
-         What RFC 4787 (UDP), RFC 5382 (TCP) and RFC 5508 (ICMP) ask of a translator, and the tests that show\n\
-         it with packets through the engine. Where a requirement is not met, or only under a condition, the\n\
-         last column says so. Levels are the RFCs'; RECOMMENDED is SHOULD.\n",
+         What RFC 4787 (UDP), RFC 5382 (TCP) and RFC 5508 (ICMP) ask of a translator, and the tests that\n\
+         show it with packets through the engine. Where a requirement is not met, or only under a\n\
+         condition, the last column says so. Levels are the RFCs'; RECOMMENDED is SHOULD.\n",
     );
     for (title, requirements) in [
         ("RFC 4787: UDP", RFC_4787.as_slice()),

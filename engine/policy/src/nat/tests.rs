@@ -357,7 +357,8 @@ proptest! {
         queries in prop::collection::vec(any_query(), 1..60),
     ) {
         let mut config = config(rules);
-        config.zones = (0..4).map(|number| Zone { name: format!("zone{number}"), ..Zone::default() }).collect();
+        let zone = |number| Zone { name: format!("zone{number}"), ..Zone::default() };
+        config.zones = (0..4).map(zone).collect();
         config.interfaces.push(interface("ethernet1/3", "10.0.0.5", 8));
         let policy = Policy::compile(&config, Generation(1));
         for (query, owner) in queries {

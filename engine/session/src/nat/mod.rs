@@ -11,11 +11,12 @@
 //!   REQ-2), chosen by a hash that two devices agree on, then the next ones. Ports are 1,024 to 65,535;
 //!   sources below 1,024 get one of 1 to 1,023 while there are any (REQ-3), even ports get even ones
 //!   (REQ-4). A source's own port is never among those that it is given, so that the end of a session tells
-//!   whether it had one. ICMP identifiers are ports of 1,024 and above. A protocol without ports gets an address with
-//!   which the session table has no session to the same destination. Rules that share an address share its
-//!   ports.
+//!   whether it had one. ICMP identifiers are ports of 1,024 and above. A protocol without ports gets an
+//!   address with which the session table has no session to the same destination. Rules that share an
+//!   address share its ports.
 //! - *persistent*: the same source address and port gets the same translated ones for every destination as
-//!   long as one session holds them (REQ-1); `mapped` tells who is behind them.
+//!   long as one session holds them (REQ-1). What is sent there under a translating rule goes to who is
+//!   behind them (REQ-9: hairpinning).
 //! - *dynamic-ip*: a source has an address to itself, ports are kept. With `reserve-ip` it keeps it for a
 //!   time after its last session. When the pool is used up the fallback's ports follow, if there is one.
 //! - *static-ip*, NPTv6 (RFC 6296) and NAT64 (RFC 6052) are computed and take nothing.

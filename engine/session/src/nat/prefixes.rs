@@ -169,7 +169,8 @@ mod tests {
             address in any::<u128>(), inside in any::<u128>(), outside in any::<u128>(), length in 1u8..=64,
         ) {
             let hosts = u128::MAX >> length;
-            let network = |bits: u128| Prefix { address: IpAddr::from((bits & !hosts).to_be_bytes()), length };
+            let first = |bits: u128| IpAddr::from((bits & !hosts).to_be_bytes());
+            let network = |bits: u128| Prefix { address: first(bits), length };
             let (inside, outside) = (network(inside), network(outside));
             let IpAddr::V6(first) = inside.address else { unreachable!() };
             let address = Ipv6Addr::from_bits(first.to_bits() | address & hosts);

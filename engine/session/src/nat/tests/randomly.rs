@@ -20,7 +20,8 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => open,
         4 => any::<usize>().prop_map(|which| Step::Close { which }),
-        1 => (0..3_u8, 0..4_u8).prop_map(|(variant, oversubscription)| Step::Commit { variant, oversubscription }),
+        1 => (0..3_u8, 0..4_u8)
+            .prop_map(|(variant, oversubscription)| Step::Commit { variant, oversubscription }),
         1 => (any::<u16>(), any::<u8>()).prop_map(|(port, host)| Step::Reserve { port, host }),
     ]
 }
