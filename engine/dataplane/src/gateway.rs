@@ -92,6 +92,11 @@ impl Foretold {
         if deadline > now { None } else { self.remove(&key) }
     }
 
+    /// When the first is waited for no longer.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.by_deadline.first().map(|(deadline, _)| *deadline)
+    }
+
     /// Whether nothing is waited for.
     pub fn is_empty(&self) -> bool {
         self.by_key.is_empty()
@@ -129,7 +134,6 @@ impl Worker {
     /// Waits for an announced connection. What its receiver has to call it, where it is called otherwise: the port that
     /// was named, and address and port outside.
     fn foretell(&mut self, packet: &Blocked<'_>, expectation: &Expectation) -> Option<(u16, (IpAddr, u16))> {
-        self.forget_late_predictions();
         let slot = packet.hit.slot;
         let speaks = expectation.speaker;
         let keys = self.table.keys(slot);
@@ -179,6 +183,7 @@ impl Worker {
             self.release_taken(taken);
             return None;
         }
+        self.look_at(prediction.deadline);
         if let Some(old) = self.foretold.insert(key, prediction) {
             self.release_taken(old.taken);
         }
@@ -249,7 +254,6 @@ impl Worker {
         if self.foretold.is_empty() {
             return None;
         }
-        self.forget_late_predictions();
         let addresses = key.addresses();
         self.foretold.remove(&PredictionKey {
             zone: key.zone().0,
@@ -260,7 +264,8 @@ impl Worker {
         })
     }
 
-    fn forget_late_predictions(&mut self) {
+    /// Gives up the connections that were waited for in vain.
+    pub(crate) fn forget_late_predictions(&mut self) {
         while let Some(late) = self.foretold.pop_due(self.now) {
             self.release_taken(late.taken);
         }

@@ -281,12 +281,15 @@ impl Worker {
         self.advance(now, usize::MAX, outbox);
     }
 
-    /// When `handle_timeout` has something to do next; `None` when no session and no fragment waits.
+    /// When `handle_timeout` has something to do next; `None` when no session, no fragment and no announced
+    /// connection waits.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         if self.table.is_sweeping() {
             return Some(self.now);
         }
-        [self.table.next_deadline(), self.fragments.poll_timeout()].into_iter().flatten().min()
+        let deadlines =
+            [self.table.next_deadline(), self.fragments.poll_timeout(), self.foretold.next_deadline()];
+        deadlines.into_iter().flatten().min()
     }
 
     /// What was counted.
@@ -361,6 +364,7 @@ impl Worker {
         let late = self.fragments.handle_timeout(self.now);
         self.counters.drop(DropReason::FragmentTimeout, u64::from(late));
         self.counters.held = self.fragments.held();
+        self.forget_late_predictions();
         self.table.sweep(budget);
         let is_complete = self.age(budget, outbox);
         self.next_look = if is_complete && !self.table.pressure().is_on() {

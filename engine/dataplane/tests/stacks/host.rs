@@ -43,8 +43,12 @@ impl Host {
     }
 
     pub fn connect(&mut self, to: &Self, port: u16) {
+        self.connect_to(to.address, port);
+    }
+
+    pub fn connect_to(&mut self, address: IpAddr, port: u16) {
         let socket = self.sockets.get_mut::<tcp::Socket<'_>>(self.tcp);
-        let remote = (IpAddress::from(to.address), port);
+        let remote = (IpAddress::from(address), port);
         socket.connect(self.interface.context(), remote, 40_000).expect("a free socket");
     }
 

@@ -1,5 +1,6 @@
 //! The worker between two hosts with a real TCP stack: what it sends of its own must be accepted by both.
 
+mod gateway;
 mod host;
 mod resets;
 
@@ -100,7 +101,11 @@ impl Gate {
         self.worker.process(self.now, &mut frames, &mut self.outbox);
         let [Frame { verdict, .. }] = frames;
         if let Verdict::Transmit(interface) = verdict {
-            self.deliver(interface, packet);
+            let replaced = core::mem::take(&mut self.outbox.replaced);
+            if replaced.is_empty() {
+                self.deliver(interface, packet);
+            }
+            replaced.into_iter().for_each(|replaced| self.deliver(interface, replaced.bytes));
         }
         self.emitted += self.outbox.emitted.len();
         for emitted in core::mem::take(&mut self.outbox.emitted) {
