@@ -230,7 +230,8 @@ mod tests {
 
     #[test]
     fn blocks_lists_and_empty_blocks() {
-        let text = "zone {\n  inside {\n    network {\n      layer3 [ a b];\n    }\n  }\n  \"no thing\" {\n  }\n}\n\
+        let text = "zone {\n  inside {\n    network {\n      layer3 [ a b];\n    }\n  }\n\
+                    \"no thing\" {\n  }\n}\n\
                     address x ip-netmask 10.0.0.1;\n";
         let expected = [
             (4, "zone inside network layer3 a b"),

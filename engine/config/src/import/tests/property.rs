@@ -272,9 +272,10 @@ proptest! {
     fn no_text_of_these_words_panics(
         words in prop::collection::vec(
             prop::sample::select(&[
-                "set", "delete", "move", "a", "{", "}", "[", "]", ";", "\"", "\n", " ", "<config>", "</config>",
-                "<entry name=\"", "\">", "</entry>", "<member>", "</member>", "<!--", "-->", "rulebase", "security",
-                "rules", "top", "shared", "vsys", "template", "device-group", "config", "before", "#", "&amp;",
+                "set", "delete", "move", "a", "{", "}", "[", "]", ";", "\"", "\n", " ", "<config>",
+                "</config>", "<entry name=\"", "\">", "</entry>", "<member>", "</member>", "<!--",
+                "-->", "rulebase", "security", "rules", "top", "shared", "vsys", "template",
+                "device-group", "config", "before", "#", "&amp;",
             ][..]),
             0..60,
         )
