@@ -74,8 +74,12 @@ impl Index {
     #[inline]
     pub(crate) fn search(&self, subject: &Subject<'_>, mut visit: impl FnMut(u32, Checks) -> u32) {
         let Query { source, destination, source_port, destination_port, protocol, .. } = *subject.query;
-        let applications = subject.query.app.map_or(u16::MAX, Signature::of_application);
-        let signature = Signature::new(applications, subject.users.signature(subject.query.user));
+        let signature = Signature::new(
+            subject.query.app.map_or(Signature::ALL, Signature::of_application),
+            subject.users.signature(subject.query.user),
+            Signature::of_zone(subject.from),
+            Signature::of_zone(subject.to),
+        );
         let point = |source, destination| {
             let ports = [u32::from(source_port), u32::from(destination_port)];
             [source, destination, ports[0], ports[1], u32::from(protocol), subject.from, subject.to, 0]

@@ -138,9 +138,15 @@ impl Rules {
         if checks.has(Checks::INTRAZONE) && !is_within || checks.has(Checks::INTERZONE) && is_within {
             return Fit::No(Mismatch::RuleType);
         }
+        let ends = self.ends.get(place as usize);
+        if checks.has(Checks::ZONES) {
+            let is_zone = |ends: &Ends| ends.from.contains(subject.from) && ends.to.contains(subject.to);
+            if !ends.is_some_and(is_zone) {
+                return Fit::No(Mismatch::FromZone);
+            }
+        }
         if checks.has(Checks::ENDS)
-            && let Some(mismatch) =
-                self.ends.get(place as usize).and_then(|ends| ends_mismatch(ends, subject))
+            && let Some(mismatch) = ends.and_then(|ends| ends_mismatch(ends, subject))
         {
             return Fit::No(mismatch);
         }

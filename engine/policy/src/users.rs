@@ -77,13 +77,13 @@ pub(crate) struct Users {
 }
 
 /// The signature of who is not known.
-const UNKNOWN: u16 = 1 << 15;
+const UNKNOWN: u16 = 1 << 11;
 /// The signature of whoever is known.
-const KNOWN: u16 = !UNKNOWN;
+const KNOWN: u16 = UNKNOWN - 1;
 
-/// The bit of a name that rules use, one of fifteen.
+/// The bit of a name that rules use, one of eleven.
 const fn bit_of(name: u32) -> u16 {
-    1 << (name % 15)
+    1 << (name % 11)
 }
 
 impl Users {

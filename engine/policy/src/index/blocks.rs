@@ -110,7 +110,7 @@ impl Shape {
                 },
                 Some(Services::Any) | None => vec![ANY_SERVICE],
             },
-            signature: signature(rule, sets),
+            signature: signature(rule, ends, sets),
             checks,
         }
     }
@@ -163,20 +163,27 @@ impl Shape {
     }
 }
 
-fn signature(rule: &Rule, sets: &Sets) -> Signature {
+fn signature(rule: &Rule, ends: &Ends, sets: &Sets) -> Signature {
     let applications = match sets.applications.get(rule.applications as usize) {
         Some(set) if rule.applications != ANY => {
             let carriers = set.carriers().filter(|_| rule.outcome.allows());
             let named = set.listed.iter().copied().chain(carriers);
             named.fold(0, |all, id| all | Signature::of_application(id))
         }
-        Some(_) | None => u16::MAX,
+        Some(_) | None => Signature::ALL,
     };
     let users = match sets.users.get(rule.users as usize) {
         Some(set) if rule.users != ANY => set.signature(),
-        Some(_) | None => u16::MAX,
+        Some(_) | None => Signature::ALL,
     };
-    Signature::new(applications, users)
+    let zones = |set: &ZoneSet| match set {
+        ZoneSet::Any => Signature::ALL_ZONES,
+        ZoneSet::Few(_) | ZoneSet::Many(_) => {
+            let places = runs(set).into_iter().flat_map(|(first, last)| first..=last);
+            places.fold(0, |all, place| all | Signature::of_zone(place))
+        }
+    };
+    Signature::new(applications, users, zones(&ends.from), zones(&ends.to))
 }
 
 /// The smallest ranges around all of these in each dimension.

@@ -12,7 +12,7 @@ use alloc::{vec, vec::Vec};
 use super::{
     Bounds, DESTINATION, DESTINATION_PORT, DIMENSIONS, FROM, PROTOCOL, SOURCE, SOURCE_PORT, TO,
     blocks::Block,
-    tree::{Branch, Checks, Entry, Fork, Node, SEARCHES_MAX, Tree, WIDTH},
+    tree::{Branch, Checks, Entry, Fork, Node, SEARCHES_MAX, Signature, Tree, WIDTH},
 };
 
 /// A list so short is not cut further.
@@ -29,7 +29,8 @@ const SAMPLE: usize = 256;
 
 /// The tree of these boxes, which stand in the order of their rules.
 pub(super) fn tree(blocks: &[Block], zones: usize) -> Tree {
-    let mut builder = Builder { blocks, tree: Tree::default() };
+    let has_many_zones = zones > Signature::ZONES as usize;
+    let mut builder = Builder { blocks, tree: Tree::default(), has_many_zones };
     let mut bounds = [(0, u32::MAX); DIMENSIONS];
     bounds[SOURCE_PORT] = (0, 0xffff);
     bounds[DESTINATION_PORT] = (0, 0xffff);
@@ -49,6 +50,8 @@ pub(super) fn tree(blocks: &[Block], zones: usize) -> Tree {
 struct Builder<'a> {
     blocks: &'a [Block],
     tree: Tree,
+    /// Whether zones share bits in signatures, so that those do not tell them apart.
+    has_many_zones: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -233,7 +236,8 @@ impl Builder<'_> {
 
     fn leaf(&mut self, list: &[u32], bounds: &Bounds) -> Branch {
         let blocks = list.iter().filter_map(|place| self.blocks.get(*place as usize));
-        let entries: Vec<Entry> = blocks.filter_map(|block| entry(block, bounds)).collect();
+        let entries: Vec<Entry> =
+            blocks.filter_map(|block| entry(block, bounds, self.has_many_zones)).collect();
         self.tree.push_leaf(&entries)
     }
 }
@@ -292,14 +296,14 @@ fn is_inside(inner: &Bounds, outer: &Bounds) -> bool {
 }
 
 /// The box as a leaf keeps it; `None` where the rule's type keeps it out of the region.
-fn entry(block: &Block, region: &Bounds) -> Option<Entry> {
+fn entry(block: &Block, region: &Bounds, has_many_zones: bool) -> Option<Entry> {
     let mut checks = block.checks;
     let is_covered = |dimension: usize| is_inside_one(region[dimension], block.bounds[dimension]);
     if !is_covered(SOURCE_PORT) {
         checks = checks.with(Checks::SERVICE);
     }
-    if !is_covered(FROM) || !is_covered(TO) {
-        checks = checks.with(Checks::ENDS);
+    if has_many_zones && !(is_covered(FROM) && is_covered(TO)) {
+        checks = checks.with(Checks::ZONES);
     }
     let is_single = region[FROM].0 == region[FROM].1 && region[TO].0 == region[TO].1;
     let is_apart = region[FROM].1 < region[TO].0 || region[TO].1 < region[FROM].0;

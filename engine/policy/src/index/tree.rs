@@ -89,7 +89,7 @@ pub(super) struct Entry {
     pub(super) protocol: u8,
     pub(super) protocol_extent: u8,
     pub(super) checks: Checks,
-    /// Which applications and users may be the rule's.
+    /// Which applications, users and zones may be the rule's.
     pub(super) signature: Signature,
     /// The rule's place.
     pub(super) rule: u32,
@@ -97,21 +97,23 @@ pub(super) struct Entry {
 
 /// What of a rule its box leaves open, and whether the entry is its leaf's last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Checks(u16);
+pub(crate) struct Checks(u8);
 
 impl Checks {
     pub(crate) const NONE: Self = Self(0);
-    /// Its zones and addresses.
+    /// Its zones, addresses and type.
     pub(crate) const ENDS: Self = Self(1);
-    /// Applications, users, categories, schedule.
-    pub(crate) const CONDITIONS: Self = Self(2);
-    /// Its services.
-    pub(crate) const SERVICE: Self = Self(16);
+    /// Its zones alone.
+    pub(crate) const ZONES: Self = Self(2);
     /// Both zones must be one.
     pub(crate) const INTRAZONE: Self = Self(4);
     /// They must be two.
     pub(crate) const INTERZONE: Self = Self(8);
-    pub(super) const LAST: Self = Self(0x8000);
+    /// Its services.
+    pub(crate) const SERVICE: Self = Self(16);
+    /// Applications, users, categories, schedule.
+    pub(crate) const CONDITIONS: Self = Self(32);
+    pub(super) const LAST: Self = Self(128);
 
     pub(crate) const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -127,25 +129,42 @@ impl Checks {
     }
 }
 
-/// Which applications and users a rule may be for, or a query is of: a bit for each of them, which several
-/// share. Those that have no bit in common do not match.
+/// Which applications, users and zones a rule may be for, or a query is of: in each of the four groups a bit
+/// for each of them, which several share. Where two have no bit in common in a group, they do not match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Signature(u32);
+pub(crate) struct Signature(u64);
 
 impl Signature {
-    pub(crate) const fn new(applications: u16, users: u16) -> Self {
-        Self(applications as u32 | (users as u32) << 16)
+    /// The bits that all applications or all users share, and those of all zones.
+    pub(crate) const ALL: u16 = 0xfff;
+    pub(crate) const ALL_ZONES: u8 = 0xff;
+    /// So many zones have a bit of their own.
+    pub(super) const ZONES: u32 = 8;
+
+    /// Of applications and users twelve bits count.
+    pub(crate) const fn new(applications: u16, users: u16, from: u8, to: u8) -> Self {
+        let named = (applications & Self::ALL) as u64 | ((users & Self::ALL) as u64) << 12;
+        Self(named | (from as u64) << 24 | (to as u64) << 32)
     }
 
     /// The application's bit.
     pub(crate) const fn of_application(app: AppId) -> u16 {
-        1 << (app.0.wrapping_mul(0x9e37) >> 12)
+        let mixed = app.0.wrapping_mul(0x9e37) >> 8;
+        1 << ((mixed * 12) >> 8)
+    }
+
+    /// The bit of the zone at this place in the configuration.
+    pub(crate) const fn of_zone(place: u32) -> u8 {
+        1 << (place % Self::ZONES)
     }
 
     #[inline]
     const fn meets(self, other: Self) -> bool {
         let common = self.0 & other.0;
-        (common & 0xffff != 0) & (common >> 16 != 0)
+        (common & 0xfff != 0)
+            & (common & 0xfff << 12 != 0)
+            & (common & 0xff << 24 != 0)
+            & (common & 0xff << 32 != 0)
     }
 }
 
@@ -309,7 +328,7 @@ impl Entry {
     fn words(self) -> [u32; WIDTH / 2] {
         let ports = u32::from(self.port) | u32::from(self.port_extent) << 16;
         let protocols = u32::from(self.protocol) | u32::from(self.protocol_extent) << 8;
-        let checks = protocols | u32::from(self.checks.0) << 16;
+        let checks = protocols | u32::from(self.checks.0) << 16 | ((self.signature.0 >> 32) as u32) << 24;
         [
             self.source,
             self.source_extent,
@@ -317,7 +336,7 @@ impl Entry {
             self.destination_extent,
             ports,
             checks,
-            self.signature.0,
+            self.signature.0 as u32,
             self.rule,
         ]
     }
@@ -334,8 +353,8 @@ impl Entry {
             port_extent: (ports >> 16) as u16,
             protocol: checks as u8,
             protocol_extent: (checks >> 8) as u8,
-            checks: Checks((checks >> 16) as u16),
-            signature: Signature(signature),
+            checks: Checks((checks >> 16) as u8),
+            signature: Signature(u64::from(signature) | u64::from(checks >> 24) << 32),
             rule,
         }
     }
@@ -367,7 +386,8 @@ mod tests {
             protocol: 0xfe,
             protocol_extent: 5,
             checks: Checks::INTERZONE.with(Checks::LAST),
-            signature: Signature::new(6, 7),
+            signature: Signature::new(6, 7, 8, 9),
+
             rule: 8,
         };
         assert_eq!(Entry::from_words(&entry.words()), entry);

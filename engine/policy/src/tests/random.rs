@@ -33,7 +33,8 @@ impl Random {
     }
 }
 
-pub const ZONES: usize = 5;
+/// Few enough for a bit each in what the search compares at a glance, or too many.
+const ZONES: [usize; 2] = [5, 12];
 const APPS: [AppId; 9] = [
     app::SSL,
     app::WEB_BROWSING,
@@ -69,22 +70,23 @@ pub fn rule_base(random: &mut Random, rules: usize, spread: u32) -> Config {
         ..CustomApplication::default()
     };
     let hosts = |host: &str| UrlCategory { name: host.into(), hosts: vec![host.into()] };
+    let zones = random.pick(&ZONES);
     Config {
-        zones: (0..ZONES).map(|number| zone(&format!("zone{number}"), &[])).collect(),
+        zones: (0..zones).map(|number| zone(&format!("zone{number}"), &[])).collect(),
         applications: vec![
             custom("child", app::SSL, vec![PortPattern::Tcp(8000, 9000)]),
             custom("grandchild", CUSTOM_CHILD, vec![]),
         ],
         categories: vec![hosts("a.example"), hosts("b.example")],
-        rules: (0..rules).map(|_| any_rule(random, spread)).collect(),
+        rules: (0..rules).map(|_| any_rule(random, zones, spread)).collect(),
         ..config(vec![])
     }
 }
 
-fn any_rule(random: &mut Random, spread: u32) -> SecurityRule {
+fn any_rule(random: &mut Random, zones: usize, spread: u32) -> SecurityRule {
     let zones = |random: &mut Random| match random.below(3) {
         0 => vec![],
-        _ => random.list(2, |random| random.below(ZONES)),
+        _ => random.list(2, |random| random.below(zones)),
     };
     SecurityRule {
         from: zones(random),
@@ -167,9 +169,14 @@ pub fn question(random: &mut Random, config: &Config, policy: &Policy) -> Query 
     let is_v6 = random.one_in(4);
     let near = &config.rules[random.below(config.rules.len())];
     let source = address(random, &near.source, is_v6);
+    let zone = |random: &mut Random, near: &[usize]| match near {
+        [first, ..] if random.one_in(2) => *first,
+        _ => random.below(config.zones.len()),
+    };
+    let is_gone = random.one_in(32);
     Query {
-        zone_from: ZoneId(if random.one_in(32) { ZONES } else { random.below(ZONES) } as u16),
-        zone_to: ZoneId(random.below(ZONES) as u16),
+        zone_from: ZoneId(if is_gone { config.zones.len() } else { zone(random, &near.from) } as u16),
+        zone_to: ZoneId(zone(random, &near.to) as u16),
         source,
         destination: address(random, &near.destination, is_v6),
         source_port: random.pick(&PORTS),
