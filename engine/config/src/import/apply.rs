@@ -417,6 +417,7 @@ fn precedence(statement: &Statement) -> Option<&[Word]> {
     };
     match (path.get(..words), &statement.fit) {
         (Some(entry), _) if !statement.place.is_template() => Some(entry),
+        (_, Fit::Not { .. }) => None,
         (_, Fit::Member) => path.split_last().map(|(_, setting)| setting),
         (_, fit) => Some(setting(path, fit)),
     }
