@@ -24,7 +24,7 @@ fn counted(text: &str, form: Form) -> Option<usize> {
         Form::Braces => {
             let comments = text
                 .lines()
-                .filter(|line| line.trim().trim_matches('#') != "" && line.trim().starts_with('#'));
+                .filter(|line| line.trim().starts_with('#') && !line.trim().trim_matches('#').is_empty());
             let words: String = text.split_whitespace().collect();
             Some(text.matches(';').count() + words.matches("{}").count() + comments.count())
         }
