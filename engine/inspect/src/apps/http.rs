@@ -34,7 +34,7 @@ fn side(bytes: &[u8]) -> ProbeAnswer {
     match line.first() {
         None => ProbeAnswer::Unsure,
         Some(b'H') if common_prefix(line, b"HTTP/1.") => status_line(line),
-        Some(first) if first.is_ascii_uppercase() => request_line(line),
+        Some(first) if first.is_ascii_alphabetic() => request_line(line),
         Some(_) => ProbeAnswer::NotMine,
     }
 }
@@ -102,7 +102,7 @@ fn unfinished_line(method: &[u8], target: &[u8]) -> ProbeAnswer {
 }
 
 const fn is_method_byte(byte: u8) -> bool {
-    byte.is_ascii_uppercase() || matches!(byte, b'-' | b'_')
+    byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_')
 }
 
 fn without_empty_lines(bytes: &[u8]) -> &[u8] {
@@ -131,6 +131,7 @@ mod tests {
             b"OPTIONS * HTTP/1.1\n\n",
             b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
             b"GET /index.html\r\n",
+            b"get / HTTP/1.1\r\n\r\n",
         ] {
             assert_recognised(PROBE, app::WEB_BROWSING, request, b"");
             assert_recognised(PROBE, app::WEB_BROWSING, b"", request);

@@ -6,8 +6,22 @@ use crate::{Evidence, Probe, ProbeAnswer};
 
 pub(super) const PROBE: Probe = Probe { name: "ssh", tcp: true, udp: false, probe, decoder: None };
 
+/// A server may send other lines before its own (RFC 4253, section 4.2), a client may not.
 fn probe(evidence: &Evidence<'_>) -> ProbeAnswer {
+    let is_client_open = evidence.sent.is_empty() || side(evidence.sent) != ProbeAnswer::NotMine;
+    if is_client_open && side(evidence.received) == ProbeAnswer::NotMine {
+        return behind_lines(evidence.received);
+    }
     evidence.judge(side)
+}
+
+/// What the first line that begins like an identification says; more is waited for while all lines are text.
+fn behind_lines(received: &[u8]) -> ProbeAnswer {
+    if !received.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\r' | b'\n' | b'\t')) {
+        return ProbeAnswer::NotMine;
+    }
+    let lines = received.split(|byte| *byte == b'\n');
+    lines.map(side).find(|answer| matches!(answer, ProbeAnswer::Certain(_))).unwrap_or(ProbeAnswer::Unsure)
 }
 
 /// `SSH-`, one digit, a dot, one or two digits, `-`.
@@ -35,6 +49,15 @@ fn side(bytes: &[u8]) -> ProbeAnswer {
 mod tests {
     use super::*;
     use crate::apps::testing::{assert_never_certain, assert_recognised};
+
+    #[test]
+    fn a_server_may_send_other_lines_first() {
+        let lines = b"Authorised users only.\r\n\r\n\nSSH-2.0-x\r\n";
+        assert_recognised(PROBE, app::SSH, b"", lines);
+        assert_recognised(PROBE, app::SSH, b"SSH-2.0-y\r\n", lines);
+        assert_never_certain(PROBE, lines, b"");
+        assert_never_certain(PROBE, b"GET / HTTP/1.1\r\n\r\n", lines);
+    }
 
     #[test]
     fn either_side_is_enough() {

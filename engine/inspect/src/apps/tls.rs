@@ -43,17 +43,17 @@ fn side(bytes: &[u8]) -> ProbeAnswer {
 /// A handshake record that begins with a ClientHello, a ServerHello or a HelloRequest; of a session whose
 /// beginning was not seen also one that another message fills exactly.
 fn hello(bytes: &[u8]) -> ProbeAnswer {
-    let fits = |place: usize, test: fn(u8) -> bool| bytes.get(place).is_none_or(|byte| test(*byte));
-    let length = record_length(bytes);
-    if !fits(1, |major| major == 3)
-        || !fits(2, |minor| minor <= 4)
-        || length.is_some_and(|length| !(4..=LONGEST_RECORD).contains(&length))
-        || !fits(5, |kind| matches!(kind, 0..=2 | 4 | 8 | 11..=16 | 20))
-        || !fits(6, |length| length == 0)
-    {
+    let Some((content, known)) = beginning(bytes) else {
+        return ProbeAnswer::NotMine;
+    };
+    let fits = |place: usize, test: fn(u8) -> bool| {
+        place >= known || content.get(place).is_some_and(|byte| test(*byte))
+    };
+    if !fits(0, |kind| matches!(kind, 0..=2 | 4 | 8 | 11..=16 | 20)) || !fits(1, |length| length == 0) {
         return ProbeAnswer::NotMine;
     }
-    match bytes.get(HEADER..) {
+    let length = record_length(bytes);
+    match content.get(..known) {
         Some([0, 0, 0, 0, ..]) => ProbeAnswer::Certain(app::SSL),
         Some([0, _, _, _, ..]) => ProbeAnswer::NotMine,
         // The drafts of TLS 1.3 put 0x7f and their number into the ServerHello.
@@ -71,6 +71,32 @@ fn hello(bytes: &[u8]) -> ProbeAnswer {
         Some([_, _, _, _, _, _, ..]) => ProbeAnswer::NotMine,
         _ => ProbeAnswer::Unsure,
     }
+}
+
+/// The first bytes of a handshake, and how many are known. They may lie in several records (RFC 8446, section 5.1);
+/// nothing where these are none of a handshake.
+fn beginning(mut bytes: &[u8]) -> Option<([u8; 6], usize)> {
+    const HELLO_REQUEST: usize = 4;
+    let mut content = [0; 6];
+    let mut known = 0;
+    while known < content.len() && !bytes.is_empty() {
+        let fits = |place: usize, test: fn(u8) -> bool| bytes.get(place).is_none_or(|byte| test(*byte));
+        let length = record_length(bytes);
+        if !fits(0, |kind| kind == HANDSHAKE)
+            || !fits(1, |major| major == 3)
+            || !fits(2, |minor| minor <= 4)
+            || length.is_some_and(|length| !(1..=LONGEST_RECORD).contains(&length))
+        {
+            return (known >= HELLO_REQUEST).then_some((content, known));
+        }
+        let (Some(length), Some(rest)) = (length, bytes.get(HEADER..)) else { break };
+        for (to, from) in content.iter_mut().skip(known).zip(rest.iter().take(length)) {
+            *to = *from;
+            known += 1;
+        }
+        bytes = rest.get(length..).unwrap_or_default();
+    }
+    Some((content, known))
 }
 
 /// Records of a session whose beginning was not seen: certain when the first one ends where the next one
@@ -314,6 +340,15 @@ mod tests {
         let mut old = vec![0x80, 9 + 6 + 16, 1, 3, 1, 0, 6, 0, 0, 0, 16, 1, 0, 0x80, 0, 0, 5];
         old.extend([4; 16]);
         assert_recognised(PROBE, app::SSL, &old, b"");
+    }
+
+    #[test]
+    fn a_hello_in_records_of_any_size() {
+        for size in 1..20 {
+            let records: Vec<u8> = message().chunks(size).flat_map(|part| record(HANDSHAKE, part)).collect();
+            assert_recognised(PROBE, app::SSL, &records, b"");
+        }
+        assert_never_certain(PROBE, &[record(HANDSHAKE, &[1]), b"GET / HTTP/1.1\r\n".to_vec()].concat(), b"");
     }
 
     #[test]

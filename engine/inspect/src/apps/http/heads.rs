@@ -75,7 +75,7 @@ impl HeadReader {
         if !head.is_complete && bytes.len() < LONGEST_HEAD {
             return Keep::Reading;
         }
-        if self.is_connect || target.starts_with(b"http://") {
+        if self.is_connect || behind_scheme(target).is_some() {
             findings.push(Finding::Shift(app::HTTP_PROXY));
         }
         if !head.is_complete {
@@ -86,12 +86,10 @@ impl HeadReader {
         if self.waits_for_response { Keep::Reading } else { Keep::Done }
     }
 
-    /// Tells the server's name as soon as its line is there; the target stands in for a missing one.
+    /// Tells the server's name as soon as its line is there. A host in the target outranks the field, as it does for
+    /// the server (RFC 9112, section 3.2.2).
     fn name(&mut self, head: &Head<'_>, method: &[u8], target: &[u8], findings: &mut Findings) {
-        let mut name = head.field(b"host").and_then(host_name);
-        if name.is_none() && head.is_complete {
-            name = host_of_target(method, target);
-        }
+        let name = host_of_target(method, target).or_else(|| head.field(b"host").and_then(host_name));
         let Some(name) = name else { return };
         self.is_named = true;
         if !self.is_connect {
@@ -140,7 +138,7 @@ fn wants_response(findings: &Findings) -> bool {
 }
 
 fn tell_request(head: &Head<'_>, target: &[u8], findings: &mut Findings) {
-    let path_and_more = match target.strip_prefix(b"http://") {
+    let path_and_more = match behind_scheme(target) {
         Some(rest) => {
             rest.iter().position(|byte| *byte == b'/').and_then(|at| rest.get(at..)).unwrap_or(b"/")
         }
@@ -236,12 +234,33 @@ impl<'a> Head<'a> {
 
     /// The value of the first field of this name, which is given in lower case.
     fn field(&self, name: &[u8]) -> Option<&'a [u8]> {
-        self.fields.split(|byte| *byte == b'\n').find_map(|line| {
-            let (own, value) = line.split_at_checked(name.len())?;
-            let value = value.strip_prefix(b":")?;
-            own.eq_ignore_ascii_case(name).then(|| value.trim_ascii())
-        })
+        let mut rest = self.fields;
+        while !rest.is_empty() {
+            let (line, after) = rest.split_at(folded_length(rest));
+            rest = after;
+            if let Some((own, value)) = line.split_at_checked(name.len())
+                && let Some(value) = value.strip_prefix(b":")
+                && own.eq_ignore_ascii_case(name)
+            {
+                return Some(value.trim_ascii());
+            }
+        }
+        None
     }
+}
+
+/// The length of the first field: one that begins with a space goes on with the line above (RFC 9112, section 5.2).
+fn folded_length(fields: &[u8]) -> usize {
+    let ends = fields.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
+    let is_end = |end: &usize| !matches!(fields.get(*end), Some(b' ' | b'\t'));
+    ends.into_iter().find(is_end).unwrap_or(fields.len())
+}
+
+/// What follows `http://` in the target of a request to a proxy (RFC 3986, section 3.1: in any case).
+fn behind_scheme(target: &[u8]) -> Option<&[u8]> {
+    const SCHEME: &[u8] = b"http://";
+    let (scheme, rest) = target.split_at_checked(SCHEME.len())?;
+    scheme.eq_ignore_ascii_case(SCHEME).then_some(rest)
 }
 
 /// The authority in the target of a request to a proxy.
@@ -249,8 +268,9 @@ pub(super) fn host_of_target(method: &[u8], target: &[u8]) -> Option<Box<str>> {
     if method == b"CONNECT" {
         return host_name(target);
     }
-    let rest = target.strip_prefix(b"http://")?;
-    host_name(rest.split(|byte| *byte == b'/').next()?)
+    let authority = behind_scheme(target)?.split(|byte| matches!(byte, b'/' | b'?' | b'#')).next()?;
+    // A user may stand before the host (RFC 3986, section 3.2.1).
+    host_name(authority.rsplit(|byte| *byte == b'@').next()?)
 }
 
 /// The name without the port, in lower case.
