@@ -1,6 +1,6 @@
 //! A firewall between an inside and an outside network.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{net::IpAddr, time::Duration};
 
 use bifrons_config::{
     Config,
@@ -25,7 +25,7 @@ pub const TRUST: usize = 0;
 pub const UNTRUST: usize = 1;
 
 pub fn ip(text: &str) -> IpAddr {
-    text.parse().unwrap()
+    text.parse().expect("an address")
 }
 
 pub fn way(source: (&str, u16), destination: (&str, u16)) -> Way {
@@ -190,7 +190,7 @@ pub struct Seen {
 impl Seen {
     pub fn new(interface: InterfaceId, frame: &[u8]) -> Self {
         let info = FrameInfo { link: LinkType::Ethernet, wire_length: frame.len() as u32 };
-        let packet = parse(frame, info, Reading::Strict).unwrap();
+        let packet = parse(frame, info, Reading::Strict).expect("a packet");
         if packet.fragment.is_none() {
             assert_eq!(verify(&packet, frame), Ok(()));
         }

@@ -70,7 +70,7 @@ fn error_quoting(kind: [u8; 2], about: &Seen, from: IpAddr, quoted: &[u8]) -> Ve
 
 /// The ends of the packet that an error quotes.
 fn quoted(seen: &Seen) -> Way {
-    let quoted = seen.packet.embedded(&seen.frame).unwrap();
+    let quoted = seen.packet.embedded(&seen.frame).expect("an error");
     Way {
         source: (quoted.addresses.source(), quoted.source_port),
         destination: (quoted.addresses.destination(), quoted.destination_port),

@@ -6,7 +6,6 @@
 mod gate;
 mod icmp;
 #[path = "../worker/packets.rs"]
-#[expect(dead_code, reason = "the other tests use the rest of it")]
 mod packets;
 mod requirements;
 mod tcp;
