@@ -18,7 +18,7 @@ pub struct Packet {
     /// The transport's payload.
     pub payload: Vec<u8>,
     /// The packet that it quotes behind the payload, as an ICMP error does.
-    pub quoted: Option<Box<Quoted>>,
+    pub quoted: Option<Quoted>,
     /// The part of the IP payload that this frame carries; `None` for all.
     pub fragment: Option<Fragment>,
     /// What is wrong with it.
@@ -29,7 +29,7 @@ pub struct Packet {
 #[derive(Clone, Debug)]
 pub enum Quoted {
     /// A packet that the scenario describes.
-    Packet(Packet),
+    Packet(Box<Packet>),
     /// Any bytes, from the IP header on.
     Bytes(Vec<u8>),
 }
@@ -211,10 +211,8 @@ impl Packet {
             }
             Body::Other(_) => {}
         }
-        if let Some(quoted) = &mut packet.quoted
-            && let Quoted::Packet(inner) = &mut **quoted
-        {
-            *inner = inner.bound(bindings);
+        if let Some(Quoted::Packet(quoted)) = &mut packet.quoted {
+            **quoted = quoted.bound(bindings);
         }
         packet
     }
@@ -383,7 +381,7 @@ impl Packet {
             Body::Other(_) => (Vec::new(), None),
         };
         bytes.extend(&self.payload);
-        match self.quoted.as_deref() {
+        match &self.quoted {
             None => {}
             Some(Quoted::Packet(packet)) => bytes.extend(quote(packet.ip())),
             Some(Quoted::Bytes(quoted)) => bytes.extend(quote(quoted.clone())),

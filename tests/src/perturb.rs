@@ -2,31 +2,45 @@
 
 use bifrons_model::{DropReason, EndReason, Timestamp};
 
-use crate::scenario::{Event, ExpectedRecord, Fate, Field, Scenario, Variable};
+use crate::scenario::{Event, ExpectedRecord, Fate, Field, Scenario, Sent, Variable};
 
 /// An expectation of a scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expectation {
-    /// The fate of the step's frame.
-    Fate(usize),
-    /// What the step's frame leaves as.
-    Leaves(usize),
-    /// One of the packets that the step makes the firewall send.
-    Emits(usize, usize),
-    /// That no packet more is sent.
-    NoMore(usize),
-    /// A record's time.
-    RecordTime(usize),
-    /// A record's ends.
-    RecordEnds(usize),
-    /// A field of a record.
-    RecordField(usize, usize),
-    /// That a record is written at all.
-    Record(usize),
+    /// Something about the step's frame.
+    Frame(usize, OfFrame),
+    /// Something about a record.
+    Record(usize, OfRecord),
     /// A counter.
     Counter(usize),
     /// A variable.
     Variable(usize),
+}
+
+/// What is expected of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OfFrame {
+    /// Its fate.
+    Fate,
+    /// What it leaves as.
+    Leaves,
+    /// One of the packets that it makes the firewall send.
+    Emits(usize),
+    /// That no packet more is sent.
+    NoMore,
+}
+
+/// What is expected of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OfRecord {
+    /// That it is written at all.
+    Existence,
+    /// When.
+    Time,
+    /// About which session.
+    Ends,
+    /// A field.
+    Field(usize),
 }
 
 /// Every expectation of a scenario.
@@ -34,86 +48,76 @@ pub fn expectations(scenario: &Scenario) -> Vec<Expectation> {
     let mut all = Vec::new();
     for (step, event) in scenario.steps.iter().map(|step| &step.event).enumerate() {
         let Event::Frame(sent) = event else { continue };
-        all.push(Expectation::Fate(step));
+        let mut add = |what| all.push(Expectation::Frame(step, what));
+        add(OfFrame::Fate);
         if matches!(&sent.expected, Fate::Pass { leaves, .. } if !leaves.is_empty()) {
-            all.push(Expectation::Leaves(step));
+            add(OfFrame::Leaves);
         }
-        all.extend((0..sent.emits.len()).map(|place| Expectation::Emits(step, place)));
+        (0..sent.emits.len()).for_each(|place| add(OfFrame::Emits(place)));
         if !sent.emits.is_empty() {
-            all.push(Expectation::NoMore(step));
+            add(OfFrame::NoMore);
         }
     }
     for (place, record) in scenario.records.iter().enumerate() {
-        all.extend([
-            Expectation::RecordTime(place),
-            Expectation::RecordEnds(place),
-            Expectation::Record(place),
-        ]);
-        all.extend((0..record.fields.len()).map(|field| Expectation::RecordField(place, field)));
+        let mut add = |what| all.push(Expectation::Record(place, what));
+        [OfRecord::Existence, OfRecord::Time, OfRecord::Ends].into_iter().for_each(&mut add);
+        (0..record.fields.len()).for_each(|field| add(OfRecord::Field(field)));
     }
     all.extend((0..scenario.counters.len()).map(Expectation::Counter));
     all.extend((0..scenario.variables.len()).map(Expectation::Variable));
     all
 }
 
-/// Turns one expectation into something else; `false` where the scenario has no such one.
-pub fn perturb(scenario: &mut Scenario, expectation: Expectation) -> bool {
+/// Turns one expectation into something else.
+pub fn perturb(scenario: &mut Scenario, expectation: Expectation) {
     match expectation {
-        Expectation::Fate(step)
-        | Expectation::Leaves(step)
-        | Expectation::Emits(step, _)
-        | Expectation::NoMore(step) => {
-            let Some(Event::Frame(sent)) = scenario.steps.get_mut(step).map(|step| &mut step.event) else {
-                return false;
-            };
-            match expectation {
-                Expectation::Fate(_) => sent.expected = other_fate(&sent.expected),
-                Expectation::Leaves(_) => {
-                    if let Fate::Pass { leaves, .. } = &mut sent.expected
-                        && let Some(left) = leaves.first_mut()
-                    {
-                        left.payload.push(1);
-                        left.faults.hop_limit = Some(1);
-                    }
-                }
-                Expectation::Emits(_, place) => sent.emits[place].packet.payload.push(1),
-                _ => sent.emits.truncate(sent.emits.len() - 1),
+        Expectation::Frame(step, what) => {
+            if let Event::Frame(sent) = &mut scenario.steps[step].event {
+                perturb_frame(sent, what);
             }
-            true
         }
-        Expectation::RecordTime(place)
-        | Expectation::RecordEnds(place)
-        | Expectation::RecordField(place, _)
-        | Expectation::Record(place) => perturb_record(&mut scenario.records, place, expectation),
-        Expectation::Counter(place) => scenario.counters.get_mut(place).is_some_and(|(_, _, count)| {
-            *count += 1;
-            true
-        }),
-        Expectation::Variable(place) => scenario.variables.get_mut(place).is_some_and(|(_, variable)| {
+        Expectation::Record(place, what) => perturb_record(&mut scenario.records, place, what),
+        Expectation::Counter(place) => scenario.counters[place].2 += 1,
+        Expectation::Variable(place) => {
+            let variable = &mut scenario.variables[place].1;
             *variable = match *variable {
                 Variable::In(name, ..) => Variable::In(name, 1, 0),
                 Variable::Even(name, is_even) => Variable::Even(name, !is_even),
                 Variable::Same(name, other, is_same) => Variable::Same(name, other, !is_same),
             };
-            true
-        }),
+        }
     }
 }
 
-fn perturb_record(records: &mut Vec<ExpectedRecord>, place: usize, expectation: Expectation) -> bool {
-    let Some(record) = records.get_mut(place) else { return false };
-    match expectation {
-        Expectation::RecordTime(_) => record.at = Timestamp::from_nanos(record.at.as_nanos() + 1_000_000),
-        Expectation::RecordEnds(_) => {
+fn perturb_frame(sent: &mut Sent, what: OfFrame) {
+    match what {
+        OfFrame::Fate => sent.expected = other_fate(&sent.expected),
+        OfFrame::Leaves => {
+            if let Fate::Pass { leaves, .. } = &mut sent.expected
+                && let Some(left) = leaves.first_mut()
+            {
+                left.payload.push(1);
+                left.faults.hop_limit = Some(1);
+            }
+        }
+        OfFrame::Emits(place) => sent.emits[place].packet.payload.push(1),
+        OfFrame::NoMore => sent.emits.truncate(sent.emits.len() - 1),
+    }
+}
+
+fn perturb_record(records: &mut Vec<ExpectedRecord>, place: usize, what: OfRecord) {
+    let record = &mut records[place];
+    match what {
+        OfRecord::Existence => {
+            records.remove(place);
+        }
+        OfRecord::Time => record.at = Timestamp::from_nanos(record.at.as_nanos() + 1_000_000),
+        OfRecord::Ends => {
             let port = record.ends.0.port() ^ 1;
             record.ends.0.set_port(port);
         }
-        Expectation::RecordField(_, field) => record.fields[field] = other_field(&record.fields[field]),
-        _ => {
-            records.remove(place);
-        }
+        OfRecord::Field(field) => record.fields[field] = other_field(&record.fields[field]),
     }
-    true
 }
 
 fn other_fate(fate: &Fate) -> Fate {

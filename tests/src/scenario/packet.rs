@@ -215,7 +215,7 @@ impl Conversations {
             return Ok(true);
         }
         if words.take("quoting") {
-            line.packet.quoted = Some(Box::new(self.quoted(words)?));
+            line.packet.quoted = Some(self.quoted(words)?);
             return Ok(true);
         }
         if matches!(words.peek(), Some("pass" | "drop" | "held") | None) {
@@ -298,7 +298,7 @@ impl Conversations {
                 self.advance(left);
             }
         }
-        self.sent.push((Quoted::Packet(line.packet.clone()), left));
+        self.sent.push((Quoted::Packet(Box::new(line.packet.clone())), left));
         Sent {
             interface: line.interface,
             source: Some(line.packet.source),
@@ -457,7 +457,11 @@ impl Conversations {
         let sent = &self.sent;
         words.known("the number of a packet above, from 1", |word| {
             let (came, left) = sent.get(word.parse::<usize>().ok()?.checked_sub(1)?)?;
-            if is_leaving { left.clone().map(Quoted::Packet) } else { Some(came.clone()) }
+            if is_leaving {
+                left.clone().map(|left| Quoted::Packet(Box::new(left)))
+            } else {
+                Some(came.clone())
+            }
         })
     }
 

@@ -121,11 +121,10 @@ impl ExpectedRecord {
         let (client, server) = (bound(self.ends.0, bindings), bound(self.ends.1, bindings));
         compare("session", show_ends((self.protocol, client, server)), show_ends(found));
         for field in &self.fields {
-            let expected = match field {
-                Field::Nat(Some((client, server))) => {
-                    &Field::Nat(Some((bound(*client, bindings), bound(*server, bindings))))
-                }
-                field => field,
+            let expected = if let Field::Nat(Some((client, server))) = field {
+                &Field::Nat(Some((bound(*client, bindings), bound(*server, bindings))))
+            } else {
+                field
             };
             compare(field.name(), expected.show(), field.of(record, names).show());
         }
