@@ -18,9 +18,12 @@ pub struct WhatIf<'a> {
     pub running: &'a Compiled,
     pub candidate: &'a Compiled,
     /// Which interface of each configuration a packet of a capture interface (by name, by number) comes in on.
-    pub interface_of: [&'a dyn Fn(Option<&str>, u32) -> Option<InterfaceId>; 2],
+    pub interface_of: [&'a InterfaceOf<'a>; 2],
     pub json: bool,
 }
+
+/// From a capture interface's name and number to the configuration's.
+type InterfaceOf<'a> = dyn Fn(Option<&str>, u32) -> Option<InterfaceId> + 'a;
 
 /// Which session: both runs see it begin with the same packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

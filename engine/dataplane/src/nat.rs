@@ -5,7 +5,7 @@ use core::net::IpAddr;
 use bifrons_model::{DropReason, InterfaceId, NatRuleId, Translation, ZoneId};
 use bifrons_policy::NatQuery;
 use bifrons_session::{
-    FlowKey, NONE, SessionFlags,
+    FlowKey, NONE, SessionFlags, State,
     nat::{NatRefusal, NatRequest, Translated},
 };
 use bifrons_wire::{Addresses, protocol};
@@ -69,7 +69,9 @@ impl Worker {
         let mut is_free = |translation: &Translation| match leaving(c2s, translation) {
             Some(leaving) => {
                 let reply = leaving.reversed(zone_to);
-                table.find(&reply, table.hash(&reply)).is_none()
+                let taken_by = table.find(&reply, table.hash(&reply));
+                // What was blocked from outside is no reason to refuse the inside (RFC 5382, REQ-4).
+                taken_by.is_none_or(|hit| table.get(hit.slot).state == State::Discard)
             }
             None => false,
         };

@@ -134,6 +134,9 @@ impl Worker {
             return Err(self.refuse_translation(&way, packet, decision, reason, outbox));
         }
         let s2c = plan.leaving.reversed(way.zone_to);
+        if plan.translates() {
+            self.displace_blocked(&s2c, outbox);
+        }
         let Ok(slot) = self.insert(&way, &s2c, decision) else {
             return Err(self.refuse(&way, packet, decision, outbox));
         };
@@ -147,6 +150,15 @@ impl Worker {
         }
         self.deny(&Blocked { hit, bytes, lane, packet }, decision, Subtype::Drop, outbox);
         Err(Verdict::Drop(DropReason::PolicyDeny))
+    }
+
+    /// Ends a blocked session of the other end's making that has the key of a new session's answers.
+    fn displace_blocked(&mut self, s2c: &FlowKey, outbox: &mut Outbox) {
+        if let Some(hit) = self.table.find(s2c, self.table.hash(s2c))
+            && self.table.get(hit.slot).state == State::Discard
+        {
+            self.close_now(hit.slot, Tracker::AgedOut, outbox);
+        }
     }
 
     /// The session's translation, and its way to where that sends it.

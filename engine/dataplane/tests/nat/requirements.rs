@@ -84,9 +84,7 @@ const RFC_5382: [Requirement; 10] = [
          address and port."),
     requirement!(4 "MUST" "An unsolicited SYN from outside is not answered for six seconds."
         [tcp::rfc5382_req_4_an_unsolicited_syn_is_not_answered]
-        "In part: nor is it answered later, unless a rule with a reset or an ICMP answer blocks it \
-         (REQ-4a). But until `timeout-discard-tcp` is over, a persistent mapping refuses a connection from \
-         inside to the very endpoint whose SYN was blocked."),
+        "Nor is it answered later, unless a rule with a reset or an ICMP answer blocks it (REQ-4a)."),
     requirement!(5 "MUST" "An idle connection lives at least 2 hours 4 minutes, one that opens or \
      closes 4 minutes."
         [tcp::rfc5382_req_5_established_timer_is_configurable_beyond_two_hours]
