@@ -1,5 +1,5 @@
-//! Ports and addresses that a scenario leaves to the firewall, such as the port that a NAT rule takes from its
-//! pool: `?a` to `?z`. A packet line that says how a packet leaves binds them; lines behind it use them.
+//! Ports and addresses that a scenario leaves to the firewall, such as the port that a NAT rule takes from
+//! its pool: `?a` to `?z`. A packet line that says how a packet leaves binds them; lines behind it use them.
 //!
 //! Until it is bound a variable stands in packets as a placeholder that no scenario uses otherwise.
 

@@ -76,7 +76,8 @@ fn compare_left(line: usize, leaves: &[Packet], seen: &Seen, differences: &mut V
     }
 }
 
-/// A packet that stays in its family must leave with exactly these bytes; one that does not must say the same.
+/// A packet that stays in its family must leave with exactly these bytes; one that does not must say the
+/// same.
 fn is_as(packet: &Packet, left: &[u8], seen: &Seen) -> bool {
     let expected = packet.frame().bytes;
     if seen.came.get(12..14) == expected.get(12..14) {

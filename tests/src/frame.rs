@@ -478,7 +478,8 @@ fn quote(mut packet: Vec<u8>) -> Vec<u8> {
     packet
 }
 
-/// The messages that scenarios send through a translator (RFC 7915, sections 4.2 and 5.2); others stay as they are.
+/// The messages that scenarios send through a translator (RFC 7915, sections 4.2 and 5.2); others stay as
+/// they are.
 const fn icmp_in_other_family(kind: u8, code: u8, is_to_v4: bool) -> (u8, u8) {
     match (kind, code, is_to_v4) {
         (128, _, true) => (8, 0),

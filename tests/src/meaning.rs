@@ -1,4 +1,5 @@
-//! What a packet says to its receiver, apart from what its maker is free in: identification, hop limit, window.
+//! What a packet says to its receiver, apart from what its maker is free in: identification, hop limit,
+//! window.
 
 use std::fmt::Write as _;
 

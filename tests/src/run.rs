@@ -62,8 +62,8 @@ pub(crate) struct Written {
 }
 
 impl Course {
-    /// Whether another run had the same results. Which frame a packet of the firewall's own was sent for is known
-    /// with one frame at a time only.
+    /// Whether another run had the same results. Which frame a packet of the firewall's own was sent for is
+    /// known with one frame at a time only.
     fn is_like(&self, other: &Self) -> bool {
         let sent = |course: &Self| {
             let packets =

@@ -85,8 +85,8 @@ pub struct Progress {
     /// The limit of waiting segments was exceeded: the stream cannot be put in order. Who goes on all the
     /// same gets what there is: the gap is skipped.
     pub out_of_order_exceeded: bool,
-    /// The payload has other bytes than were seen before at the same sequence numbers, and its receiver may not
-    /// have those: passed on, it would see another stream than was inspected. Nothing of it was taken.
+    /// The payload has other bytes than were seen before at the same sequence numbers, and its receiver may
+    /// not have those: passed on, it would see another stream than was inspected. Nothing of it was taken.
     pub contradiction: bool,
     /// Connections that the payload announces.
     pub expectations: Vec<Expectation>,
@@ -165,7 +165,8 @@ impl Inspection {
         }
     }
 
-    /// Takes note of the sequence numbers up to which each direction's bytes are acknowledged by their receiver;
+    /// Takes note of the sequence numbers up to which each direction's bytes are acknowledged by their
+    /// receiver;
     /// `None` where its answers take another path.
     pub const fn acknowledge(&mut self, acknowledged: [Option<u32>; 2]) {
         self.acknowledged = acknowledged;
@@ -208,8 +209,8 @@ impl Inspection {
         progress
     }
 
-    /// Whether nothing more can be learnt, and every receiver has what the verdict rests on, now that these numbers are
-    /// acknowledged: the inspection can be freed.
+    /// Whether nothing more can be learnt, and every receiver has what the verdict rests on, now that these
+    /// numbers are acknowledged: the inspection can be freed.
     pub fn is_released(&mut self, acknowledged: [Option<u32>; 2]) -> bool {
         self.acknowledge(acknowledged);
         matches!(self.stage, Stage::Finished) && !self.waits_for_receivers()

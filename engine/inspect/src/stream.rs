@@ -1,12 +1,12 @@
 //! One direction's TCP payload, put in order.
 //!
-//! Bytes that are in order pass straight through; a copy is kept until the receiver has acknowledged them. What
-//! comes ahead of its turn waits, bounded in segments and bytes. Where two segments claim the same sequence
-//! numbers the first one wins: bytes already passed on or already waiting are never replaced, later ones only
-//! fill gaps. RFC 9293, section 3.10.7.4, leaves the choice open and hosts differ, and a first copy may never
-//! have reached its host (a small TTL, say). So a segment whose bytes contradict what was seen and is not
-//! acknowledged is told apart: whoever drops it makes sure that the receiver sees what was inspected. A range
-//! that the capture cut off is a gap that closes itself.
+//! Bytes that are in order pass straight through; a copy is kept until the receiver has acknowledged them.
+//! What comes ahead of its turn waits, bounded in segments and bytes. Where two segments claim the same
+//! sequence numbers the first one wins: bytes already passed on or already waiting are never replaced, later
+//! ones only fill gaps. RFC 9293, section 3.10.7.4, leaves the choice open and hosts differ, and a first copy
+//! may never have reached its host (a small TTL, say). So a segment whose bytes contradict what was seen and
+//! is not acknowledged is told apart: whoever drops it makes sure that the receiver sees what was inspected.
+//! A range that the capture cut off is a gap that closes itself.
 
 use alloc::{boxed::Box, collections::VecDeque};
 

@@ -308,8 +308,8 @@ impl Conversations {
         }
     }
 
-    /// A fragment that is held waits; with the one that passes leave all that waited, in the order of their data and
-    /// addressed like it.
+    /// A fragment that is held waits; with the one that passes leave all that waited, in the order of their
+    /// data and addressed like it.
     fn gather_fragments(&mut self, packet: &Packet, expected: &mut Fate) {
         let Some(fragment) = packet.fragment.filter(|_| packet.is_part()) else { return };
         let key = (packet.source, packet.destination, packet.protocol(), fragment.identification);
@@ -403,8 +403,8 @@ impl Conversations {
         Ok((there, back))
     }
 
-    /// Client, server, client. With a translation the client's packets leave with these ends, and the server answers
-    /// them.
+    /// Client, server, client. With a translation the client's packets leave with these ends, and the server
+    /// answers them.
     fn exchange(
         &mut self,
         lines: [(Line, u8); 3],

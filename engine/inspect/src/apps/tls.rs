@@ -73,8 +73,8 @@ fn hello(bytes: &[u8]) -> ProbeAnswer {
     }
 }
 
-/// The first bytes of a handshake, and how many are known. They may lie in several records (RFC 8446, section 5.1);
-/// nothing where these are none of a handshake.
+/// The first bytes of a handshake, and how many are known. They may lie in several records (RFC 8446, section
+/// 5.1); nothing where these are none of a handshake.
 fn beginning(mut bytes: &[u8]) -> Option<([u8; 6], usize)> {
     const HELLO_REQUEST: usize = 4;
     let mut content = [0; 6];

@@ -98,9 +98,9 @@ impl Tracking {
     }
 
     /// The numbers of a reset towards the receiver of `direction`'s packets, in the name of their sender: the
-    /// sequence number that the receiver expects next (RFC 5961, section 3.2, accepts no other), and what the sender
-    /// expects next as the acknowledgement. `dropped` is the segment that the session is blocked for: it has been
-    /// tracked, but its receiver does not get it, and so waits for it.
+    /// sequence number that the receiver expects next (RFC 5961, section 3.2, accepts no other), and what the
+    /// sender expects next as the acknowledgement. `dropped` is the segment that the session is blocked for:
+    /// it has been tracked, but its receiver does not get it, and so waits for it.
     pub fn reset_numbers(&self, direction: Direction, dropped: &Segment) -> (u32, u32) {
         let [to_server, to_client] = self.acknowledged();
         let expected = |way: Direction| {

@@ -63,8 +63,8 @@ impl Segment {
         self.tcp.flags.has(flag)
     }
 
-    /// What a receiver that does not get this segment expects next, when it has acknowledged this much: the segment's
-    /// first number that is new to it.
+    /// What a receiver that does not get this segment expects next, when it has acknowledged this much: the
+    /// segment's first number that is new to it.
     pub(super) fn expected_behind(&self, acknowledged: Option<u32>) -> u32 {
         let first = self.tcp.sequence;
         match acknowledged {

@@ -86,8 +86,8 @@ impl HeadReader {
         if self.waits_for_response { Keep::Reading } else { Keep::Done }
     }
 
-    /// Tells the server's name as soon as its line is there. A host in the target outranks the field, as it does for
-    /// the server (RFC 9112, section 3.2.2).
+    /// Tells the server's name as soon as its line is there. A host in the target outranks the field, as it
+    /// does for the server (RFC 9112, section 3.2.2).
     fn name(&mut self, head: &Head<'_>, method: &[u8], target: &[u8], findings: &mut Findings) {
         let name = host_of_target(method, target).or_else(|| head.field(b"host").and_then(host_name));
         let Some(name) = name else { return };
@@ -249,7 +249,8 @@ impl<'a> Head<'a> {
     }
 }
 
-/// The length of the first field: one that begins with a space goes on with the line above (RFC 9112, section 5.2).
+/// The length of the first field: one that begins with a space goes on with the line above (RFC 9112, section
+/// 5.2).
 fn folded_length(fields: &[u8]) -> usize {
     let ends = fields.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
     let is_end = |end: &usize| !matches!(fields.get(*end), Some(b' ' | b'\t'));

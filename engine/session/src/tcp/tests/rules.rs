@@ -427,8 +427,8 @@ fn acknowledgements_are_told_by_the_direction_of_what_they_acknowledge() {
     assert_eq!(Scene::established().tracking.acknowledged(), acknowledged);
 }
 
-/// RFC 5961, section 3.2: only the next expected number resets. The dropped segment's receiver still waits for it, even
-/// if later ones have come.
+/// RFC 5961, section 3.2: only the next expected number resets. The dropped segment's receiver still waits
+/// for it, even if later ones have come.
 #[test]
 fn a_reset_has_the_number_that_its_receiver_expects() {
     let mut scene = Scene::established();
