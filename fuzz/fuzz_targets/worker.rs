@@ -35,7 +35,9 @@ static POLICIES: LazyLock<[Compiled; 2]> = LazyLock::new(|| {
     let strict = parse(&strict, "strict").expect("a configuration");
     let mut tap = Config::tap();
     tap.session.capacity = CAPACITY as u32;
-    [&strict, &tap].map(|config| Compiled::new(Policy::compile(config, Generation(1))).expect("no signatures of its own"))
+    [&strict, &tap].map(|config| {
+        Compiled::new(Policy::compile(config, Generation(1))).expect("no signatures of its own")
+    })
 });
 
 struct Taken<'a> {

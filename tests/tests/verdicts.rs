@@ -1,6 +1,7 @@
 //! How many packets with payload it takes to name an application, over real captures.
 //!
-//! Runs where `BIFRONS_CORPUS` names a folder with captures below `pcap`; says so and passes where it does not.
+//! Runs where `BIFRONS_CORPUS` names a folder with captures below `pcap`; says so and passes where it does
+//! not.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -49,8 +50,8 @@ fn half_of_the_sessions_are_named_within_two_packets() {
     let mean = counts.iter().sum::<usize>() as f64 / counts.len() as f64;
     let share = |most: usize| counts.iter().filter(|count| **count <= most).count() * 1000 / counts.len();
     println!(
-        "{} sessions named; packets with payload until the last word: median {median}, mean {mean:.2}, within \
-         one {} ‰, within two {} ‰, within four {} ‰",
+        "{} sessions named; packets with payload until the last word: median {median}, mean {mean:.2}, \
+         within one {} ‰, within two {} ‰, within four {} ‰",
         counts.len(),
         share(1),
         share(2),

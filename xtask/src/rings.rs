@@ -29,6 +29,7 @@ const EXTERNAL: &[(&str, &str)] = &[
     ("aes", "block cipher of QUIC header protection"),
     ("aes-gcm", "authenticated encryption of QUIC Initial packets"),
     ("aho-corasick", "all literals of all signatures in one automaton"),
+    ("crc", "the tables of SCTP's CRC-32c"),
     ("foldhash", "keyed hash for tables whose keys come from the network"),
     ("hashbrown", "hash table without the standard library"),
     ("hkdf", "key derivation of QUIC Initial packets"),

@@ -39,8 +39,8 @@ pub struct Arguments {
     files: Vec<PathBuf>,
     #[command(flatten)]
     setup: Setup,
-    /// A candidate configuration: instead of records, list the sessions whose action, rule, application, address
-    /// translation or end reason it would change, with --format table or json
+    /// A candidate configuration: instead of records, list the sessions whose action, rule, application,
+    /// address translation or end reason it would change, with --format table or json
     #[arg(long, value_name = "FILE", conflicts_with_all = ["output", "stats", "canonical", "batch"])]
     against: Option<PathBuf>,
     /// The form of the records

@@ -18,7 +18,8 @@ pub struct Setup {
     /// The configuration, as `set` lines [default: the built-in one]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Who is behind which address: lines of an address, prefix or range, a user's name and the names of his groups
+    /// Who is behind which address: lines of an address, prefix or range, a user's name and the names of
+    /// his groups
     #[arg(long, value_name = "FILE")]
     pub users: Option<PathBuf>,
 }

@@ -17,7 +17,8 @@ use serde_json::{Map, Value, json};
 pub struct WhatIf<'a> {
     pub running: &'a Compiled,
     pub candidate: &'a Compiled,
-    /// Which interface of each configuration a packet of a capture interface (by name, by number) comes in on.
+    /// Which interface of each configuration a packet of a capture interface (by name, by number) comes in
+    /// on.
     pub interface_of: [&'a InterfaceOf<'a>; 2],
     pub json: bool,
 }

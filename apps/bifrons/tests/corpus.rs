@@ -1,9 +1,7 @@
 //! Every capture of a corpus through the worker: nothing panics, every frame is accounted for, each session
 //! ends once; the size of the batch and the seed of the hash do not show.
 
-use std::{
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use bifrons_config::{Config, parse};
 use bifrons_dataplane::{Compiled, Counters, Frame, Outbox, Verdict, Worker};

@@ -20,8 +20,9 @@ pub(crate) struct Blocked<'a> {
 }
 
 impl Worker {
-    /// Answers a blocked session's packet as its action says ("Security policy actions"): a TCP session that was formed
-    /// is reset at one end or both; what is dropped, and may be reported, is reported to the client.
+    /// Answers a blocked session's packet as its action says ("Security policy actions"): a TCP session
+    /// that was formed is reset at one end or both; what is dropped, and may be reported, is reported
+    /// to the client.
     pub(crate) fn answer(&mut self, blocked: &Blocked<'_>, decision: &Decision, outbox: &mut Outbox) {
         let (to_client, to_server) = match decision.action {
             Action::ResetClient => (true, false),
@@ -43,8 +44,9 @@ impl Worker {
         }
     }
 
-    /// Sends a reset to the receiver of `direction`'s packets, in the name of their sender as the receiver knows it.
-    /// Nothing is sent before the handshake is complete: a session that was never formed is just dropped.
+    /// Sends a reset to the receiver of `direction`'s packets, in the name of their sender as the receiver
+    /// knows it. Nothing is sent before the handshake is complete: a session that was never formed is
+    /// just dropped.
     fn reset(&mut self, blocked: &Blocked<'_>, direction: Direction, outbox: &mut Outbox) {
         let session = self.table.get(blocked.hit.slot);
         let is_formed = matches!(session.tcp.connection(), Connection::Established | Connection::HalfClosed);
@@ -65,8 +67,8 @@ impl Worker {
         self.emit(blocked.hit, direction, packet, outbox);
     }
 
-    /// Sends an ICMP error about the packet back to its sender, from the address of the interface it came in on, within
-    /// `icmp-unreachable-rate`. Interfaces without a place in the network send none.
+    /// Sends an ICMP error about the packet back to its sender, from the address of the interface it came
+    /// in on, within `icmp-unreachable-rate`. Interfaces without a place in the network send none.
     fn report(&mut self, blocked: &Blocked<'_>, error: IcmpError, outbox: &mut Outbox) {
         let interface = blocked.lane.interface;
         let is_routed = self.policy.interface_kind(interface) == Some(InterfaceKind::Layer3);

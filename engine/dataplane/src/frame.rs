@@ -10,7 +10,8 @@ use crate::Step;
 /// A frame as it arrived.
 #[derive(Debug)]
 pub struct Frame<'a> {
-    /// Its bytes, as far as they are at hand. What the firewall changes in a packet that passes is changed here.
+    /// Its bytes, as far as they are at hand. What the firewall changes in a packet that passes is changed
+    /// here.
     pub bytes: &'a mut [u8],
     /// Its length on the wire without frame check sequence; at least `bytes.len()`.
     pub wire_length: u32,
@@ -38,8 +39,8 @@ pub enum Verdict {
     Held,
 }
 
-/// What leaves in the place of a frame that cannot be changed where it lies: a packet that gets longer or shorter, or one
-/// that waited as fragments. Several with the same place leave one after the other.
+/// What leaves in the place of a frame that cannot be changed where it lies: a packet that gets longer or
+/// shorter, or one that waited as fragments. Several with the same place leave one after the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replaced {
     /// The frame's place among the frames of the call.
@@ -66,7 +67,8 @@ pub struct Outbox {
     pub replaced: Vec<Replaced>,
     /// Packets of the firewall's own.
     pub emitted: Vec<Emitted>,
-    /// What packets met on their way, where somebody wants to know: an explanation gives frames one at a time.
+    /// What packets met on their way, where somebody wants to know: an explanation gives frames one at a
+    /// time.
     pub trace: Option<Vec<Step>>,
 }
 

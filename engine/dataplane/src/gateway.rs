@@ -1,5 +1,6 @@
-//! Application-level gateways: connections that a control session announces are let in without a rule of their own, and
-//! what a translated session says of addresses is said in the addresses that its receiver knows.
+//! Application-level gateways: connections that a control session announces are let in without a rule of
+//! their own, and what a translated session says of addresses is said in the addresses that its receiver
+//! knows.
 
 use alloc::{
     boxed::Box,
@@ -104,8 +105,8 @@ impl Foretold {
 }
 
 impl Worker {
-    /// Takes up what a packet announces. The payload that leaves instead of its own comes back where that names other
-    /// addresses. An error drops the packet.
+    /// Takes up what a packet announces. The payload that leaves instead of its own comes back where that
+    /// names other addresses. An error drops the packet.
     pub(crate) fn follow_announcements(
         &mut self,
         packet: &Blocked<'_>,
@@ -131,8 +132,8 @@ impl Worker {
         Ok(rewrite_message(payload, &progress.texts, |text| self.say(packet, text, &named)))
     }
 
-    /// Waits for an announced connection. What its receiver has to call it, where it is called otherwise: the port that
-    /// was named, and address and port outside.
+    /// Waits for an announced connection. What its receiver has to call it, where it is called otherwise:
+    /// the port that was named, and address and port outside.
     fn foretell(&mut self, packet: &Blocked<'_>, expectation: &Expectation) -> Option<(u16, (IpAddr, u16))> {
         let slot = packet.hit.slot;
         let speaks = expectation.speaker;
@@ -284,8 +285,8 @@ impl Worker {
         session.is_some_and(|session| session.state != State::Init && session.id == parent.id)
     }
 
-    /// The packet's numbers as its receiver's own: a session whose payload changed in length on the way is tracked in the
-    /// numbers of the sender of each direction.
+    /// The packet's numbers as its receiver's own: a session whose payload changed in length on the way is
+    /// tracked in the numbers of the sender of each direction.
     pub(crate) fn unshifted(&self, slot: u32, direction: Direction, packet: &Packet) -> Packet {
         let mut packet = *packet;
         if packet.tcp.flags.has(TcpFlags::ACK)

@@ -1,4 +1,5 @@
-//! A new session's translation: planned before the rules are asked, taken when they allow, given back at its end.
+//! A new session's translation: planned before the rules are asked, taken when they allow, given back at
+//! its end.
 
 use core::net::IpAddr;
 
@@ -24,8 +25,8 @@ pub(crate) struct Plan {
 
 impl Worker {
     /// Finds the NAT rule for a session that arrives with `c2s` and whose original destination lies behind
-    /// `interface_out`, and where it sends the session. What it takes for the source is left for when the session is
-    /// allowed.
+    /// `interface_out`, and where it sends the session. What it takes for the source is left for when the
+    /// session is allowed.
     pub(crate) fn plan_translation(
         &self,
         c2s: &FlowKey,
@@ -56,7 +57,8 @@ impl Worker {
         Ok(plan)
     }
 
-    /// Takes an address and a port for the source of a session that is allowed and comes back from `zone_to`.
+    /// Takes an address and a port for the source of a session that is allowed and comes back from
+    /// `zone_to`.
     pub(crate) fn translate_source(
         &mut self,
         c2s: &FlowKey,
@@ -80,7 +82,8 @@ impl Worker {
         Ok(())
     }
 
-    /// The translation of a session that another has foretold, and whether it has taken something from a pool.
+    /// The translation of a session that another has foretold, and whether it has taken something from a
+    /// pool.
     pub(crate) fn plan_foretold(
         &mut self,
         c2s: &FlowKey,
@@ -179,8 +182,8 @@ const fn refused(refusal: NatRefusal) -> DropReason {
     }
 }
 
-/// Where a session goes as the destination's translation says; in the other family it gets a source later, and until
-/// then has none.
+/// Where a session goes as the destination's translation says; in the other family it gets a source later,
+/// and until then has none.
 fn leaving_to(c2s: &FlowKey, server: IpAddr, port: u16) -> FlowKey {
     let addresses = match (c2s.addresses(), server) {
         (Addresses::V4 { source, .. }, IpAddr::V4(server)) => {

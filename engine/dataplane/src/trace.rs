@@ -1,5 +1,5 @@
-//! What a packet met on its way: the record that an explanation is made of. The stages that judge live traffic write it,
-//! nobody else.
+//! What a packet met on its way: the record that an explanation is made of. The stages that judge live
+//! traffic write it, nobody else.
 
 use core::net::IpAddr;
 

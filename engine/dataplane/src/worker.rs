@@ -155,8 +155,8 @@ impl Worker {
         worker
     }
 
-    /// Swaps in a new configuration. Sessions are judged by it at their next packet; its signatures are for those whose
-    /// payload begins from now on. The capacity stays.
+    /// Swaps in a new configuration. Sessions are judged by it at their next packet; its signatures are for
+    /// those whose payload begins from now on. The capacity stays.
     pub fn handle_commit(&mut self, compiled: &Compiled) {
         let Compiled { policy, signatures } = compiled.clone();
         self.policy = policy;

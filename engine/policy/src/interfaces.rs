@@ -39,8 +39,8 @@ impl Interfaces {
         self.facts(interface).map_or(&[], |facts| &facts.addresses)
     }
 
-    /// The interface's address that speaks to `peer`: the one in whose network the peer lies, else the first of its
-    /// family.
+    /// The interface's address that speaks to `peer`: the one in whose network the peer lies, else the
+    /// first of its family.
     pub(crate) fn address_towards(&self, interface: InterfaceId, peer: IpAddr) -> Option<IpAddr> {
         let own = self.addresses(interface).iter();
         let of_family = own.filter(|prefix| prefix.address.is_ipv6() == peer.is_ipv6());

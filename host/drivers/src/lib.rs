@@ -8,8 +8,7 @@ mod error;
 mod writer;
 
 pub use capture::{
-    Batch, Capture, CaptureInterface, CaptureLink, CapturedPacket, LinkProblem,
-    PACKET_LENGTH_MAX,
+    Batch, Capture, CaptureInterface, CaptureLink, CapturedPacket, LinkProblem, PACKET_LENGTH_MAX,
 };
 pub use error::{CaptureError, CaptureProblem};
 pub use writer::CaptureWriter;

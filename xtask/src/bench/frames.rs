@@ -165,15 +165,16 @@ fn finish(made: &mut Made, number: u32, protocol: u8, header: &[u8], payload: &[
     bytes[34 + checksum_at..36 + checksum_at].copy_from_slice(&sum.to_be_bytes());
 }
 
-/// A worker with two interfaces, two zones and one rule, everything else at the defaults; translated, one NAT rule gives
-/// the clients other addresses and sends them to another server and port.
+/// A worker with two interfaces, two zones and one rule, everything else at the defaults; translated, one
+/// NAT rule gives the clients other addresses and sends them to another server and port.
 pub fn worker(sessions: u32, network: Network) -> anyhow::Result<Worker> {
     let nat = match network {
         Network::Plain => "",
         Network::Translated => {
-            "set network virtual-router default routing-table ip static-route outside destination 100.64.0.0/10
-             set network virtual-router default routing-table ip static-route outside interface ethernet1/2
-             set rulebase nat rules both from trust to untrust source 10.0.0.0/24 destination 192.0.2.1 service any
+            "set network virtual-router v routing-table ip static-route outside destination 100.64.0.0/10
+             set network virtual-router v routing-table ip static-route outside interface ethernet1/2
+             set rulebase nat rules both from trust to untrust source 10.0.0.0/24 service any
+             set rulebase nat rules both destination 192.0.2.1
              set rulebase nat rules both source-translation static-ip translated-address 100.64.0.0/24
              set rulebase nat rules both destination-translation translated-address 192.0.2.77
              set rulebase nat rules both destination-translation translated-port 2222"

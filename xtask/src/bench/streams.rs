@@ -18,8 +18,9 @@ const SEGMENT: usize = 1400;
 /// The device's default budget and out-of-order limit.
 const LIMITS: Limits = Limits { packets: 4, bytes: 2000, out_of_order_segments: 64 };
 
-/// Megabytes of payload a second, from a session's first payload to the end of its inspection: what identification no
-/// longer reads is not counted. Every second pair of segments comes in the wrong order, every eighth segment twice.
+/// Megabytes of payload a second, from a session's first payload to the end of its inspection: what
+/// identification no longer reads is not counted. Every second pair of segments comes in the wrong order,
+/// every eighth segment twice.
 pub fn measure() -> Result<f64> {
     let signatures = Arc::new(Signatures::builtin());
     let request = request();

@@ -16,8 +16,8 @@ use super::file::{self, count};
 
 /// Makes `set` lines of a configuration of PAN-OS: XML, `set` lines, or blocks in braces
 ///
-/// Every statement that is not carried over is listed with its line and the reason. A rule that would be for
-/// more traffic without what was left out is carried over disabled. The result has no mistakes.
+/// Every statement that is not carried over is listed with its line and the reason. A rule that would be
+/// for more traffic without what was left out is carried over disabled. The result has no mistakes.
 #[derive(Args)]
 pub struct Arguments {
     /// The configuration; `-` reads standard input

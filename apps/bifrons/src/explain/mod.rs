@@ -140,6 +140,7 @@ impl Words<'_> {
         let earlier: Vec<_> =
             earlier.map(|(rule, why)| (names.rule(*rule).to_owned(), why.text().to_owned())).collect();
         let user = names.user(query.user);
+        let category = query.category.map(|category| names.category(category));
         let json = json!({
             "rule": names.rule(decision.rule),
             "action": decision.action.name(),
@@ -148,7 +149,7 @@ impl Words<'_> {
             "to": names.zone(query.zone_to),
             "application": application,
             "user": (!user.is_empty()).then_some(user),
-            "category": query.category.map(|category| names.category(category)).filter(|name| !name.is_empty()),
+            "category": category.filter(|name| !name.is_empty()),
             "certain": decision.certain,
             "implicit": decision.implicit,
             "earlier": earlier_json(&earlier),

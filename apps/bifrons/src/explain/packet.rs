@@ -1,4 +1,5 @@
-//! `bifrons explain-packet`: each packet of a capture, and which session, route, NAT rule and security rule it met.
+//! `bifrons explain-packet`: each packet of a capture, and which session, route, NAT rule and security rule
+//! it met.
 
 use std::{
     io::{self, BufWriter, Write},
@@ -17,10 +18,11 @@ use serde_json::json;
 use super::{Words, flow, steps_json};
 use crate::setup::Setup;
 
-/// Says of each packet of a capture which session, route, NAT rule and security rule it met, and why the earlier rules
-/// were not for it
+/// Says of each packet of a capture which session, route, NAT rule and security rule it met, and why the
+/// earlier rules were not for it
 ///
-/// The packets run through the engine as in `replay`; what is printed is what the engine noted on their way.
+/// The packets run through the engine as in `replay`; what is printed is what the engine noted on their
+/// way.
 #[derive(Args)]
 pub struct Arguments {
     /// The capture: pcap or pcapng, gzip-compressed or not; `-` reads standard input

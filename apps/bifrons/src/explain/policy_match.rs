@@ -22,10 +22,12 @@ pub enum Command {
     PolicyMatch(Arguments),
 }
 
-/// Says which route, NAT rule and security rule a session would meet, and why the earlier rules are not for it
+/// Says which route, NAT rule and security rule a session would meet, and why the earlier rules are not for
+/// it
 ///
-/// A first packet with these addresses goes through the engine. Without --application the security rules are asked as
-/// for a session whose application is not known yet; with it they are asked once more, as when it is identified.
+/// A first packet with these addresses goes through the engine. Without --application the security rules
+/// are asked as for a session whose application is not known yet; with it they are asked once more, as when
+/// it is identified.
 #[derive(Args)]
 pub struct Arguments {
     #[command(flatten)]

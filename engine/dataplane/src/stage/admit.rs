@@ -114,7 +114,8 @@ impl Worker {
         Ok(Hit { slot, direction: way.direction })
     }
 
-    /// Makes a session, whatever TCP says of the packet: route, address translation, rule, a place in the table.
+    /// Makes a session, whatever TCP says of the packet: route, address translation, rule, a place in the
+    /// table.
     pub(crate) fn open_session(
         &mut self,
         bytes: &[u8],
@@ -175,7 +176,8 @@ impl Worker {
         Ok(plan)
     }
 
-    /// The first look into the rules: the application is that of the protocol, or an override's, or not known.
+    /// The first look into the rules: the application is that of the protocol, or an override's, or not
+    /// known.
     fn judge(&self, way: &Way, packet: &Packet, outbox: &mut Outbox) -> Judgement {
         let addresses = way.c2s.addresses();
         let user = self.policy.user_of(addresses.source());
@@ -432,8 +434,8 @@ fn first_timer(protocol_number: u8, passes: bool) -> Timer {
 }
 
 impl Worker {
-    /// The application of a protocol without a stream to look into; undecided for TCP and UDP. Custom applications that
-    /// are told by protocol or message come before the catalogue's.
+    /// The application of a protocol without a stream to look into; undecided for TCP and UDP. Custom
+    /// applications that are told by protocol or message come before the catalogue's.
     fn app_of_protocol(&self, packet: &Packet) -> AppId {
         let number = packet.protocol;
         let custom = match number {

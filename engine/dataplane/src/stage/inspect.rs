@@ -195,9 +195,9 @@ impl Worker {
     }
 }
 
-/// Bytes that are none of the stream: the text of a reset (RFC 9293, section 3.5.3), of a segment without ACK
-/// and of a SYN that is not the connection's own (section 3.10.7.4), the byte of a keep-alive probe, which
-/// repeats a number from before the first data (RFC 1122, section 4.2.3.6).
+/// Bytes that are none of the stream: the text of a reset (RFC 9293, section 3.5.3), of a segment without
+/// ACK and of a SYN that is not the connection's own (section 3.10.7.4), the byte of a keep-alive probe,
+/// which repeats a number from before the first data (RFC 1122, section 4.2.3.6).
 #[inline]
 fn is_no_data(session: &Session, direction: Direction, packet: &Packet) -> bool {
     const USUAL: u8 = TcpFlags::ACK.0;

@@ -72,8 +72,9 @@ impl Worker {
         Some(Verdict::Transmit(self.interface_towards(Hit { slot, direction })))
     }
 
-    /// The session that an ICMP error reports on, and the error's way in it. The quoted packet is one that left here: its
-    /// answers would arrive where the error does, or, from a router on another path, with the same addresses elsewhere.
+    /// The session that an ICMP error reports on, and the error's way in it. The quoted packet is one that
+    /// left here: its answers would arrive where the error does, or, from a router on another path,
+    /// with the same addresses elsewhere.
     fn reported_on(&self, bytes: &[u8], lane: &Lane, packet: &Packet) -> Option<(u32, Direction)> {
         let quoted = packet.embedded(bytes)?;
         let (source_port, destination_port) = (quoted.source_port, quoted.destination_port);

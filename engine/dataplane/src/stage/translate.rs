@@ -12,7 +12,8 @@ use crate::{Outbox, Replaced, Step, Worker, worker::Body};
 const ACKNOWLEDGEMENT: usize = 8;
 
 impl Worker {
-    /// Writes into the packet what the receiver's side of the session calls its ends. An error drops the packet.
+    /// Writes into the packet what the receiver's side of the session calls its ends. An error drops the
+    /// packet.
     #[inline]
     pub(crate) fn translate(
         &mut self,
@@ -52,7 +53,8 @@ impl Worker {
         if is_written { Ok(()) } else { Err(DropReason::NatUntranslatable) }
     }
 
-    /// The same for a session whose payload changes: it leaves with other words, and the numbers of what follows move.
+    /// The same for a session whose payload changes: it leaves with other words, and the numbers of what
+    /// follows move.
     fn translate_changed(
         &mut self,
         hit: Hit,
@@ -100,8 +102,8 @@ impl Worker {
         Ok(())
     }
 
-    /// Writes an ICMP error that passes on behalf of a session: the quoted packet as its sender sent it, and the error's
-    /// own ends (RFC 5508, section 4.2). `direction` is the error's way.
+    /// Writes an ICMP error that passes on behalf of a session: the quoted packet as its sender sent it,
+    /// and the error's own ends (RFC 5508, section 4.2). `direction` is the error's way.
     pub(crate) fn translate_error(
         &mut self,
         slot: u32,
@@ -117,8 +119,9 @@ impl Worker {
         let arriving = keys[direction.index()];
         let quoted = leaving_as(&keys[direction.reverse().index()]).reversed();
         let (own, foreign) = (packet.addresses.source(), arriving.addresses().source());
-        // The session's own end reports under the name that the receiver knows; a router that has no other name to the
-        // receiver's side than the session's does so as well, one on the outside keeps its own.
+        // The session's own end reports under the name that the receiver knows; a router that has no other
+        // name to the receiver's side than the session's does so as well, one on the outside keeps
+        // its own.
         let is_hidden = own == foreign || direction == Direction::ClientToServer;
         let outer = Outer { quoted: &quoted, is_hidden, packet };
         let outer = outer.addresses().ok_or(DropReason::NatUntranslatable)?;

@@ -2,8 +2,8 @@
 
 use std::{net::Ipv4Addr, time::Duration};
 
-use bifrons_model::Timestamp;
 use bifrons_dataplane::Compiled;
+use bifrons_model::Timestamp;
 use proptest::prelude::*;
 
 use crate::{

@@ -5,7 +5,6 @@ mod flood;
 mod packets;
 mod traffic;
 
-
 use bifrons_config::parse;
 use bifrons_dataplane::{Compiled, Counters, Frame, Outbox, Verdict, Worker};
 use bifrons_model::{Generation, Timestamp, TrafficRecord};

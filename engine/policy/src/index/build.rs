@@ -16,10 +16,13 @@ use super::{
 };
 
 /// A list so short is not cut further.
-const LEAF: usize = 8;
+const LEAF: usize = 12;
 /// Entries that the whole tree may have: so many for each box, and so many more.
 const ENTRIES_PER_BLOCK: usize = 8;
 const ENTRIES_BASE: usize = 1 << 10;
+/// A list so long is cut even where its region's allowance is used up, as long as the reserve lasts: as many
+/// entries again.
+const LONG: usize = 4 * LEAF;
 /// So few wide boxes are repeated rather than searched apart.
 const REPEATED: usize = 4;
 /// Cuts on the way to any leaf.
@@ -29,8 +32,6 @@ const SAMPLE: usize = 256;
 
 /// The tree of these boxes, which stand in the order of their rules.
 pub(super) fn tree(blocks: &[Block], zones: usize) -> Tree {
-    let has_many_zones = zones > Signature::ZONES as usize;
-    let mut builder = Builder { blocks, tree: Tree::default(), has_many_zones };
     let mut bounds = [(0, u32::MAX); DIMENSIONS];
     bounds[SOURCE_PORT] = (0, 0xffff);
     bounds[DESTINATION_PORT] = (0, 0xffff);
@@ -40,7 +41,9 @@ pub(super) fn tree(blocks: &[Block], zones: usize) -> Tree {
     bounds[TO] = (0, last_zone);
     let all: Vec<u32> = (0..).take(blocks.len()).collect();
     let allowance = all.len().saturating_mul(ENTRIES_PER_BLOCK).saturating_add(ENTRIES_BASE);
-    let allowance = allowance.min(Branch::PLACES - 1);
+    let allowance = allowance.min(Branch::PLACES / 2 - 1);
+    let has_many_zones = zones > Signature::ZONES as usize;
+    let mut builder = Builder { blocks, tree: Tree::default(), reserve: allowance, has_many_zones };
     let region = Region { bounds, allowance, depth: 0, searches: SEARCHES_MAX };
     builder.tree.root = builder.branch(all, region);
     builder.tree.shrink_to_fit();
@@ -50,6 +53,8 @@ pub(super) fn tree(blocks: &[Block], zones: usize) -> Tree {
 struct Builder<'a> {
     blocks: &'a [Block],
     tree: Tree,
+    /// Entries beyond their allowance that regions with long lists may still have.
+    reserve: usize,
     /// Whether zones share bits in signatures, so that those do not tell them apart.
     has_many_zones: bool,
 }
@@ -113,13 +118,19 @@ impl Builder<'_> {
             return self.node(&list, best, region);
         }
         if region.searches > 1
+            && list.len() > 64
             && let Some((narrow, wide)) = self.part(&list, &cuts)
         {
             return self.fork(narrow, wide, region);
         }
-        let best = cuts.iter().filter(|cut| cut.total <= region.allowance).min_by(better);
+        let limit = region.allowance + if list.len() > LONG { self.reserve } else { 0 };
+        let best = cuts.iter().filter(|cut| cut.total <= limit).min_by(better);
         match best.filter(|best| best.expected() < list.len() as f64 * 0.9) {
-            Some(best) => self.node(&list, best, region),
+            Some(best) => {
+                self.reserve -= best.total.saturating_sub(region.allowance);
+                let allowance = region.allowance.max(best.total);
+                self.node(&list, best, Region { allowance, ..region })
+            }
             None => self.leaf(&list, &region.bounds),
         }
     }
@@ -225,7 +236,7 @@ impl Builder<'_> {
     fn fork(&mut self, narrow: Vec<u32>, wide: Vec<u32>, region: Region) -> Branch {
         let place = self.tree.reserve_fork();
         let total = narrow.len() + wide.len();
-        let of_narrow = ((region.searches - 1) / 2).max(1);
+        let of_narrow = (region.searches / 2).max(1);
         let of_wide = (region.searches - of_narrow).max(1);
         let narrow_region = region.fork(share(region.allowance, narrow.len(), total), of_narrow);
         let wide_region = region.fork(share(region.allowance, wide.len(), total), of_wide);

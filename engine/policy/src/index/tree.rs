@@ -9,7 +9,7 @@ use super::{DESTINATION, DESTINATION_PORT, PROTOCOL, Point, SOURCE};
 /// The ways that one node parts.
 pub(super) const WIDTH: usize = 16;
 /// Leaves that one lookup may come to.
-pub(super) const SEARCHES_MAX: usize = 8;
+pub(super) const SEARCHES_MAX: usize = 16;
 
 /// A tree of cuts. Where boxes would have to be repeated in too many regions, it forks: both branches are
 /// searched.

@@ -162,7 +162,10 @@ prop_compose! {
         let default = |action: &Option<Action>| DefaultRule { action: *action, ..DefaultRule::default() };
         Config {
             interfaces: interfaces.iter().zip(addresses)
-                .map(|(name, addresses)| Interface { name: String::from(*name), addresses, ..Interface::default() }).collect(),
+                .map(|(name, addresses)| {
+                    Interface { name: String::from(*name), addresses, ..Interface::default() }
+                })
+                .collect(),
             routes: routes.into_iter().filter(|(_, interface)| *interface < interfaces.len())
                 .map(|(destination, interface)| Route { name: String::new(), destination, interface })
                 .collect(),

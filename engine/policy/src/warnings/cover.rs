@@ -66,8 +66,10 @@ pub(super) fn never_matches(rules: &Rules, rule: &Rule, ends: &Ends) -> Option<M
         && rule.schedule != ANY
     {
         Some(Mismatch::Schedule)
-    } else if matches!(sets.services.get(rule.services as usize), Some(Services::Listed(own)) if own.is_empty())
-    {
+    } else if matches!(
+        sets.services.get(rule.services as usize),
+        Some(Services::Listed(own)) if own.is_empty()
+    ) {
         Some(Mismatch::Service)
     } else if rule.applications != ANY && applications.is_some_and(|set| set.listed.is_empty()) {
         Some(Mismatch::Application)

@@ -44,8 +44,8 @@ pub struct CaptureInterface {
     pub fcs_length: u32,
 }
 
-/// One packet, lent from the buffer of its [`Capture`](super::Capture); `Data` is `&[u8]`, or `&mut [u8]` for who
-/// rewrites it.
+/// One packet, lent from the buffer of its [`Capture`](super::Capture); `Data` is `&[u8]`, or `&mut [u8]`
+/// for who rewrites it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CapturedPacket<Data> {
     /// When it was captured. A pcapng Simple Packet has no time of its own and carries that of the packet

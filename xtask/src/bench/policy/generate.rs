@@ -1,5 +1,6 @@
-//! Rule bases in the manner of ClassBench (Taylor and Turner, 2007), with what an application firewall adds:
-//! zones, applications, users. Prefix lengths and ports are skewed, prefixes nest, wildcards are common.
+//! Rule bases in the manner of ClassBench (Taylor and Turner, 2007), with what an application firewall
+//! adds: zones, applications, users. Prefix lengths and ports are skewed, prefixes nest, wildcards are
+//! common.
 
 use std::net::{IpAddr, Ipv4Addr};
 

@@ -1,4 +1,5 @@
-//! Blocked sessions: which end is reset, and that its stack takes the reset for real ("Security policy actions").
+//! Blocked sessions: which end is reset, and that its stack takes the reset for real ("Security policy
+//! actions").
 
 use bifrons_model::{EndReason, Subtype};
 use smoltcp::socket::tcp::State;

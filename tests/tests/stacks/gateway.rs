@@ -1,5 +1,6 @@
-//! FTP between real stacks through a pool of ports: what one end says is heard in the addresses that the other knows, the
-//! connection it announces comes through, and the control connection goes on with its numbers moved.
+//! FTP between real stacks through a pool of ports: what one end says is heard in the addresses that the
+//! other knows, the connection it announces comes through, and the control connection goes on with its
+//! numbers moved.
 
 use smoltcp::socket::tcp::State;
 
@@ -19,8 +20,9 @@ set rulebase security rules ftp from trust to untrust application ftp service ap
 fn port_of(heard: &[u8]) -> u16 {
     let text = String::from_utf8_lossy(heard);
     let numbers = text.trim().strip_prefix("PORT 192,0,2,200,").unwrap_or_else(|| panic!("heard {text:?}"));
-    let (high, low) = numbers.split_once(',').unwrap();
-    u16::from_be_bytes([high.parse().unwrap(), low.parse().unwrap()])
+    let byte = |text: &str| text.parse::<u8>().expect("a byte in words");
+    let (high, low) = numbers.split_once(',').expect("two bytes");
+    u16::from_be_bytes([byte(high), byte(low)])
 }
 
 fn control() -> Gate {

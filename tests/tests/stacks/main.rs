@@ -56,7 +56,7 @@ struct Gate {
 
 impl Gate {
     fn new(lines: &str, client: &str, server: &str) -> Self {
-        let address = |text: &str| -> IpAddr { text.parse().unwrap() };
+        let address = |text: &str| -> IpAddr { text.parse().expect("an address") };
         Self {
             worker: Worker::new(&compiled(lines, None, 1), HashSeed::new(1)),
             outbox: Outbox::default(),
@@ -76,7 +76,7 @@ impl Gate {
     /// Lets time run: both hosts speak, the gate judges.
     fn run(&mut self, steps: u32) {
         for _ in 0..steps {
-            self.now = self.now + STEP;
+            self.now += STEP;
             self.client.poll(self.now);
             self.server.poll(self.now);
             for packet in self.client.take_sent() {
