@@ -146,13 +146,14 @@ pub struct SessionSettings {
     pub tcp_reject_small_initial_window_enable: bool,
     /// The threshold, 0 to 1024.
     pub tcp_reject_small_initial_window_threshold: u32,
-    /// Whether a retransmission that differs from the original is dropped; without effect yet.
+    /// Whether a retransmission that differs from the original is dropped also after identification;
+    /// without effect yet.
     pub tcp_retransmit_scan: bool,
     /// Whether IPv6 is forwarded at all.
     pub ipv6_firewalling: bool,
     /// What happens when the session table is full.
     pub resource_limit_behavior: LimitBehavior,
-    /// ICMP unreachables that the device may send, per second, 1 to 65,535; nothing is sent yet.
+    /// ICMP unreachables that the device may send, per second, 1 to 65,535.
     pub icmp_unreachable_rate: u32,
     /// Whether an ICMP error that reports on no known session opens one of its own instead of being
     /// dropped.

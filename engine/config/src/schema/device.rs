@@ -284,7 +284,7 @@ pub(super) const SESSION: Section = Section {
         yes_no(
             "deviceconfig setting session tcp-retransmit-scan",
             |c| &mut c.session.tcp_retransmit_scan,
-            "Whether a retransmission that differs from the original is dropped; without effect yet.",
+            "Whether a retransmission that differs from the original is dropped; while identification rests on the original it always is, later never yet.",
         ),
         yes_no(
             "deviceconfig setting session ipv6-firewalling",
@@ -302,7 +302,7 @@ pub(super) const SESSION: Section = Section {
             (1, 65_535),
             "packets per second",
             |c| &mut c.session.icmp_unreachable_rate,
-            "How many ICMP unreachables the device may send; accepted, nothing is sent yet.",
+            "How many ICMP unreachables the device may send.",
         ),
         yes_no(
             "deviceconfig setting session icmp-error-own-session",

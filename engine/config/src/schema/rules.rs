@@ -91,7 +91,7 @@ pub(super) const SECURITY: Section = Section {
             "rulebase security rules <rule> icmp-unreachable",
             Kind::YesNo,
             "no",
-            "Whether a blocked packet is to be answered with an ICMP unreachable; logged, not sent yet.",
+            "Whether a blocked packet is answered with an ICMP unreachable; TCP with a reset action is not.",
         ),
         entry(
             "rulebase security rules <rule> rule-type",
