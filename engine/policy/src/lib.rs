@@ -12,30 +12,54 @@
 //! `interzone` rule only pairs of two zones. Addresses are those before address translation, the
 //! destination zone is the one after it.
 //!
-//! The first packet of a session is judged before its application is known (`Query::app` is `None`). A rule
-//! then matches *surely* when it matches whatever the application will turn out to be: its application list
-//! is `any` and its service is not `application-default`. It matches *possibly* when some application would
-//! make it match: for `application-default`, one of its applications must be at home on the port, and `any`
-//! lists applications that are at home on every port. From the top:
+//! A rule's users are those of its list by name or through a group, as `Policy::with_users` says who is
+//! behind an address; `known-user` is anyone behind a mapped address, `unknown` anyone else. A schedule is
+//! read at the lookup, in UTC. URL categories are those of the server's name: `Policy::category_of`.
+//!
+//! The first packet of a session is judged before its application and the server's name are known
+//! (`Query::app` and `Query::category` are `None`). A rule then matches *surely* when it matches whatever
+//! they will turn out to be: its application list and its category list are `any`, and its service is not
+//! `application-default`. It matches *possibly* when some application and category would make it match: for
+//! `application-default`, one of its applications must be at home on the port, and `any` lists applications
+//! that are at home on every port. From the top:
 //!
 //! - a rule that allows decides, be its match sure or possible: the session is let through for now;
 //! - a rule that blocks decides only when it matches surely; one that matches possibly is passed over.
 //!
 //! So a session is admitted if any allow rule that could still match comes before a rule that surely
-//! blocks. `Decision::certain` is true when every application would lead to this same rule; when it is
-//! false, the lookup is to be made again once the application is known, and at each later change of it.
+//! blocks. `Decision::certain` is true when every application and category would lead to this same rule;
+//! when it is false, the lookup is to be made again once more is known, and at each later change.
 //!
-//! Once the application is known the match is exact. The words for "not identified" (`incomplete`,
+//! Once both are known the match is exact. The words for "not identified" (`incomplete`,
 //! `insufficient-data`, `unknown-tcp`, …) match rules whose application list is `any` or names that word.
 //! An application without default ports, and each of those words, satisfies `application-default` on every
 //! port.
 //!
+//! # What an application carries
+//!
+//! Sessions of many applications begin as another one: those of a video site are `ssl` until the server's
+//! name is read. The catalogue and custom applications say which (`parent`, `implicit`, and theirs in turn).
+//! Where the first rule that matches blocks, and before it stands a rule that allows an application which
+//! this one carries and whose other conditions are all met (for `application-default`, by the carried
+//! application's ports), that rule decides instead: the session is let through for now,
+//! `Decision::implicit` is set and `Decision::certain` is not. So a rule that allows this application itself
+//! comes first wherever it stands before the block, and a block that stands before the rule for the carried
+//! application holds. Once a session's application will not change any more, `Policy::lookup_settled` says
+//! what becomes of it.
+//!
+//! # How a rule is found
+//!
+//! Rules are boxes in a space of zones, addresses, protocol and ports, and a tree of cuts leads to those few
+//! that a packet can lie in; see the module `index`. `Policy::explain` asks every rule in turn, with the same
+//! answer, and says why each did not decide. Tests hold both against each other and against a matcher that
+//! is spelled out.
+//!
 //! # Numbers over commits
 //!
 //! Sessions outlive commits, and their records and flow keys hold numbers. So `Policy::compile_after` gives
-//! a zone, an interface or a rule (the default rules too) the number that its name has had since the start,
-//! and a new name the next free number. The order of rules is the configuration's, whatever their numbers.
-//! A renamed entry is a new one.
+//! a zone, an interface, a custom application, a URL category, a user or a rule (NAT rules and the default
+//! rules too) the number that its name has had since the start, and a new name the next free number. The
+//! order of rules is the configuration's, whatever their numbers. A renamed entry is a new one.
 //!
 //! What the configuration has no longer keeps its number and stays in `Policy::names`, where the records of
 //! old sessions find it; an entry of that name that comes later has that number. Until then it matches

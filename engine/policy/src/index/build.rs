@@ -4,8 +4,9 @@
 //! parts, weighted by how many they are; the cuts are where boxes begin and end. A box that reaches into
 //! several parts is in each of them, so a part of the tree may hold so many entries and no more: its
 //! allowance. Where every good cut would repeat too many boxes, those that are wide in a dimension get a
-//! tree of their own beside the others: a fork. When neither helps, the region becomes a leaf, however long
-//! its list. So the size is bounded whatever the rules, and the same rules always give the same tree.
+//! tree of their own beside the others: a fork. A long list for which neither is possible is cut from the
+//! tree's reserve as long as that lasts; else the region becomes a leaf, however long its list. So the size
+//! is bounded whatever the rules, and the same rules always give the same tree.
 
 use alloc::{vec, vec::Vec};
 
@@ -118,7 +119,6 @@ impl Builder<'_> {
             return self.node(&list, best, region);
         }
         if region.searches > 1
-            && list.len() > 64
             && let Some((narrow, wide)) = self.part(&list, &cuts)
         {
             return self.fork(narrow, wide, region);

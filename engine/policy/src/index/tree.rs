@@ -26,8 +26,8 @@ pub(super) struct Tree {
 #[repr(C, align(64))]
 struct Line([u32; WIDTH]);
 
-/// A place in one of the lists of a `Tree`, the upper bits saying what is there: 0 a leaf's first line, 1 to 7
-/// a node that cuts dimension 0 to 6, 8 a fork.
+/// A place in one of the lists of a `Tree`, the upper bits saying what is there: 0 a leaf's first line, 1 to
+/// 7 a node that cuts dimension 0 to 6, 8 a fork.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Branch(u32);
 
