@@ -284,7 +284,8 @@ pub(super) const SESSION: Section = Section {
         yes_no(
             "deviceconfig setting session tcp-retransmit-scan",
             |c| &mut c.session.tcp_retransmit_scan,
-            "Whether a retransmission that differs from the original is dropped; while identification rests on the original it always is, later never yet.",
+            "Whether a retransmission that differs from the original is dropped even when identification is \
+             over; without effect yet.",
         ),
         yes_no(
             "deviceconfig setting session ipv6-firewalling",
