@@ -7,7 +7,11 @@ mod import;
 
 use std::{path::PathBuf, process::ExitCode};
 
+use anyhow::Context as _;
 use bifrons_config::{Config, Document};
+use bifrons_dataplane::Compiled;
+use bifrons_model::Generation;
+use bifrons_policy::Policy;
 use clap::Subcommand;
 use serde_json::json;
 
@@ -79,6 +83,7 @@ fn check(file: &std::path::Path, lenient: bool, json: bool) -> anyhow::Result<Ex
             Ok(config) => (Some(config), Vec::new()),
             Err(error) => (None, error.downcast::<file::Mistakes>()?.errors),
         };
+        let warnings = config.as_ref().map(judged).transpose().with_context(|| name.clone())?;
         let mistakes: Vec<_> = errors
             .iter()
             .map(|error| {
@@ -97,15 +102,31 @@ fn check(file: &std::path::Path, lenient: bool, json: bool) -> anyhow::Result<Ex
             "file": name,
             "in_order": config.is_some(),
             "mistakes": mistakes,
+            "warnings": warnings.unwrap_or_default(),
             "counts": counts.map(serde_json::Value::Object),
         });
         file::print(&format!("{report}\n"))?;
         return Ok(if config.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     let config = file::told(result)?;
+    for warning in judged(&config).with_context(|| name.clone())? {
+        eprintln!("bifrons: warning: {name}: {warning}");
+    }
     let counts: Vec<String> = parts(&config).into_iter().map(|(number, noun)| count(number, noun)).collect();
     file::print(&format!("{name}: in order, {}\n", counts.join(", ")))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is good but hardly meant: rules that never decide, pools in each other's way.
+///
+/// # Errors
+/// When a custom application's signature cannot be used.
+fn judged(config: &Config) -> anyhow::Result<Vec<String>> {
+    let compiled = Compiled::new(Policy::compile(config, Generation(1)))?;
+    let policy = &compiled.policy;
+    let security = policy.warnings().into_iter().map(|warning| warning.text(policy));
+    let nat = policy.nat_warnings().into_iter().map(|warning| warning.text(policy));
+    Ok(security.chain(nat).collect())
 }
 
 /// What a configuration has, counted.

@@ -119,7 +119,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         let name = file.display().to_string();
         let began = Instant::now();
         let mut run = Run { compiled: &compiled, policy, interfaces: &interfaces, arguments, name: &name };
-        let (counters, outcome) = run.replay(writer.as_mut());
+        let (worker, outcome) = run.replay(writer.as_mut());
+        let counters = worker.as_ref().map_or_else(Counters::default, |worker| worker.counters().clone());
+        stats.add_hits(worker.as_ref().map_or(&[], Worker::rule_hits));
         let error = match outcome {
             Ok(()) => None,
             Err(Failure::Capture(error)) => Some(error),
@@ -135,7 +137,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         writer.finish()?;
     }
     if let Some(path) = &arguments.stats {
-        stats.write(path)?;
+        stats.write(path, policy)?;
     }
     Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
@@ -251,10 +253,10 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn replay(&mut self, mut writer: Option<&mut Writer>) -> (Counters, Result<(), Failure>) {
+    fn replay(&mut self, mut writer: Option<&mut Writer>) -> (Option<Worker>, Result<(), Failure>) {
         let mut capture = match Capture::open(self.name) {
             Ok(capture) => capture,
-            Err(error) => return (Counters::default(), Err(Failure::Capture(error.to_string()))),
+            Err(error) => return (None, Err(Failure::Capture(error.to_string()))),
         };
         let is_table_on_terminal = self.arguments.output.is_none() && io::stdout().is_terminal();
         let mut progress = Progress::new(self.name, capture.total_bytes(), is_table_on_terminal);
@@ -271,7 +273,7 @@ impl Run<'_> {
                 }
             }
             if let Err(error) = self.write(&mut outbox, writer.as_deref_mut()) {
-                return (worker.counters().clone(), Err(Failure::Output(error)));
+                return (Some(worker), Err(Failure::Output(error)));
             }
             if let Some(progress) = &mut progress {
                 progress.update(capture.bytes_read(), worker.counters().received);
@@ -284,7 +286,7 @@ impl Run<'_> {
         if let Err(error) = self.run_on(&mut worker, &mut outbox, writer) {
             outcome = Err(Failure::Output(error));
         }
-        (worker.counters().clone(), outcome)
+        (Some(worker), outcome)
     }
 
     fn feed(&self, worker: &mut Worker, mut batch: Batch<'_>, outbox: &mut Outbox) {

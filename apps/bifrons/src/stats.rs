@@ -4,7 +4,8 @@ use std::{path::Path, time::Duration};
 
 use anyhow::Context as _;
 use bifrons_dataplane::Counters;
-use bifrons_model::DropReason;
+use bifrons_model::{DropReason, Timestamp};
+use bifrons_policy::{Policy, RuleHits};
 use serde_json::{Value, json};
 
 /// Totals over all captures of a run.
@@ -13,9 +14,19 @@ pub struct Stats {
     total: Counters,
     files: Vec<Value>,
     elapsed: Duration,
+    /// By rule number, those of all captures together.
+    hits: Vec<RuleHits>,
 }
 
 impl Stats {
+    /// Adds how often rules were used in one capture.
+    pub fn add_hits(&mut self, hits: &[RuleHits]) {
+        self.hits.resize(self.hits.len().max(hits.len()), RuleHits::default());
+        for (total, one) in self.hits.iter_mut().zip(hits) {
+            total.merge(one);
+        }
+    }
+
     /// Adds one capture's counters.
     pub fn add(&mut self, name: &str, counters: &Counters, elapsed: Duration, error: Option<&str>) {
         sum(&mut self.total, counters);
@@ -30,13 +41,13 @@ impl Stats {
     }
 
     /// Writes the file.
-    pub fn write(&self, path: &Path) -> anyhow::Result<()> {
-        let text = format!("{:#}\n", self.to_json());
+    pub fn write(&self, path: &Path, policy: &Policy) -> anyhow::Result<()> {
+        let text = format!("{:#}\n", self.to_json(policy));
         std::fs::write(path, text)
             .with_context(|| format!("cannot write the statistics to {}", path.display()))
     }
 
-    fn to_json(&self) -> Value {
+    fn to_json(&self, policy: &Policy) -> Value {
         let counters = &self.total;
         let seconds = self.elapsed.as_secs_f64();
         let rate = |amount: u64| if seconds > 0.0 { amount as f64 / seconds } else { 0.0 };
@@ -62,8 +73,24 @@ impl Stats {
                 "held": counters.held,
                 "holds": counters.is_conserved(),
             },
+            "translated": counters.translated,
+            "emitted": counters.emitted,
+            "nat_exhausted": counters.nat_exhausted,
+            "rules": self.rules(policy),
+            "unused_rules": policy.unused_rules(&self.hits).map(|rule| policy.names().rule(rule)).collect::<Vec<_>>(),
             "files": self.files,
         })
+    }
+
+    /// Sessions by rule, with the times of the first and the latest, in seconds since 1970.
+    fn rules(&self, policy: &Policy) -> Value {
+        let seconds = |time: Option<Timestamp>| time.map(|time| time.as_nanos() as f64 / 1e9);
+        let used = policy.names().rules.iter().zip(&self.hits).filter(|(_, hits)| hits.count > 0);
+        let row = |(name, hits): (&String, &RuleHits)| {
+            let (first, last) = (seconds(hits.first), seconds(hits.last));
+            (name.clone(), json!({ "hits": hits.count, "first": first, "last": last }))
+        };
+        Value::Object(used.map(row).collect())
     }
 }
 
@@ -83,6 +110,9 @@ fn sum(total: &mut Counters, one: &Counters) {
         (&mut total.sessions_refused, one.sessions_refused),
         (&mut total.bypassed, one.bypassed),
         (&mut total.reassembled, one.reassembled),
+        (&mut total.emitted, one.emitted),
+        (&mut total.translated, one.translated),
+        (&mut total.nat_exhausted, one.nat_exhausted),
         (&mut total.icmp_errors_matched, one.icmp_errors_matched),
         (&mut total.fast, one.fast),
         (&mut total.inspected, one.inspected),

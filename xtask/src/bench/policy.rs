@@ -15,6 +15,8 @@ use generate::{KINDS, Random};
 
 /// Headers that are looked up.
 const HEADERS: usize = 1_000_000;
+/// How often each is, and the median counts: other programs' turns on the processor fall out.
+const PASSES: usize = 5;
 /// Headers for which all rules are asked in turn.
 const LINEAR_HEADERS: usize = 500;
 /// Of a hundred headers, so many must be decided by a rule that is not the default.
@@ -73,7 +75,10 @@ fn lookup_in(name: &str, config: &Config) -> Result<f64> {
     if decided < DECIDED_MIN {
         bail!("{name}: only {decided} % of the headers are decided by a rule that is not the default");
     }
-    let found = nanoseconds(&headers, |query| policy.lookup(query).rule.0);
+    let mut passes: Vec<f64> =
+        (0..PASSES).map(|_| nanoseconds(&headers, |query| policy.lookup(query).rule.0)).collect();
+    passes.sort_by(f64::total_cmp);
+    let found = passes[PASSES / 2];
     let (few, _) = headers.split_at(LINEAR_HEADERS);
     let linear = nanoseconds(few, |query| policy.explain(query).decision.rule.0);
     let count = config.rules.len();

@@ -2,6 +2,8 @@
 
 use alloc::{
     collections::{BTreeMap, BTreeSet},
+    format,
+    string::String,
     vec::Vec,
 };
 use core::net::IpAddr;
@@ -49,6 +51,37 @@ pub enum NatWarning {
         /// The rule above.
         by: NatRuleId,
     },
+}
+
+impl NatWarning {
+    /// The warning in words, with the policy's names.
+    pub fn text(&self, policy: &Policy) -> String {
+        let name = |rule: NatRuleId| policy.names().nat_rule(rule);
+        match *self {
+            Self::PoolsOverlap { first, second } => format!(
+                "NAT rules \"{}\" and \"{}\" translate to the same addresses and can be in each other's way",
+                name(first),
+                name(second)
+            ),
+            Self::PoolHasInterfaceAddress { rule, interface, address } => format!(
+                "NAT rule \"{}\" translates to {address}, which interface {} has",
+                name(rule),
+                policy.names().interface(interface)
+            ),
+            Self::StaticBelowDynamic { rule, by } => format!(
+                "static NAT rule \"{}\" never matches: the dynamic rule \"{}\" above it takes its traffic",
+                name(rule),
+                name(by)
+            ),
+            Self::Shadowed { rule, by } => {
+                format!(
+                    "NAT rule \"{}\" never matches: rule \"{}\" above it takes its traffic",
+                    name(rule),
+                    name(by)
+                )
+            }
+        }
+    }
 }
 
 pub(super) fn of(compiled: &NatRules, policy: &Policy) -> Vec<NatWarning> {
