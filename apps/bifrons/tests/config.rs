@@ -204,7 +204,11 @@ fn external_lists_are_read_beside_the_configuration() {
     let text = "set external-list bad type ip url file://bad.txt\n\
                 set rulebase security rules r source bad\nset rulebase security rules r action drop\n";
     let file = folder.write("gate.set", text.as_bytes());
-    assert!(config(&["check", &file]).success().contains("1 security rule"));
+    let ran = config(&["check", &file]);
+    assert_eq!(ran.code, Some(0));
+    assert!(ran.output.contains("1 security rule"), "{}", ran.output);
+    // Without zones no rule can match, which is told.
+    assert!(ran.errors.contains("security rule \"r\" never matches"), "{}", ran.errors);
     let missing = folder.write("other.set", text.replace("bad.txt", "none.txt").as_bytes());
     let ran = config(&["check", &missing]);
     assert_eq!(ran.code, Some(1));
