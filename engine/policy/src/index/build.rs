@@ -115,7 +115,7 @@ impl Builder<'_> {
         let permitted = permitted(list.len(), region.allowance);
         let better = |one: &&Cut, other: &&Cut| one.expected().total_cmp(&other.expected());
         let best = cuts.iter().filter(|cut| cut.total <= permitted).min_by(better);
-        if let Some(best) = best.filter(|best| best.expected() < list.len() as f64 * 0.8) {
+        if let Some(best) = best.filter(|best| best.expected() < list.len() as f64 * 0.6) {
             return self.node(&list, best, region);
         }
         if region.searches > 1
