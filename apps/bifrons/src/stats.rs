@@ -51,6 +51,8 @@ impl Stats {
         let counters = &self.total;
         let seconds = self.elapsed.as_secs_f64();
         let rate = |amount: u64| if seconds > 0.0 { amount as f64 / seconds } else { 0.0 };
+        let unused: Vec<&str> =
+            policy.unused_rules(&self.hits).map(|rule| policy.names().rule(rule)).collect();
         json!({
             "packets": counters.received,
             "bytes": counters.received_bytes,
@@ -77,7 +79,7 @@ impl Stats {
             "emitted": counters.emitted,
             "nat_exhausted": counters.nat_exhausted,
             "rules": self.rules(policy),
-            "unused_rules": policy.unused_rules(&self.hits).map(|rule| policy.names().rule(rule)).collect::<Vec<_>>(),
+            "unused_rules": unused,
             "files": self.files,
         })
     }
