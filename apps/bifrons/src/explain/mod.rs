@@ -5,7 +5,7 @@ pub mod policy_match;
 
 use std::net::IpAddr;
 
-use bifrons_dataplane::{Step, Verdict, Worker};
+use bifrons_dataplane::{Step, Verdict};
 use bifrons_model::{Direction, InterfaceId, Names, ZoneId};
 use bifrons_policy::{Decision, NatOwner, NatQuery, Policy, Query};
 use bifrons_session::FlowKey;
@@ -34,11 +34,11 @@ impl Words<'_> {
     }
 
     /// The packet's way, line by line.
-    fn lines(&self, worker: &Worker, steps: &[Step]) -> Vec<Line> {
-        steps.iter().filter_map(|step| self.line(worker, step)).collect()
+    fn lines(&self, steps: &[Step]) -> Vec<Line> {
+        steps.iter().filter_map(|step| self.line(step)).collect()
     }
 
-    fn line(&self, worker: &Worker, step: &Step) -> Option<Line> {
+    fn line(&self, step: &Step) -> Option<Line> {
         let line = |subject, text: String, json| Line { subject, text, earlier: Vec::new(), json };
         Some(match step {
             Step::Unreadable(_) | Step::Read { .. } | Step::Emitted => return None,
@@ -62,7 +62,7 @@ impl Words<'_> {
                 line("override", format!("the application is {name}"), json!({ "application": name }))
             }
             Step::Security { query, decision } => self.security(query, decision),
-            Step::Admitted { session, keys } => self.admitted(worker, session.0, keys),
+            Step::Admitted { session, keys } => self.admitted(session.0, keys),
             Step::Identified(app) => {
                 let name = self.policy.application(*app).name.to_owned();
                 line("application", name.clone(), json!({ "application": name }))
@@ -161,18 +161,13 @@ impl Words<'_> {
         format!("{} to {}", self.names().zone(query.zone_from), self.names().zone(query.zone_to))
     }
 
-    fn admitted(&self, worker: &Worker, session: u32, [c2s, s2c]: &[FlowKey; 2]) -> Line {
-        let leaving = s2c.reversed(s2c.zone());
-        let mut text = format!("{session} is made, {}", flow(c2s));
-        if leaving != c2s.reversed(s2c.zone()).reversed(s2c.zone()) {
-            text += &format!(", leaves as {}", flow(&leaving));
+    fn admitted(&self, session: u32, [c2s, s2c]: &[FlowKey; 2]) -> Line {
+        let (arriving, leaving) = (flow(c2s), flow(&s2c.reversed(s2c.zone())));
+        let mut text = format!("{session} is made, {arriving}");
+        if leaving != arriving {
+            text += &format!(", leaves as {leaving}");
         }
-        let json = json!({
-            "session": session,
-            "flow": flow(c2s),
-            "leaves_as": flow(&leaving),
-            "sessions": worker.sessions().len(),
-        });
+        let json = json!({ "session": session, "flow": arriving, "leaves_as": leaving });
         Line { subject: "session", text, earlier: Vec::new(), json }
     }
 

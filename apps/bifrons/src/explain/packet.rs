@@ -107,9 +107,8 @@ impl<'a> Explainer<'a> {
         self.number += 1;
         let first = *self.first.get_or_insert(frame.arrival);
         let seconds = frame.arrival.since(first).as_secs_f64();
+        let now = frame.arrival;
         let mut frames = [frame];
-        let [Frame { arrival, .. }] = &frames;
-        let now = *arrival;
         self.worker.process(now, &mut frames, &mut self.outbox);
         let [Frame { verdict, .. }] = frames;
         let (from, to) = self.arguments.packet.unwrap_or((1, u64::MAX));
@@ -122,7 +121,7 @@ impl<'a> Explainer<'a> {
 
     fn print(&self, seconds: f64, verdict: Verdict, output: &mut impl Write) -> io::Result<()> {
         let steps = self.outbox.trace.as_deref().unwrap_or_default();
-        let lines = self.words.lines(&self.worker, steps);
+        let lines = self.words.lines(steps);
         let read = steps.iter().find_map(|step| {
             if let Step::Read { key, interface } = step { Some((key, interface)) } else { None }
         });

@@ -100,7 +100,7 @@ pub fn run(Command::PolicyMatch(arguments): &Command) -> anyhow::Result<ExitCode
     let [Frame { verdict, .. }] = frames;
     let words = Words { policy, shows_all: arguments.all };
     let steps = outbox.trace.unwrap_or_default();
-    let mut lines = words.lines(&worker, &steps);
+    let mut lines = words.lines(&steps);
     lines.extend(identified(arguments, policy, &words, &steps)?);
     if arguments.json {
         println!("{:#}", json!({ "steps": steps_json(&lines), "verdict": words.verdict(verdict) }));

@@ -63,19 +63,14 @@ impl Worker {
         packet: &Packet,
         outbox: &mut Outbox,
     ) -> Result<Hit, DropReason> {
-        let Prediction { app, parent, destination, taken, .. } = prediction;
         let hit = self.try_foretold(&prediction, lane, packet, outbox);
         let Ok(hit) = hit else {
-            self.release_taken(taken);
+            self.release_taken(prediction.taken);
             return hit;
         };
         let notes = self.notes_of_mut(hit.slot);
-        notes.parent = Some(parent);
-        notes.taken = taken;
-        debug_assert!(
-            self.table.get(hit.slot).app == app,
-            "{destination:?} was opened as another application"
-        );
+        notes.parent = Some(prediction.parent);
+        notes.taken = prediction.taken;
         Ok(hit)
     }
 
