@@ -72,6 +72,21 @@ drop_reasons! {
     NatUntranslatable = 58, "nat-untranslatable", "The packet cannot be expressed in the addresses it would leave with.";
     NatConflict = 59, "nat-conflict", "Another session already has the translated addresses and ports.";
     AlgOutOfOrder = 60, "alg-out-of-order", "A segment of a translated control connection came ahead of its turn.";
+    OtherStation = 70, "other-station", "The frame's Ethernet address is that of another station.";
+    InterfaceDown = 71, "interface-down", "The interface is down, carries no traffic or does not exist.";
+    UnknownVlan = 72, "unknown-vlan", "No subinterface of the interface has the frame's VLAN tag.";
+    Listening = 73, "listening", "The interface only listens: the packet was seen and goes nowhere.";
+    Multicast = 74, "multicast", "The destination is a group of hosts, which is not forwarded.";
+    Broadcast = 75, "broadcast", "The destination is all hosts of a network, which is not forwarded.";
+    MartianAddress = 76, "martian-address", "The source or destination is an address that no packet on a network may have.";
+    HopLimitExceeded = 77, "hop-limit-exceeded", "The packet's hops were used up.";
+    PacketTooBig = 78, "packet-too-big", "The packet does not fit into the next link and may not be fragmented.";
+    BlackholeRoute = 79, "blackhole-route", "The route to the destination is to discard.";
+    NeighbourUnreachable = 80, "neighbour-unreachable", "The next station does not answer.";
+    NeighbourQueueFull = 81, "neighbour-queue-full", "Too many packets wait for the next station's address.";
+    EgressZoneChanged = 82, "egress-zone-changed", "The route to the destination now leads to another zone than the session was allowed for.";
+    HostService = 83, "host-service", "The interface's management profile does not offer the service to the sender.";
+    ForwardingDiscard = 84, "forwarding-discard", "A policy-based forwarding rule discards the traffic.";
 }
 
 impl DropReason {

@@ -13,6 +13,7 @@ mod end_reason;
 mod final_action;
 mod handshake;
 mod ids;
+mod mac;
 mod record;
 mod time;
 
@@ -22,6 +23,7 @@ pub use end_reason::{EndReason, Tracker};
 pub use final_action::{FinalAction, Verdicts, final_action_of_app, final_action_of_reason};
 pub use handshake::{Handshake, HandshakeOutcome, HandshakeStep};
 pub use ids::{AppId, CategoryId, Generation, InterfaceId, NatRuleId, RuleId, SessionId, UserId, ZoneId};
+pub use mac::MacAddress;
 pub use record::{
     CustomName, Flags, Names, RUN_SPECIFIC_FIELDS, Subtype, TrafficRecord, Translation, Volume,
 };
