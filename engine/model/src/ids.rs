@@ -45,6 +45,10 @@ id!(
     InterfaceId(u16)
 );
 id!(
+    /// A virtual router's number, given at commit: its place in the configuration.
+    VirtualRouterId(u16)
+);
+id!(
     /// Which committed configuration a session was last judged by; raised by one at each commit.
     Generation(u32)
 );

@@ -22,7 +22,9 @@ pub use drop_reason::DropReason;
 pub use end_reason::{EndReason, Tracker};
 pub use final_action::{FinalAction, Verdicts, final_action_of_app, final_action_of_reason};
 pub use handshake::{Handshake, HandshakeOutcome, HandshakeStep};
-pub use ids::{AppId, CategoryId, Generation, InterfaceId, NatRuleId, RuleId, SessionId, UserId, ZoneId};
+pub use ids::{
+    AppId, CategoryId, Generation, InterfaceId, NatRuleId, RuleId, SessionId, UserId, VirtualRouterId, ZoneId,
+};
 pub use mac::MacAddress;
 pub use record::{
     CustomName, Flags, Names, RUN_SPECIFIC_FIELDS, Subtype, TrafficRecord, Translation, Volume,
