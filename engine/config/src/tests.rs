@@ -19,7 +19,7 @@ use bifrons_model::Action;
 
 use crate::{
     Config, parse, parse_lenient,
-    typed::{AddressRange, DefaultRule, LimitBehavior, RuleType, ServiceMatch, TimeoutOverride},
+    typed::{AddressRange, DefaultRule, LimitBehavior, RouteTarget, RuleType, ServiceMatch, TimeoutOverride},
 };
 
 const GATE: &str = r#"
@@ -75,9 +75,10 @@ fn a_gate_device_and_network() {
         })
         .collect();
     assert_eq!(addresses, [vec!["10.0.0.1/24", "10.0.1.1/24", "2001:db8::1/64"], vec!["192.0.2.1/24"]]);
-    let routes: Vec<(&str, usize)> =
-        config.routes.iter().map(|route| (route.name.as_str(), route.interface)).collect();
-    assert_eq!(routes, [("out", 1), ("out6", 1)]);
+    let routes: Vec<(&str, RouteTarget)> =
+        config.routes.iter().map(|route| (route.name.as_str(), route.next_hop)).collect();
+    let out = RouteTarget::Gateway { address: "192.0.2.254".parse().unwrap(), interface: 1 };
+    assert_eq!(routes, [("out", out), ("out6", RouteTarget::Interface(1))]);
     let zones: Vec<_> = config
         .zones
         .iter()
@@ -98,7 +99,10 @@ fn a_next_hop_leads_out_of_the_nearest_network() {
         set network virtual-router v routing-table ip static-route far destination 198.51.100.0/24\n\
         set network virtual-router v routing-table ip static-route far nexthop ip-address router\n";
     let config = parse(text, "x.set").unwrap();
-    assert_eq!(config.routes.iter().map(|route| route.interface).collect::<Vec<_>>(), [1, 0]);
+    let ways: Vec<RouteTarget> = config.routes.iter().map(|route| route.next_hop).collect();
+    let gateway =
+        |address: &str, interface| RouteTarget::Gateway { address: address.parse().unwrap(), interface };
+    assert_eq!(ways, [gateway("10.1.0.9", 1), gateway("10.2.0.9", 0)]);
 }
 
 #[test]

@@ -5,6 +5,8 @@ mod logging;
 mod nat;
 mod network;
 mod objects;
+mod protection;
+mod routing;
 mod rules;
 
 pub use high_availability::{
@@ -17,10 +19,21 @@ pub use nat::{
     DestinationTranslation, DeviceBinding, Distribution, Fallback, NatKind, NatRule, NatSettings,
     Oversubscription, SourceTranslation,
 };
-pub use network::{Interface, InterfaceKind, Prefix, Route, Zone};
+pub use network::{
+    AdjustMss, Interface, InterfaceKind, Ipv6Settings, ManagementProfile, ManagementServices, NdProxy,
+    Prefix, StaticNeighbor, VirtualWire, Zone,
+};
 pub use objects::{
     AddressRange, CustomApplication, PortPattern, Schedule, Service, Signature, SignatureCondition,
     SignatureTest, TimeSpan, TimeoutOverride, UrlCategory,
+};
+pub use protection::{
+    FloodProtection, FloodRates, IcmpDrops, IpDrops, Ipv6Drops, Scan, ScanAction, ScanProtection, SynFlood,
+    TcpDrops, TrackBy, ZoneProtection,
+};
+pub use routing::{
+    Ecmp, EcmpAlgorithm, ForwardingAction, ForwardingMonitor, ForwardingRule, ForwardingSource,
+    InterfaceWeight, MonitoredDestination, Route, RouteMonitor, RouteTarget, SymmetricReturn, VirtualRouter,
 };
 pub use rules::{
     ApplicationOverride, DecryptionKind, DecryptionRule, DefaultRule, RuleType, SecurityRule, ServiceMatch,
@@ -46,10 +59,20 @@ pub struct Config {
     pub tcp: TcpSettings,
     /// `deviceconfig setting application …`
     pub application: ApplicationSettings,
-    /// `network interface ethernet NAME …`, in the order of their first line.
+    /// `network interface …`: Ethernet interfaces in the order of their first line, each before its
+    /// subinterfaces, then the others.
     pub interfaces: Vec<Interface>,
-    /// `network virtual-router default routing-table ip|ipv6 static-route NAME …`
+    /// `network virtual-wire NAME …`
+    pub virtual_wires: Vec<VirtualWire>,
+    /// `network virtual-router NAME …`, in the order of their first line.
+    pub virtual_routers: Vec<VirtualRouter>,
+    /// `network virtual-router NAME routing-table ip|ipv6 static-route NAME …` of all virtual routers. Of
+    /// one virtual router and network the better ones stand first: by distance, metric, order of the lines.
     pub routes: Vec<Route>,
+    /// `network profiles interface-management-profile NAME …`
+    pub management_profiles: Vec<ManagementProfile>,
+    /// `network profiles zone-protection-profile NAME …`
+    pub zone_protection_profiles: Vec<ZoneProtection>,
     /// `zone NAME network …`, in the order of their first line.
     pub zones: Vec<Zone>,
     /// `application NAME …`: custom applications. An `AppId` of `bifrons_catalog::CUSTOM_FIRST` and above
@@ -63,6 +86,8 @@ pub struct Config {
     pub nat_rules: Vec<NatRule>,
     /// `deviceconfig setting nat …`
     pub nat: NatSettings,
+    /// `rulebase pbf rules NAME …`: policy-based forwarding, in order of evaluation.
+    pub forwarding_rules: Vec<ForwardingRule>,
     /// `rulebase application-override rules NAME …`, in order of evaluation.
     pub application_overrides: Vec<ApplicationOverride>,
     /// `rulebase decryption rules NAME …`, in order of evaluation; without effect yet.

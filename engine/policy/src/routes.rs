@@ -3,7 +3,10 @@
 use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 use core::net::IpAddr;
 
-use bifrons_config::{Config, typed::Prefix};
+use bifrons_config::{
+    Config,
+    typed::{Prefix, Route, RouteTarget},
+};
 use bifrons_model::InterfaceId;
 
 /// The forwarding table: the longest prefix that holds the address decides. Both families are kept as the
@@ -23,7 +26,7 @@ impl Routes {
             config.interfaces.iter().enumerate().flat_map(|(index, interface)| {
                 interface.addresses.iter().map(move |prefix| (*prefix, index))
             });
-        let routed = config.routes.iter().map(|route| (route.destination, route.interface));
+        let routed = config.routes.iter().filter_map(|route| Some((route.destination, interface_of(route)?)));
         for (prefix, interface) in connected.chain(routed) {
             let Some(Some(interface)) = numbers.get(interface) else { continue };
             let family = usize::from(prefix.address.is_ipv6());
@@ -46,6 +49,14 @@ impl Routes {
             IpAddr::V4(address) => latest(&self.changes_v4, address.to_bits()),
             IpAddr::V6(address) => latest(&self.changes_v6, address.to_bits()),
         }
+    }
+}
+
+/// The interface that the route leads to, if it leads to one.
+fn interface_of(route: &Route) -> Option<usize> {
+    match route.next_hop {
+        RouteTarget::Gateway { interface, .. } | RouteTarget::Interface(interface) => Some(interface),
+        RouteTarget::Router(_) | RouteTarget::Discard => None,
     }
 }
 
@@ -98,8 +109,8 @@ fn changes(prefixes: &BTreeMap<(u128, u8), InterfaceId>, width: u8) -> Vec<(u128
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::{string::String, vec};
-    use bifrons_config::typed::{Interface, Route};
+    use alloc::vec;
+    use bifrons_config::typed::Interface;
     use proptest::prelude::*;
 
     fn prefix(text: &str) -> Prefix {
@@ -112,7 +123,7 @@ mod tests {
     }
 
     fn route(destination: Prefix, interface: usize) -> Route {
-        Route { name: String::new(), destination, interface }
+        Route { destination, next_hop: RouteTarget::Interface(interface), ..Route::default() }
     }
 
     /// Interfaces that are numbered by their places.
@@ -176,7 +187,7 @@ mod tests {
                 }
                 prop_assert_eq!(
                     table.lookup(probe.address).map(InterfaceId::index),
-                    best.map(|route| route.interface)
+                    best.and_then(interface_of)
                 );
             }
         }

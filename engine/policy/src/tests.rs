@@ -33,8 +33,7 @@ fn zone(name: &str, interfaces: &[usize]) -> Zone {
     Zone {
         name: String::from(name),
         interfaces: interfaces.to_vec(),
-        tcp_reject_non_syn: None,
-        asymmetric_path_bypass: None,
+        ..Zone::default()
     }
 }
 

@@ -140,7 +140,7 @@ impl<'a> Reader<'a> {
         if let Some(value) = profile.value().filter(|value| !self.profiles.contains(value.text)) {
             profile.unknown(report, "management profile", value, self.profiles.iter().copied());
         }
-        self.found.push(Interface { name: name.into(), kind, tag, addresses });
+        self.found.push(Interface { name: name.into(), kind, tag, addresses, ..Interface::default() });
     }
 
     fn address(
@@ -196,12 +196,7 @@ pub(super) fn zones(root: &View<'_>, interfaces: &[Interface], report: &mut Repo
             continue;
         }
         let network = entry.below("network");
-        let mut zone = Zone {
-            name: name.into(),
-            interfaces: Vec::new(),
-            tcp_reject_non_syn: None,
-            asymmetric_path_bypass: None,
-        };
+        let mut zone = Zone { name: name.into(), ..Zone::default() };
         let kinds = ["layer3", "tap", "virtual-wire"].map(|kind| network.below(kind));
         let mut used = kinds.iter().filter(|view| view.exists());
         if let (Some(_), Some(second)) = (used.next(), used.next()) {

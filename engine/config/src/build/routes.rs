@@ -10,7 +10,7 @@ use super::{
 use crate::{
     Problem,
     parse::Report,
-    typed::{Interface, Prefix, Route},
+    typed::{Interface, Prefix, Route, RouteTarget},
 };
 
 pub(super) fn routes(
@@ -33,15 +33,22 @@ pub(super) fn routes(
         for (word, is_ipv6) in [("ip", false), ("ipv6", true)] {
             let mut found = Vec::new();
             for (name, entry) in router.at(&["routing-table", word, "static-route"]).entries() {
-                if let Some((destination, interface)) = route(&entry, is_ipv6, addresses, interfaces, report)
-                {
-                    let rank = (entry.below("admin-dist").number(), entry.below("metric").number());
-                    found.push((rank, Route { name: name.into(), destination, interface }));
+                if let Some((destination, next_hop)) = route(&entry, is_ipv6, addresses, interfaces, report) {
+                    let number = |word| entry.below(word).number();
+                    let (distance, metric) = (number("admin-dist"), number("metric"));
+                    found.push(Route {
+                        name: name.into(),
+                        destination,
+                        next_hop,
+                        distance: distance.and_then(|number| u8::try_from(number).ok()).unwrap_or(10),
+                        metric: metric.and_then(|number| u16::try_from(number).ok()).unwrap_or(10),
+                        ..Route::default()
+                    });
                 }
             }
             // Forwarding takes the first of equal destinations.
-            found.sort_by_key(|(rank, _)| *rank);
-            routes.extend(found.into_iter().map(|(_, route)| route));
+            found.sort_by_key(|route| (route.distance, route.metric));
+            routes.extend(found);
         }
     }
     routes
@@ -54,7 +61,7 @@ fn route(
     addresses: &Addresses,
     interfaces: &[Interface],
     report: &mut Report<'_>,
-) -> Option<(Prefix, usize)> {
+) -> Option<(Prefix, RouteTarget)> {
     let view = entry.below("destination");
     let Some(destination) = view.value() else {
         entry.gap(report, entry.line(), Problem::Incomplete { what: "a route needs a `destination`" });
@@ -64,7 +71,8 @@ fn route(
     let prefix = family(&view, destination, prefix, is_ipv6, report)?;
     let view = entry.below("interface");
     if let Some(value) = view.value() {
-        return interface(&view, value, interfaces, report).map(|interface| (prefix, interface));
+        return interface(&view, value, interfaces, report)
+            .map(|interface| (prefix, RouteTarget::Interface(interface)));
     }
     let view = entry.at(&["nexthop", if is_ipv6 { "ipv6-address" } else { "ip-address" }]);
     let Some(value) = view.value() else {
@@ -85,5 +93,5 @@ fn route(
         let what = format!("no interface's network holds the next hop `{}`", value.text);
         view.gap(report, value.line, Problem::Conflict { what });
     }
-    longest.map(|(_, interface)| (prefix, interface))
+    longest.map(|(_, interface)| (prefix, RouteTarget::Gateway { address: hop.address, interface }))
 }

@@ -3,7 +3,7 @@
 
 use alloc::collections::BTreeMap;
 
-use bifrons_config::typed::{Prefix, Route};
+use bifrons_config::typed::{Prefix, Route, RouteTarget};
 
 use super::*;
 
@@ -167,13 +167,18 @@ prop_compose! {
                 })
                 .collect(),
             routes: routes.into_iter().filter(|(_, interface)| *interface < interfaces.len())
-                .map(|(destination, interface)| Route { name: String::new(), destination, interface })
+                .map(|(destination, interface)| Route {
+                    destination,
+                    next_hop: RouteTarget::Interface(interface),
+                    ..Route::default()
+                })
                 .collect(),
             zones: zones.iter().zip(settings).enumerate().map(|(place, (name, settings))| Zone {
                 name: String::from(*name),
                 interfaces: (0..members.len()).filter(|interface| members[*interface] == place).collect(),
                 tcp_reject_non_syn: settings.0,
                 asymmetric_path_bypass: settings.1,
+                protection: None,
             }).collect(),
             rules: rules.iter().zip(bodies).map(|(name, rule)| SecurityRule {
                 name: String::from(*name),
