@@ -11,6 +11,8 @@ mod human;
 pub mod manual;
 mod plan;
 mod protocol;
+pub mod read;
+pub mod record;
 mod row;
 mod summary;
 mod text;

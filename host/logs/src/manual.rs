@@ -19,7 +19,7 @@ pub fn traffic_log() -> String {
         let since = LogVersion::since(position).name();
         let row = format!(
             "| {position} | `{}` | {since} | {} | {} | {} |",
-            field.name,
+            field.column.name(),
             json(field),
             steady(field),
             holds(field)
@@ -28,7 +28,8 @@ pub fn traffic_log() -> String {
     }
     let _ = write!(page, "\n{JSON}\n| name | JSON | holds |\n|---|---|---|\n");
     for field in OWN_FIELDS {
-        let _ = writeln!(page, "| `{}` | {} | {} |", field.name, json(field), field.meaning);
+        let _ =
+            writeln!(page, "| `{}` | {} | {} |", field.column.name(), json(field), field.column.meaning());
     }
     page + "\n" + END
 }
@@ -50,13 +51,13 @@ fn steady(field: &Field) -> &'static str {
 
 fn holds(field: &Field) -> String {
     match field.content {
-        Content::Fixed("") => format!("{} Always empty.", field.meaning),
-        Content::Fixed(text) => format!("{} Always `{text}`.", field.meaning),
+        Content::Fixed("") => format!("{} Always empty.", field.column.meaning()),
+        Content::Fixed(text) => format!("{} Always `{text}`.", field.column.meaning()),
         Content::Release(code) => {
             let codes = LogVersion::ALL.map(|version| format!("`{}` for {}", code(version), version.name()));
-            format!("{} {}.", field.meaning, codes.join(", "))
+            format!("{} {}.", field.column.meaning(), codes.join(", "))
         }
-        Content::Plain(_) | Content::Named(_) => field.meaning.to_owned(),
+        Content::Plain(_) | Content::Named(_) => field.column.meaning().to_owned(),
     }
 }
 

@@ -36,7 +36,7 @@ impl CsvFormat {
             }
         }
         plan.text("\n");
-        let names: Vec<&str> = chosen.iter().map(|field| field.name).collect();
+        let names: Vec<&str> = chosen.iter().map(|field| field.column.name()).collect();
         Self { header: names.join(",") + "\n", plan }
     }
 

@@ -54,7 +54,7 @@ fn is_in_every_record(field: &Field) -> bool {
 
 /// Adds the field's key and value to the plan, if JSON has the field.
 fn add(plan: &mut Plan, separator: &str, field: &Field) {
-    let key = format!("{separator}\"{}\":", field.name);
+    let key = format!("{separator}\"{}\":", field.column.name());
     let text = |plan: &mut Plan| {
         plan.text(&key);
         plan.text("\"");
