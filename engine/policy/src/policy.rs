@@ -1,6 +1,6 @@
 //! One committed configuration, compiled.
 
-use alloc::{string::String, sync::Arc, vec, vec::Vec};
+use alloc::{collections::BTreeMap, string::String, sync::Arc, vec, vec::Vec};
 use core::{iter, net::IpAddr};
 
 use bifrons_catalog::CUSTOM_FIRST;
@@ -17,13 +17,13 @@ use crate::{
     applications::{ApplicationFacts, custom_name},
     categories::Categories,
     explain::Explanation,
+    fib::{Fib, Rib},
     hits::RuleHits,
     interfaces::Interfaces,
     nat::{NatDecision, NatExplanation, NatOwner, NatQuery, NatRules, NatWarning, ProxyArp},
     numbers::{CUSTOM_APPLICATIONS_MAX, RULES_MAX, Retired, ZONES_OR_INTERFACES_MAX},
     overrides::Overrides,
     query::{Decision, Query},
-    routes::Routes,
     rules::Rules,
     users::{UserMap, Users},
     warnings::{self, Warning},
@@ -38,7 +38,7 @@ pub struct Policy {
     zone_of_interface: Vec<Option<ZoneId>>,
     zones: Vec<Option<ZoneSettings>>,
     interfaces: Interfaces,
-    routes: Routes,
+    fib: Arc<Fib>,
     rules: Arc<Rules>,
     users: Arc<Users>,
     categories: Arc<Categories>,
@@ -91,7 +91,7 @@ impl Policy {
             zone_of_interface: zones_of_interfaces(config, &numbers, interfaces.len()),
             zones: zone_settings(config, &numbers, zones.len()),
             interfaces: Interfaces::new(config, &numbers.interfaces, interfaces.len()),
-            routes: Routes::new(config, &numbers.interfaces),
+            fib: Rib::from_config(config, &numbers.interfaces).fib(),
             users: Arc::new(Users::new(Arc::clone(users), known, &rules.sets.vocabulary)),
             categories: Arc::new(Categories::new(&config.categories, &numbers.categories)),
             overrides: Arc::new(Overrides::new(config, &numbers)),
@@ -132,17 +132,40 @@ impl Policy {
         &self.numbering.names
     }
 
-    /// The interface that the longest matching prefix, connected or routed, leads to; `None` without one.
+    /// The same policy with this forwarding table in place of the one of the configuration alone, in which
+    /// every interface is up and no route is dynamic.
+    pub fn with_fib(mut self, fib: Arc<Fib>) -> Self {
+        self.fib = fib;
+        self
+    }
+
+    /// The forwarding table.
+    #[inline]
+    pub fn fib(&self) -> &Arc<Fib> {
+        &self.fib
+    }
+
+    /// The numbers of a configuration's interfaces by their places there; `None` for one that this policy
+    /// does not know.
+    pub fn interface_numbers(&self, config: &Config) -> Vec<Option<InterfaceId>> {
+        let names = (0..).map_while(|number| u16::try_from(number).ok()).zip(&self.names().interfaces);
+        let numbers: BTreeMap<&str, InterfaceId> =
+            names.map(|(number, name)| (name.as_str(), InterfaceId(number))).collect();
+        config.interfaces.iter().map(|own| numbers.get(own.name.as_str()).copied()).collect()
+    }
+
+    /// The interface that the routes to `destination` lead to: those of the first virtual router that has
+    /// one; `None` where none has, and where they discard.
     #[inline]
     pub fn egress(&self, destination: IpAddr) -> Option<InterfaceId> {
-        self.routes.lookup(destination)
+        self.fib.interface_towards(destination)
     }
 
     /// The interface on which packets from `source` are taken to arrive where nothing else tells, as in a
     /// capture: the one that leads back to it.
     #[inline]
     pub fn ingress_of(&self, source: IpAddr) -> Option<InterfaceId> {
-        self.routes.lookup(source)
+        self.fib.interface_towards(source)
     }
 
     /// What the interface does with packets; `None` for one that the configuration has no longer.

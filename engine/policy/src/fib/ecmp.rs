@@ -1,0 +1,127 @@
+//! Which of several equal paths a flow takes.
+
+use alloc::{boxed::Box, vec::Vec};
+use core::net::IpAddr;
+
+use super::{Forward, VirtualRouterId, table::bits_of};
+
+/// What decides between paths of equal cost. All of a flow's packets take one path, and which one depends
+/// on nothing but the flow, the paths and this.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Balance {
+    /// The addresses, modulo the number of paths.
+    #[default]
+    IpModulo,
+    /// A hash of the addresses.
+    IpHash {
+        /// The source alone counts.
+        source_only: bool,
+        /// The ports count as well.
+        with_ports: bool,
+        /// Other seeds make other choices.
+        seed: u32,
+    },
+    /// A hash of addresses and ports, in proportion to the weights of the paths' interfaces.
+    Weighted,
+    /// A hash of addresses and ports, all paths alike.
+    Balanced,
+}
+
+/// What of a packet decides between equal paths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flow {
+    /// The source address.
+    pub source: IpAddr,
+    /// The destination address.
+    pub destination: IpAddr,
+    /// The source port, 0 where the protocol has none.
+    pub source_port: u16,
+    /// The destination port, 0 where the protocol has none.
+    pub destination_port: u16,
+}
+
+/// What becomes of packets for a prefix.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Choice {
+    /// No route can be used.
+    #[default]
+    Nothing,
+    Discard,
+    /// Another virtual router knows.
+    Router(VirtualRouterId),
+    One(Forward),
+    Several(Box<Group>),
+}
+
+/// Paths of equal cost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Group {
+    balance: Balance,
+    /// At least two, each with the sum of the weights up to and including it.
+    paths: Vec<(Forward, u32)>,
+}
+
+impl Group {
+    /// Of at least one path with its weight. Without a weight above 0 all count alike.
+    pub fn choice(balance: Balance, paths: &[(Forward, u8)]) -> Choice {
+        match paths {
+            [] => Choice::Nothing,
+            [(path, _)] => Choice::One(*path),
+            _ => {
+                let is_weighted = balance == Balance::Weighted && paths.iter().any(|(_, weight)| *weight > 0);
+                let mut sum = 0;
+                let summed = paths.iter().map(|(path, weight)| {
+                    sum += if is_weighted { u32::from(*weight) } else { 1 };
+                    (*path, sum)
+                });
+                Choice::Several(Box::new(Self { balance, paths: summed.collect() }))
+            }
+        }
+    }
+
+    pub fn select(&self, flow: &Flow) -> Option<Forward> {
+        let total = self.paths.last().map_or(1, |(_, sum)| *sum).max(1);
+        let number = match self.balance {
+            Balance::IpModulo => (modulo(flow.source, total) + modulo(flow.destination, total)) % total,
+            Balance::IpHash { source_only, with_ports, seed } => {
+                share(hash(flow, source_only, with_ports, seed), total)
+            }
+            Balance::Weighted | Balance::Balanced => share(hash(flow, false, true, 0), total),
+        };
+        self.paths.iter().find(|(_, sum)| number < *sum).map(|(path, _)| *path)
+    }
+}
+
+fn modulo(address: IpAddr, count: u32) -> u32 {
+    let number = match address {
+        IpAddr::V4(address) => u128::from(address.to_bits()),
+        IpAddr::V6(address) => address.to_bits(),
+    };
+    (number % u128::from(count)) as u32
+}
+
+/// A number below `count`, each as likely as the others.
+const fn share(hash: u64, count: u32) -> u32 {
+    ((hash >> 32) * count as u64 >> 32) as u32
+}
+
+fn hash(flow: &Flow, source_only: bool, with_ports: bool, seed: u32) -> u64 {
+    let mut hash = mix(u64::from(seed) + 1);
+    let mut add = |bits: u128| hash = mix(mix(hash ^ (bits >> 64) as u64) ^ bits as u64);
+    add(bits_of(flow.source));
+    if !source_only {
+        add(bits_of(flow.destination));
+    }
+    if with_ports {
+        add(u128::from(flow.source_port) << 16 | u128::from(flow.destination_port));
+    }
+    hash
+}
+
+/// Each bit of the result depends on each of the number (the finish of SplitMix64: Steele, Lea, Flood, 2014).
+const fn mix(number: u64) -> u64 {
+    let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let number = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let number = (number ^ number >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ number >> 31
+}
