@@ -1,0 +1,132 @@
+//! What the world knows of a firewall: frames, orders and time in; frames and records out.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use bifrons_model::{Names, Timestamp, TrafficRecord};
+
+/// A firewall in the world. It is driven as hosts are: after each `handle_…` everything is taken from
+/// `poll_output`, then `poll_timeout` says when `handle_timeout` is due.
+pub trait Device: Send {
+    /// Takes a frame from a port.
+    fn handle_frame(&mut self, now: Timestamp, port: usize, frame: Vec<u8>);
+    /// Does what an operator orders.
+    ///
+    /// # Errors
+    /// Why it was not done.
+    fn handle_order(&mut self, now: Timestamp, order: &Order) -> Result<(), String>;
+    /// Does what is due.
+    fn handle_timeout(&mut self, now: Timestamp);
+    /// When something is due next.
+    fn poll_timeout(&self) -> Option<Timestamp>;
+    /// What came of it, in order.
+    fn poll_output(&mut self) -> Option<DeviceOutput>;
+    /// What it counts.
+    fn figures(&self) -> Figures;
+    /// Begins anew with the configuration committed last; everything else is forgotten.
+    fn restart(&mut self, now: Timestamp);
+}
+
+/// What an operator orders.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// A configuration, as `set` lines, takes the place of the running one.
+    Commit(String),
+    /// All sessions end.
+    Clear,
+    /// The cable of a port is pulled or plugged.
+    Link {
+        /// The port.
+        port: usize,
+        /// Whether there is a carrier.
+        up: bool,
+    },
+}
+
+/// What a firewall lets out.
+#[derive(Clone, Debug)]
+pub enum DeviceOutput {
+    /// A frame onto a port's link.
+    Frame {
+        /// The port.
+        port: usize,
+        /// The frame.
+        bytes: Vec<u8>,
+    },
+    /// A line for the traffic log.
+    Record(Box<Written>),
+}
+
+/// A record and the words of the configuration under which it was written.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// The record.
+    pub record: TrafficRecord,
+    /// What its numbers are called.
+    pub names: Arc<Names>,
+}
+
+/// What a firewall counts, as its operator would see it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Frames that came in.
+    pub received: u64,
+    /// Frames that were forwarded.
+    pub transmitted: u64,
+    /// Frames that were dropped, for any reason.
+    pub dropped: u64,
+    /// Frames that wait: fragments, packets whose next hop is not known yet.
+    pub held: u64,
+    /// Frames for the firewall itself.
+    pub own: u64,
+    /// Frames that it made itself.
+    pub emitted: u64,
+    /// Sessions at the moment.
+    pub sessions: u64,
+    /// Sessions that there may be.
+    pub capacity: u64,
+    /// Sessions that there was no room for.
+    pub refused: u64,
+}
+
+impl Figures {
+    /// Whether every frame has one fate.
+    pub const fn is_conserved(&self) -> bool {
+        self.received == self.transmitted + self.dropped + self.held + self.own
+    }
+}
+
+/// The simplest device: a cable between each even port and the next.
+#[derive(Debug, Default)]
+pub struct Cable {
+    out: VecDeque<(usize, Vec<u8>)>,
+    passed: u64,
+}
+
+impl Device for Cable {
+    fn handle_frame(&mut self, _: Timestamp, port: usize, frame: Vec<u8>) {
+        self.out.push_back((port ^ 1, frame));
+        self.passed += 1;
+    }
+
+    fn handle_order(&mut self, _: Timestamp, order: &Order) -> Result<(), String> {
+        Err(format!("a cable takes no orders: {order:?}"))
+    }
+
+    fn handle_timeout(&mut self, _: Timestamp) {}
+
+    fn poll_timeout(&self) -> Option<Timestamp> {
+        None
+    }
+
+    fn poll_output(&mut self) -> Option<DeviceOutput> {
+        self.out.pop_front().map(|(port, bytes)| DeviceOutput::Frame { port, bytes })
+    }
+
+    fn figures(&self) -> Figures {
+        Figures { received: self.passed, transmitted: self.passed, ..Figures::default() }
+    }
+
+    fn restart(&mut self, _: Timestamp) {
+        *self = Self::default();
+    }
+}

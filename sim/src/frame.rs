@@ -1,0 +1,309 @@
+//! Frames as a bystander reads them. This is not the engine's parser on purpose: what checks the engine must
+//! not err with it.
+
+pub mod build;
+mod describe;
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use smoltcp::wire::{
+    ArpOperation, ArpPacket, ArpRepr, EthernetFrame, EthernetProtocol, Icmpv4Packet, Icmpv6Packet, IpAddress,
+    IpProtocol, Ipv4Packet, Ipv6Packet, TcpPacket, UdpPacket,
+};
+
+use crate::{random::digest, switch::Mac};
+
+/// A frame taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct View {
+    /// Its length, link header included.
+    pub length: usize,
+    /// Who sent it on this link.
+    pub source: Mac,
+    /// Who is to take it on this link.
+    pub destination: Mac,
+    /// What it carries.
+    pub content: Content,
+}
+
+/// What a frame carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// ARP (RFC 826): whether it is a request, who asks and who is asked for.
+    Arp {
+        /// A request; otherwise an answer.
+        is_request: bool,
+        /// The sender's address.
+        sender: Ipv4Addr,
+        /// The sender's Ethernet address.
+        sender_mac: Mac,
+        /// The address that is asked for, or told.
+        target: Ipv4Addr,
+    },
+    /// An IPv4 or IPv6 packet.
+    Ip(Packet),
+    /// Something else: the type field.
+    Other(u16),
+    /// A frame that ends too early or whose lengths contradict each other.
+    Broken,
+}
+
+/// An IP packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packet {
+    /// Its sender.
+    pub source: IpAddr,
+    /// Its receiver.
+    pub destination: IpAddr,
+    /// The protocol's number.
+    pub protocol: u8,
+    /// How many hops it may still take.
+    pub hop_limit: u8,
+    /// Whether all checksums are right.
+    pub is_sound: bool,
+    /// Whether it is a part of a packet.
+    pub is_fragment: bool,
+    /// The transport header.
+    pub body: Body,
+    /// How long the payload behind the transport header is.
+    pub payload_length: usize,
+    /// A number that depends on all bytes of the payload.
+    pub payload: u64,
+}
+
+/// A transport header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// RFC 9293.
+    Tcp(Tcp),
+    /// RFC 768: source and destination port.
+    Udp(u16, u16),
+    /// RFC 792 and RFC 4443.
+    Icmp {
+        /// Type.
+        kind: u8,
+        /// Code.
+        code: u8,
+        /// The identifier of an echo; otherwise the same two bytes.
+        identifier: u16,
+        /// The number of an echo; otherwise the same two bytes.
+        number: u16,
+    },
+    /// Any other protocol, or a later part of a packet.
+    Other,
+}
+
+/// A TCP header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tcp {
+    /// The source port.
+    pub source: u16,
+    /// The destination port.
+    pub destination: u16,
+    /// The sequence number.
+    pub sequence: u32,
+    /// The acknowledgement number.
+    pub acknowledgement: u32,
+    /// FIN 1, SYN 2, RST 4, PSH 8, ACK 16.
+    pub flags: u8,
+    /// The window as it stands in the header.
+    pub window: u16,
+    /// A number that depends on the options.
+    pub options: u64,
+}
+
+/// TCP flags by their bits.
+pub mod flag {
+    /// No more data.
+    pub const FIN: u8 = 1;
+    /// Begins a connection.
+    pub const SYN: u8 = 2;
+    /// Ends it at once.
+    pub const RST: u8 = 4;
+    /// Data to be handed over.
+    pub const PSH: u8 = 8;
+    /// The acknowledgement number counts.
+    pub const ACK: u8 = 16;
+}
+
+impl Tcp {
+    /// Whether all of these flags are set.
+    pub const fn has(&self, flags: u8) -> bool {
+        self.flags & flags == flags
+    }
+}
+
+impl Packet {
+    /// Source and destination port; of an echo its identifier in both places; otherwise 0.
+    pub const fn ports(&self) -> (u16, u16) {
+        match self.body {
+            Body::Tcp(tcp) => (tcp.source, tcp.destination),
+            Body::Udp(source, destination) => (source, destination),
+            Body::Icmp { kind, identifier, .. } if is_echo(kind) => (identifier, identifier),
+            Body::Icmp { .. } | Body::Other => (0, 0),
+        }
+    }
+
+    /// Whether it is a TCP segment with all of these flags.
+    pub const fn has(&self, flags: u8) -> bool {
+        matches!(self.body, Body::Tcp(tcp) if tcp.has(flags))
+    }
+}
+
+/// Whether an ICMP type of either family is an echo request or reply.
+pub const fn is_echo(kind: u8) -> bool {
+    matches!(kind, 0 | 8 | 128 | 129)
+}
+
+impl View {
+    /// Reads a frame.
+    pub fn of(bytes: &[u8]) -> Self {
+        let mut view = Self {
+            length: bytes.len(),
+            source: [0; 6],
+            destination: [0; 6],
+            content: Content::Broken,
+        };
+        let Ok(frame) = EthernetFrame::new_checked(bytes) else { return view };
+        view.source = frame.src_addr().0;
+        view.destination = frame.dst_addr().0;
+        view.content = match frame.ethertype() {
+            EthernetProtocol::Arp => arp(frame.payload()),
+            EthernetProtocol::Ipv4 => v4(frame.payload()).map_or(Content::Broken, Content::Ip),
+            EthernetProtocol::Ipv6 => v6(frame.payload()).map_or(Content::Broken, Content::Ip),
+            EthernetProtocol::Unknown(number) => Content::Other(number),
+        };
+        view
+    }
+
+    /// The IP packet, if it carries one.
+    pub const fn packet(&self) -> Option<&Packet> {
+        match &self.content {
+            Content::Ip(packet) => Some(packet),
+            Content::Arp { .. } | Content::Other(_) | Content::Broken => None,
+        }
+    }
+}
+
+fn arp(bytes: &[u8]) -> Content {
+    let repr = ArpPacket::new_checked(bytes).and_then(|packet| ArpRepr::parse(&packet));
+    match repr {
+        Ok(ArpRepr::EthernetIpv4 {
+            operation,
+            source_hardware_addr,
+            source_protocol_addr,
+            target_protocol_addr,
+            ..
+        }) => Content::Arp {
+            is_request: operation == ArpOperation::Request,
+            sender: source_protocol_addr,
+            sender_mac: source_hardware_addr.0,
+            target: target_protocol_addr,
+        },
+        Ok(_) | Err(_) => Content::Broken,
+    }
+}
+
+fn v4(bytes: &[u8]) -> Option<Packet> {
+    let packet = Ipv4Packet::new_checked(bytes).ok()?;
+    let is_fragment = packet.more_frags() || packet.frag_offset() > 0;
+    let (source, destination) = (packet.src_addr(), packet.dst_addr());
+    let mut read = Packet {
+        source: source.into(),
+        destination: destination.into(),
+        protocol: packet.next_header().into(),
+        hop_limit: packet.hop_limit(),
+        is_sound: packet.verify_checksum(),
+        is_fragment,
+        body: Body::Other,
+        payload_length: packet.payload().len(),
+        payload: 0,
+    };
+    match packet.next_header() {
+        _ if is_fragment => read.payload = digest(packet.payload()),
+        IpProtocol::Icmp => {
+            let icmp = Icmpv4Packet::new_checked(packet.payload()).ok()?;
+            read.body = Body::Icmp {
+                kind: icmp.msg_type().into(),
+                code: icmp.msg_code(),
+                identifier: icmp.echo_ident(),
+                number: icmp.echo_seq_no(),
+            };
+            read.is_sound &= icmp.verify_checksum();
+            read.payload_length = icmp.data().len();
+            read.payload = digest(icmp.data());
+        }
+        protocol => transport(&mut read, protocol, packet.payload(), source.into(), destination.into())?,
+    }
+    Some(read)
+}
+
+fn v6(bytes: &[u8]) -> Option<Packet> {
+    let packet = Ipv6Packet::new_checked(bytes).ok()?;
+    let (source, destination) = (packet.src_addr(), packet.dst_addr());
+    let mut read = Packet {
+        source: source.into(),
+        destination: destination.into(),
+        protocol: packet.next_header().into(),
+        hop_limit: packet.hop_limit(),
+        is_sound: true,
+        is_fragment: packet.next_header() == IpProtocol::Ipv6Frag,
+        body: Body::Other,
+        payload_length: packet.payload().len(),
+        payload: 0,
+    };
+    match packet.next_header() {
+        IpProtocol::Icmpv6 => {
+            let bytes = packet.payload();
+            let head: [u8; 8] = bytes.first_chunk().copied()?;
+            let icmp = Icmpv6Packet::new_unchecked(bytes);
+            read.body = Body::Icmp {
+                kind: head[0],
+                code: head[1],
+                identifier: u16::from_be_bytes([head[4], head[5]]),
+                number: u16::from_be_bytes([head[6], head[7]]),
+            };
+            read.is_sound &= icmp.verify_checksum(&source, &destination);
+            read.payload_length = bytes.len() - head.len();
+            read.payload = digest(bytes.get(head.len()..).unwrap_or_default());
+        }
+        protocol => transport(&mut read, protocol, packet.payload(), source.into(), destination.into())?,
+    }
+    Some(read)
+}
+
+/// TCP or UDP; other protocols are only compared as a whole.
+fn transport(
+    read: &mut Packet,
+    protocol: IpProtocol,
+    bytes: &[u8],
+    source: IpAddress,
+    destination: IpAddress,
+) -> Option<()> {
+    match protocol {
+        IpProtocol::Tcp => {
+            let tcp = TcpPacket::new_checked(bytes).ok()?;
+            read.body = Body::Tcp(Tcp {
+                source: tcp.src_port(),
+                destination: tcp.dst_port(),
+                sequence: tcp.seq_number().0 as u32,
+                acknowledgement: tcp.ack_number().0 as u32,
+                flags: bytes.get(13).copied().unwrap_or_default(),
+                window: tcp.window_len(),
+                options: digest(tcp.options()),
+            });
+            read.is_sound &= tcp.verify_checksum(&source, &destination);
+            read.payload_length = tcp.payload().len();
+            read.payload = digest(tcp.payload());
+        }
+        IpProtocol::Udp => {
+            let udp = UdpPacket::new_checked(bytes).ok()?;
+            read.body = Body::Udp(udp.src_port(), udp.dst_port());
+            read.is_sound &= udp.verify_checksum(&source, &destination);
+            read.payload_length = udp.payload().len();
+            read.payload = digest(udp.payload());
+        }
+        _ => read.payload = digest(bytes),
+    }
+    Some(())
+}

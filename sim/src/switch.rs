@@ -1,0 +1,129 @@
+//! A switch: learns where stations are, forgets them, floods what it does not know.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use bifrons_model::Timestamp;
+
+/// An Ethernet address.
+pub type Mac = [u8; 6];
+
+/// How long a station is remembered that is not heard.
+pub const AGEING: Duration = Duration::from_secs(300);
+
+/// Stations that a switch remembers; of more it floods.
+pub const STATIONS_MAX: usize = 1024;
+
+/// Learns from source addresses, forwards by destination addresses.
+#[derive(Debug)]
+pub struct Switch {
+    /// How many ports it has.
+    pub ports: usize,
+    stations: BTreeMap<Mac, (usize, Timestamp)>,
+    /// Frames that went to all ports because nobody knew better.
+    pub flooded: u64,
+}
+
+/// Where a frame goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forward {
+    /// To one port.
+    To(usize),
+    /// To all but the one it came in on.
+    Flood,
+    /// Nowhere: it came from where it would go, or is too short to have addresses.
+    Drop,
+}
+
+impl Switch {
+    /// A switch that knows nobody.
+    pub const fn new(ports: usize) -> Self {
+        Self { ports, stations: BTreeMap::new(), flooded: 0 }
+    }
+
+    /// Takes a frame that came in on `port`.
+    pub fn handle_frame(&mut self, now: Timestamp, port: usize, frame: &[u8]) -> Forward {
+        let (Some(destination), Some(source)) = (mac(frame, 0), mac(frame, 6)) else { return Forward::Drop };
+        self.learn(now, port, source);
+        let known = match self.stations.get(&destination) {
+            Some((_, heard)) if now.since(*heard) > AGEING => {
+                self.stations.remove(&destination);
+                None
+            }
+            Some((known, _)) => Some(*known),
+            None => None,
+        };
+        match known {
+            Some(known) if known == port => Forward::Drop,
+            Some(known) => Forward::To(known),
+            None => {
+                self.flooded += 1;
+                Forward::Flood
+            }
+        }
+    }
+
+    fn learn(&mut self, now: Timestamp, port: usize, source: Mac) {
+        let is_group = source[0] & 1 == 1;
+        let has_room = self.stations.len() < STATIONS_MAX || self.stations.contains_key(&source);
+        if is_group {
+            return;
+        }
+        if !has_room {
+            self.stations.retain(|_, (_, heard)| now.since(*heard) <= AGEING);
+        }
+        if self.stations.len() < STATIONS_MAX || self.stations.contains_key(&source) {
+            self.stations.insert(source, (port, now));
+        }
+    }
+}
+
+/// The address at `place` of a frame.
+pub(crate) fn mac(frame: &[u8], place: usize) -> Option<Mac> {
+    frame.get(place..place + 6)?.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(to: u32, from: u32) -> Vec<u8> {
+        let address = |number: u32| [&[2, 0][..], &number.to_be_bytes()].concat();
+        [address(to), address(from), vec![0; 50]].concat()
+    }
+
+    const NOW: Timestamp = Timestamp::from_secs(1000);
+
+    #[test]
+    fn what_is_known_goes_to_one_port_and_the_rest_to_all() {
+        let mut switch = Switch::new(3);
+        assert_eq!(switch.handle_frame(NOW, 0, &frame(2, 1)), Forward::Flood);
+        assert_eq!(switch.handle_frame(NOW, 1, &frame(1, 2)), Forward::To(0));
+        assert_eq!(switch.handle_frame(NOW, 0, &frame(2, 1)), Forward::To(1));
+        assert_eq!(switch.handle_frame(NOW, 0, &frame(1, 9)), Forward::Drop);
+        assert_eq!(switch.handle_frame(NOW, 0, &[1, 2, 3]), Forward::Drop);
+        let broadcast = [vec![0xff; 6], frame(0, 1)[6..].to_vec()].concat();
+        assert_eq!(switch.handle_frame(NOW, 0, &broadcast), Forward::Flood);
+    }
+
+    #[test]
+    fn a_station_moves_and_is_forgotten() {
+        let mut switch = Switch::new(3);
+        switch.handle_frame(NOW, 0, &frame(9, 1));
+        switch.handle_frame(NOW, 2, &frame(9, 1));
+        assert_eq!(switch.handle_frame(NOW, 1, &frame(1, 2)), Forward::To(2));
+        let later = NOW + AGEING + Duration::from_secs(1);
+        assert_eq!(switch.handle_frame(later, 1, &frame(1, 2)), Forward::Flood);
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let mut switch = Switch::new(2);
+        for number in 0..5000 {
+            switch.handle_frame(NOW, 0, &frame(1, 10 + number));
+        }
+        assert_eq!(switch.stations.len(), STATIONS_MAX);
+        let later = NOW + AGEING + Duration::from_secs(1);
+        switch.handle_frame(later, 1, &frame(1, 2));
+        assert_eq!(switch.handle_frame(later, 0, &frame(2, 1)), Forward::To(1));
+    }
+}
