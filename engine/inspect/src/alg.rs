@@ -10,6 +10,7 @@
 use alloc::vec::Vec;
 use core::{fmt::Write, net::IpAddr, ops::Range};
 
+use bifrons_catalog::app;
 use bifrons_model::{AppId, Direction};
 
 use crate::Transport;
@@ -78,12 +79,17 @@ impl Expectation {
     /// The connection between these ends: the address and port that the message came from, and the address
     /// that it went to, as they were in the frame that carried it.
     ///
+    /// An end of FTP behind a translator that does not read FTP names an address that is unknown here. Peers that
+    /// expect as much take the address that the control connection comes from instead, so that is where the
+    /// connection is predicted; a bounce to the address that was named is not.
+    ///
     /// # Errors
     /// Why it is not predicted.
     pub fn resolve(&self, speaker: (IpAddr, u16), peer: IpAddr) -> Result<Predicted, Refusal> {
         const FIRST_UNRESERVED: u16 = 1024;
         let (own, own_port) = speaker;
-        if let Some(named) = self.address.filter(|named| *named != own) {
+        let is_told_by_connection = self.app == app::FTP_DATA;
+        if let Some(named) = self.address.filter(|named| *named != own && !is_told_by_connection) {
             return Err(Refusal::ForeignAddress { named, own });
         }
         if let Some(port) = self.port.filter(|port| *port < FIRST_UNRESERVED) {
@@ -262,8 +268,6 @@ mod tests {
     use super::*;
     use core::net::{Ipv4Addr, Ipv6Addr};
 
-    use bifrons_catalog::app;
-
     const OWN: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
     const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 9));
     const V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1));
@@ -287,6 +291,8 @@ mod tests {
         assert_eq!((predicted.source, predicted.destination, predicted.destination_port), (PEER, OWN, 5000));
         assert_eq!(resolved(None, None).unwrap().destination_port, 40_000);
         assert_eq!(resolved(Some(PEER), Some(5000)), Err(Refusal::ForeignAddress { named: PEER, own: OWN }));
+        let data = Expectation { app: app::FTP_DATA, ..expectation(Some(PEER), Some(5000)) };
+        assert_eq!(data.resolve((OWN, 40_000), PEER).unwrap().destination, OWN);
         assert_eq!(resolved(Some(OWN), Some(25)), Err(Refusal::WellKnownPort(25)));
         assert_eq!(resolved(None, Some(0)), Err(Refusal::WellKnownPort(0)));
     }

@@ -19,7 +19,7 @@ pub enum LinkType {
     /// BSD loopback, a four-byte address family in the byte order of the capturing host (0), or in network
     /// order (108).
     BsdLoopback,
-    /// PPP, with or without HDLC-like framing: 9, 50.
+    /// PPP, with or without HDLC-like framing: 9, 50. On such lines Cisco HDLC is captured too.
     Ppp,
     /// Cisco HDLC: 104.
     CiscoHdlc,
@@ -89,6 +89,11 @@ pub(crate) fn network(link: LinkType, frame: &[u8]) -> Result<Network, DropReaso
             by_ethertype(frame, ethertype, 20)
         }
         LinkType::BsdLoopback => loopback(frame),
+        // The address of Cisco HDLC, unicast or broadcast, is none that PPP begins with.
+        LinkType::Ppp if matches!(frame, [0x0f | 0x8f, 0, ..]) => {
+            let ethertype = be16(frame, 2).ok_or(DropReason::TruncatedHeader)?;
+            by_ethertype(frame, ethertype, 4)
+        }
         LinkType::Ppp => {
             let start = if frame.starts_with(&[0xff, 0x03]) { 2 } else { 0 };
             ppp(frame, start)
@@ -251,6 +256,7 @@ mod tests {
         assert_eq!(network(LinkType::BsdLoopback, &[0, 0, 0, 30]), Ok(Network::V6(4)));
         assert_eq!(network(LinkType::Ppp, &[0xff, 3, 0, 0x21]), Ok(Network::V4(4)));
         assert_eq!(network(LinkType::CiscoHdlc, &[0x0f, 0, 8, 0]), Ok(Network::V4(4)));
+        assert_eq!(network(LinkType::Ppp, &[0x8f, 0, 0x86, 0xdd]), Ok(Network::V6(4)));
         assert_eq!(network(LinkType::RawIp, &[0x60]), Ok(Network::V6(0)));
         assert_eq!(network(LinkType::RawIp, &[0x10]), Err(DropReason::BadIpVersion));
     }

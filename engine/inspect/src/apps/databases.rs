@@ -26,7 +26,14 @@ pub(super) const ELASTIC: Probe =
 
 /// What a server sends has too little of a shape of its own.
 fn tds(evidence: &Evidence<'_>) -> ProbeAnswer {
-    client_first(evidence, app::MSSQL_DB, tds_request, |bytes| {
+    let at_home = uses_any(evidence, &[1433]);
+    // The login of versions before 7 is 512 bytes long or goes on.
+    let old = [B::Is(2), B::In(0, 1), B::Is(2), B::Is(0), B::Is(0), B::Is(0), B::In(0, 1), B::Is(0)];
+    let request = |bytes: &[u8]| {
+        let newer = tds_request(bytes);
+        if at_home { newer.or(begins(bytes, &old)) } else { newer }
+    };
+    client_first(evidence, app::MSSQL_DB, request, |bytes| {
         begins(bytes, &[B::Is(4), B::In(0, 1)]).and(|| Fit::Open)
     })
 }
@@ -117,7 +124,8 @@ fn mongodb_message(bytes: &[u8], is_answer: bool) -> Fit {
         let plausible = bytes.get(3).is_none_or(|high| *high <= 2);
         return if plausible { Fit::Open } else { Fit::No };
     };
-    let is_sound = (26..48_000_000).contains(&length) && (is_answer || answers == 0);
+    // Some clients say minus one where a request answers nothing.
+    let is_sound = (26..48_000_000).contains(&length) && (is_answer || matches!(answers, 0 | 0xffff_ffff));
     match operation {
         _ if !is_sound => Fit::No,
         1 if is_answer => match (little(bytes, 16, 4), little(bytes, 32, 4)) {
@@ -304,6 +312,8 @@ mod tests {
         login.resize(0x90, 0);
         assert_recognised(TDS, app::MSSQL_DB, &login, b"");
         assert_never_certain(TDS, b"\x12\x01\0\x2f\0\0\0\0\0\0\x1a\0\x07", b"");
+        assert_recognised_at(TDS, app::MSSQL_DB, 1433, b"\x02\0\x02\0\0\0\x01\0host", b"");
+        assert_never_certain(TDS, b"\x02\0\x02\0\0\0\x01\0host", b"");
         assert_never_certain(TDS, b"", b"\x04\x01\0\x25\0\0\x01\0\0\0\x15");
         assert_datagrams(SQL_BROWSER, app::MSSQL_MON, 1434, &[b"\x02", b"\x05\x03\0abc"]);
         assert_no_datagram(SQL_BROWSER, 40_001, b"\x02");
@@ -326,6 +336,9 @@ mod tests {
     fn mongodb_operations() {
         let query = b"\x3a\0\0\0\x01\0\0\0\0\0\0\0\xd4\x07\0\0\0\0\0\0admin.$cmd\0\0\0\0\0\xff\xff\xff\xff";
         assert_recognised(MONGODB, app::MONGODB, query, b"");
+        let mut minus_one = *query;
+        minus_one[8..12].fill(0xff);
+        assert_recognised(MONGODB, app::MONGODB, &minus_one, b"");
         let message = b"\x3a\0\0\0\x01\0\0\0\0\0\0\0\xdd\x07\0\0\0\0\0\0\0\x20\0\0\0";
         assert_recognised(MONGODB, app::MONGODB, message, b"");
         assert_never_certain(MONGODB, b"\x3a\0\0\0\x01\0\0\0\0\0\0\0\xd4\x07\0\0\0\0\0\0admin\0", b"");

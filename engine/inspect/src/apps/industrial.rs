@@ -46,6 +46,12 @@ fn modbus(evidence: &Evidence<'_>) -> ProbeAnswer {
     if !at_home && !answers {
         return ProbeAnswer::NotMine;
     }
+    // A refusal of what was asked, whatever that was.
+    let refuses = matches!(evidence.received, [_, _, 0, 0, 0, 3, _, 0x80..=0xff, 1..=11, ..])
+        && matches!(evidence.sent, [_, _, 0, 0, 0, 2..=254, _, function, ..] if *function < 0x80);
+    if at_home && answers && refuses {
+        return ProbeAnswer::Certain(app::MODBUS_BASE);
+    }
     both(
         evidence,
         app::MODBUS_BASE,

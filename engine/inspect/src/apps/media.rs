@@ -1,10 +1,10 @@
 //! Voice, video and games: RTSP (RFC 7826), RTMP, H.225 and RAS (H.323), MGCP (RFC 3435), Skinny, IAX2 (RFC
-//! 5456), Discord's voice, Zoom, TeamSpeak, Source engine,
-//! Minecraft, Nintendo.
+//! 5456), Discord's voice, Zoom, TeamSpeak, Mumble, Viber, Source engine, Minecraft, Nintendo.
 
 use bifrons_catalog::app;
+use bifrons_model::Direction;
 
-use crate::{Evidence, Probe, ProbeAnswer};
+use crate::{Evidence, Probe, ProbeAnswer, Transport};
 
 use super::{
     shape::{B, begins, both, client_first, datagrams, either, little, magic, uses_any},
@@ -26,6 +26,9 @@ pub(super) const NINTENDO: Probe =
     Probe { name: "nintendo", tcp: false, udp: true, probe: nintendo, decoder: None };
 pub(super) const TEAMSPEAK: Probe =
     Probe { name: "teamspeak", tcp: false, udp: true, probe: teamspeak, decoder: None };
+pub(super) const MUMBLE: Probe =
+    Probe { name: "mumble", tcp: false, udp: true, probe: mumble, decoder: None };
+pub(super) const VIBER: Probe = Probe { name: "viber", tcp: true, udp: true, probe: viber, decoder: None };
 pub(super) const SOURCE_ENGINE: Probe =
     Probe { name: "source-engine", tcp: false, udp: true, probe: source_engine, decoder: None };
 pub(super) const MINECRAFT: Probe =
@@ -149,10 +152,17 @@ fn iax(evidence: &Evidence<'_>) -> ProbeAnswer {
 fn discord(evidence: &Evidence<'_>) -> ProbeAnswer {
     let discovery =
         |kind: u8, datagram: &[u8]| datagram.len() == 74 && magic(datagram, &[0, kind, 0, 70]) == Fit::Yes;
+    // Sent while nobody speaks: a magic and a count.
+    let keeps_alive =
+        |datagram: &[u8]| datagram.len() == 8 && magic(datagram, &[0x13, 0x37, 0xca, 0xfe]) == Fit::Yes;
     let mut asked = false;
     for (_, datagram) in evidence.each_datagram() {
-        if asked && discovery(2, datagram) {
+        if keeps_alive(datagram) || (asked && discovery(2, datagram)) {
             return ProbeAnswer::Certain(app::DISCORD);
+        }
+        // Media of a call that was not seen to begin.
+        if datagram.first().is_some_and(|first| first >> 6 == 2) {
+            continue;
         }
         if !discovery(1, datagram)
             || datagram.get(8..72).is_none_or(|rest| rest.iter().any(|byte| *byte != 0))
@@ -164,10 +174,14 @@ fn discord(evidence: &Evidence<'_>) -> ProbeAnswer {
     ProbeAnswer::Unsure
 }
 
-/// The server gives back the sixteen bytes that the client named itself by.
+/// The server gives back the sixteen bytes that the client named itself by; two clients name the call that they
+/// meet in.
 fn zoom(evidence: &Evidence<'_>) -> ProbeAnswer {
     let mut named = None;
     for (_, datagram) in evidence.each_datagram() {
+        if names_call(datagram) {
+            return ProbeAnswer::Certain(app::ZOOM);
+        }
         let identity = datagram.get(3..19);
         match (named, datagram) {
             (None, [1, 0, ..]) if identity.is_some_and(|own| own.iter().any(|byte| *byte != 0)) => {
@@ -179,6 +193,18 @@ fn zoom(evidence: &Evidence<'_>) -> ProbeAnswer {
         }
     }
     ProbeAnswer::Unsure
+}
+
+/// A fixed head, and the call's name: 36 hexadecimal digits and hyphens behind their length.
+fn names_call(datagram: &[u8]) -> bool {
+    const LENGTH: [u8; 4] = [0, 0, 0, 36];
+    magic(datagram, &[0x1f, 2, 1, 0]) == Fit::Yes
+        && datagram.windows(LENGTH.len() + 36).any(|window| {
+            window.strip_prefix(&LENGTH).is_some_and(|name| {
+                name.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'-')
+                    && name.get(8) == Some(&b'-')
+            })
+        })
 }
 
 /// The magic of the console's peer protocol, a version or flags, a connection.
@@ -200,6 +226,72 @@ fn teamspeak(evidence: &Evidence<'_>) -> ProbeAnswer {
         found |= older && datagram.len() >= 16;
     }
     if found { ProbeAnswer::Certain(app::TEAMSPEAK) } else { ProbeAnswer::Unsure }
+}
+
+/// A ping, and an answer with the same number: version, number, users, room, bandwidth.
+fn mumble(evidence: &Evidence<'_>) -> ProbeAnswer {
+    let mut asked = None;
+    for (direction, datagram) in evidence.each_datagram() {
+        let number = datagram.get(4..12);
+        match (direction, datagram) {
+            (Direction::ClientToServer, [0, 0, 0, 0, ..]) if datagram.len() == 12 => asked = number,
+            (Direction::ServerToClient, [0, 1, ..]) if datagram.len() == 24 && asked == number => {
+                return ProbeAnswer::Certain(app::MUMBLE);
+            }
+            _ => return ProbeAnswer::NotMine,
+        }
+    }
+    ProbeAnswer::Unsure
+}
+
+/// Over UDP the server gives back the client's number and its token. Over TCP a message of the client has its
+/// length and a session's number in front of a fixed head.
+fn viber(evidence: &Evidence<'_>) -> ProbeAnswer {
+    if evidence.transport == Transport::Tcp {
+        let hello = |bytes: &[u8]| {
+            let shape = [
+                B::Any,
+                B::In(0, 3),
+                B::Any,
+                B::Any,
+                B::Any,
+                B::Any,
+                B::Is(0xfc),
+                B::Is(0xff),
+                B::In(1, 15),
+                B::Is(0x80),
+            ];
+            let length = little(bytes, 0, 2);
+            begins(bytes, &shape).and(|| match length {
+                Some(length @ 10..) if bytes.len() >= length => Fit::Yes,
+                Some(10..) => Fit::Open,
+                Some(_) | None => Fit::No,
+            })
+        };
+        return client_first(evidence, app::VIBER_BASE, hello, |_| Fit::Open);
+    }
+    let mut asked = None;
+    for (direction, datagram) in evidence.each_datagram() {
+        let token = |place: usize| datagram.get(place..place + 8);
+        let number = datagram.get(..2);
+        let told = match (direction, datagram) {
+            (Direction::ClientToServer, [_, _, 0x19, 0, ..]) => (number, token(4)),
+            (Direction::ClientToServer, [_, _, 1, 0, 5, 0, ..]) => (number, token(6)),
+            (Direction::ClientToServer, [_, _, kind, 0, ..]) if asked.is_some() && *kind < 0x20 => continue,
+            (Direction::ServerToClient, [_, _, 0x1a, 0, ..]) if asked == Some((number, token(4))) => {
+                return ProbeAnswer::Certain(app::VIBER_BASE);
+            }
+            (Direction::ServerToClient, [_, _, 0x0c, 0, 1, 0, ..]) if asked == Some((number, token(6))) => {
+                return ProbeAnswer::Certain(app::VIBER_BASE);
+            }
+            _ => return ProbeAnswer::NotMine,
+        };
+        if told.1.is_none() {
+            return ProbeAnswer::NotMine;
+        }
+        asked = Some(told);
+    }
+    ProbeAnswer::Unsure
 }
 
 /// A query outside a connection: four bytes of ones, the kind.
@@ -291,6 +383,21 @@ mod tests {
         answer[8..17].copy_from_slice(b"192.0.2.1");
         assert_datagrams(DISCORD, app::DISCORD, 40_001, &[&ask, &answer]);
         assert_no_datagram(DISCORD, 50_001, &ask);
+        assert_datagrams(DISCORD, app::DISCORD, 50_001, &[b"\x13\x37\xca\xfe\x0a\0\0\0"]);
+        assert_no_datagram(DISCORD, 50_001, b"\x81\xc9\0\x07abcd");
+        let meeting =
+            [&b"\x1f\x02\x01\0\x08\0"[..], b"\0\0\0\x24C5EADFA1-E2D0-417E-87F2-7B0BFF439362"].concat();
+        assert_datagrams(ZOOM, app::ZOOM, 40_001, &[&meeting]);
+        assert_no_datagram(ZOOM, 40_001, &meeting[..40]);
+        let (ping, pong) = (b"\0\0\0\0abcdefgh", b"\0\x01\x02\x03abcdefgh\0\0\0\x01\0\0\0\x0a\0\x01\0\0");
+        assert_datagrams(MUMBLE, app::MUMBLE, 64_738, &[ping, pong]);
+        assert_no_datagram(MUMBLE, 64_738, ping);
+        let (ask, answer) = (b"\x05\xb8\x19\0abcdefgh\0\0", b"\x05\xb8\x1a\0abcdefgh\x32");
+        assert_datagrams(VIBER, app::VIBER_BASE, 7987, &[ask, answer]);
+        assert_no_datagram(VIBER, 7987, ask);
+        let hello = b"\x0c\0\0\0\0\0\xfc\xff\x05\x80ab";
+        assert_recognised(VIBER, app::VIBER_BASE, hello, b"");
+        assert_never_certain(VIBER, b"\x09\0\0\0\0\0\xfc\xff\x05\x80ab", b"");
         let (hello, welcome) = ([&[1, 0, 2][..], &[7; 60]].concat(), [&[2, 0, 1][..], &[7; 32]].concat());
         assert_datagrams(ZOOM, app::ZOOM, 8801, &[&hello, &welcome]);
         assert_no_datagram(ZOOM, 8801, &hello);

@@ -89,6 +89,11 @@ fn kafka(evidence: &Evidence<'_>) -> ProbeAnswer {
             let Some(name) = big(bytes, 12, 2) else {
                 return Fit::Open;
             };
+            const NONE: usize = 0xffff;
+            if name == NONE {
+                // The client's name may be missing.
+                return Fit::of(at_home && big(bytes, 0, 4).is_some_and(|length| length >= 10));
+            }
             let Some(text) = bytes.get(14..14 + name) else {
                 return if (1..=255).contains(&name) { Fit::Open } else { Fit::No };
             };
@@ -368,6 +373,8 @@ mod tests {
         assert_never_certain(AMQP, b"AMQP REST API", b"");
         let versions = b"\0\0\0\x14\0\x12\0\0\0\0\0\x01\0\x0aconsumer-1";
         assert_recognised(KAFKA, app::KAFKA, versions, b"");
+        assert_recognised_at(KAFKA, app::KAFKA, 9092, b"\0\0\0\x4b\0\x02\0\0\0\0\0\0\xff\xff\xff", b"");
+        assert_never_certain(KAFKA, b"\0\0\0\x4b\0\x02\0\0\0\0\0\0\xff\xff\xff", b"");
         assert_never_certain(KAFKA, b"\0\0\0\x14\0\x7f\0\0\0\0\0\x01\0\x0aconsumer-1", b"");
         assert_never_certain(KAFKA, b"\0\0\0\x14\0\x12\0\0\0\0\0\x01\0\x0acons\0mer-1", b"");
         let info = b"INFO {\"server_id\":\"x\"}\r\n";

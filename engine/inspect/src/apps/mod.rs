@@ -5,6 +5,7 @@ mod bittorrent;
 mod databases;
 mod dhcp;
 mod dns;
+mod dnscrypt;
 mod ftp;
 mod http;
 mod ike;
@@ -52,6 +53,8 @@ use crate::Probe;
 pub const PROBES: &[Probe] = &[
     tls::PROBE,
     http::PROBE,
+    // Before DNS, in which the certificate is asked for.
+    dnscrypt::PROBE,
     dns::PROBE,
     quic::PROBE,
     ssh::PROBE,
@@ -120,6 +123,8 @@ pub const PROBES: &[Probe] = &[
     media::ZOOM,
     media::NINTENDO,
     media::TEAMSPEAK,
+    media::MUMBLE,
+    media::VIBER,
     media::SOURCE_ENGINE,
     media::MINECRAFT,
     industrial::MODBUS,
@@ -160,6 +165,7 @@ pub const PROBES: &[Probe] = &[
     peers::BJNP,
     peers::BITCOIN,
     peers::STRATUM,
+    peers::ETHEREUM,
     peers::GNUTELLA,
     peers::EDONKEY,
     peers::QQ,

@@ -118,10 +118,11 @@ fn bfd(evidence: &Evidence<'_>) -> ProbeAnswer {
 fn radius(evidence: &Evidence<'_>) -> ProbeAnswer {
     let at_home = uses_any(evidence, &[1812, 1813, 1645, 1646, 3799, 2083]);
     match evidence.transport {
+        // Some servers send attributes that do not keep to the rules: at home the header is enough.
         Transport::Udp => datagrams(evidence, app::RADIUS, 1, |_, datagram| {
-            big(datagram, 2, 2) == Some(datagram.len())
-                && radius_packet(datagram)
-                && (at_home || datagram.len() > 26)
+            let is_sound = radius_packet(datagram) && datagram.len() > 26;
+            let has_header = radius_code(datagram) && (20..=4096).contains(&datagram.len());
+            big(datagram, 2, 2) == Some(datagram.len()) && (is_sound || (at_home && has_header))
         }),
         Transport::Tcp if at_home => {
             let packet = |bytes: &[u8]| {
@@ -138,9 +139,13 @@ fn radius(evidence: &Evidence<'_>) -> ProbeAnswer {
     }
 }
 
+const fn radius_code(packet: &[u8]) -> bool {
+    matches!(packet.first(), Some(1..=5 | 11..=13 | 40..=45))
+}
+
 fn radius_packet(packet: &[u8]) -> bool {
-    let code_known = matches!(packet.first(), Some(1..=5 | 11..=13 | 40..=45));
-    let Some(mut attributes) = packet.get(20..).filter(|_| code_known && packet.len() <= 4096) else {
+    let attributes = packet.get(20..).filter(|_| radius_code(packet) && packet.len() <= 4096);
+    let Some(mut attributes) = attributes else {
         return false;
     };
     while let [kind, length, ..] = attributes {
@@ -287,7 +292,9 @@ mod tests {
         assert_datagrams(RADIUS, app::RADIUS, 40_001, &[&request]);
         assert_recognised_at(RADIUS, app::RADIUS, 1812, &request, b"");
         request[21] = 7;
-        assert_no_datagram(RADIUS, 1812, &request);
+        assert_no_datagram(RADIUS, 40_001, &request);
+        assert_datagrams(RADIUS, app::RADIUS, 1812, &[&request]);
+        assert_no_datagram(RADIUS, 1812, &request[..27]);
         let bare = [&[5, 7, 0, 20][..], &[9; 16]].concat();
         assert_datagrams(RADIUS, app::RADIUS, 1813, &[&bare]);
         assert_no_datagram(RADIUS, 40_001, &bare);

@@ -1,12 +1,12 @@
 //! Between equals and on the local link: SSDP, WS-Discovery, SLP (RFC 2608), BJNP, the lookouts of Dropbox,
-//! Spotify, TiVo and Syncthing; Bitcoin, Stratum, Gnutella, eDonkey, QQ, WhatsApp.
+//! Spotify, TiVo and Syncthing; Bitcoin, Ethereum, Stratum, Gnutella, eDonkey, QQ, WhatsApp.
 
 use bifrons_catalog::app;
 
 use crate::{Evidence, Probe, ProbeAnswer, Transport};
 
 use super::{
-    shape::{B, begins, big, client_first, datagrams, either, little, magic, uses_any},
+    shape::{B, begins, big, both, client_first, datagrams, either, little, magic, uses_any},
     text::{self, Fit},
 };
 
@@ -21,6 +21,8 @@ pub(super) const BITCOIN: Probe =
     Probe { name: "bitcoin", tcp: true, udp: false, probe: bitcoin, decoder: None };
 pub(super) const STRATUM: Probe =
     Probe { name: "stratum", tcp: true, udp: false, probe: stratum, decoder: None };
+pub(super) const ETHEREUM: Probe =
+    Probe { name: "ethereum", tcp: true, udp: true, probe: ethereum, decoder: None };
 pub(super) const GNUTELLA: Probe =
     Probe { name: "gnutella", tcp: true, udp: false, probe: gnutella, decoder: None };
 pub(super) const EDONKEY: Probe =
@@ -96,14 +98,72 @@ fn lookout(evidence: &Evidence<'_>) -> ProbeAnswer {
             None => ProbeAnswer::NotMine,
         }
     };
+    // The order in which Dropbox names what it tells differs.
+    let is_dropbox = |datagram: &[u8]| {
+        evidence.uses_port(17_500)
+            && datagram.first() == Some(&b'{')
+            && text::contains(datagram, b"\"host_int\":")
+    };
     match evidence.transport {
-        Transport::Tcp => evidence.judge(judge),
+        Transport::Tcp => match spotify(evidence.sent) {
+            Fit::Yes => ProbeAnswer::Certain(app::SPOTIFY),
+            Fit::Open if evidence.received.is_empty() => ProbeAnswer::Unsure,
+            Fit::Open | Fit::No => evidence.judge(judge),
+        },
         Transport::Udp => match evidence.each_datagram().next() {
+            Some((_, datagram)) if is_dropbox(datagram) => {
+                ProbeAnswer::Certain(app::DROPBOX_LANSYNC_DISCOVERY)
+            }
             Some((_, datagram)) if datagram.len() >= 12 => judge(datagram),
             Some(_) => ProbeAnswer::NotMine,
             None => ProbeAnswer::Unsure,
         },
     }
+}
+
+/// A client's hello to an access point: version, length, the field that describes its build.
+fn spotify(bytes: &[u8]) -> Fit {
+    let shape =
+        [B::Is(0), B::Is(4), B::Is(0), B::Is(0), B::In(0, 7), B::Any, B::Is(0x52), B::Any, B::Is(0x50)];
+    begins(bytes, &shape)
+}
+
+/// Looking for nodes (Node Discovery, version 4), and the handshake of the streams between them (RLPx).
+fn ethereum(evidence: &Evidence<'_>) -> ProbeAnswer {
+    let at_home = uses_any(evidence, &[30_301, 30_303, 30_304, 30_305]);
+    match evidence.transport {
+        Transport::Udp => datagrams(evidence, app::ETHEREUM, if at_home { 1 } else { 2 }, |_, datagram| {
+            ethereum_packet(datagram, at_home)
+        }),
+        Transport::Tcp if at_home => {
+            // A length, an uncompressed point, what is encrypted with it, and noise (EIP-8).
+            let handshake = |bytes: &[u8]| {
+                begins(bytes, &[B::In(0, 3), B::Any, B::Is(4)]).and(|| match big(bytes, 0, 2) {
+                    Some(length @ 150..) if bytes.len() >= length + 2 => Fit::Yes,
+                    Some(150..) => Fit::Open,
+                    Some(_) | None => Fit::No,
+                })
+            };
+            both(evidence, app::ETHEREUM, at_home, handshake, handshake)
+        }
+        Transport::Tcp => ProbeAnswer::NotMine,
+    }
+}
+
+/// A hash, a signature with its recovery number, the kind, a list. More may follow the list (EIP-8).
+fn ethereum_packet(datagram: &[u8], may_go_on: bool) -> bool {
+    const HEAD: usize = 32 + 65 + 1;
+    let Some((head, data)) = datagram.split_at_checked(HEAD) else {
+        return false;
+    };
+    let length = match data.first() {
+        Some(short @ 0xc0..=0xf7) => Some(1 + usize::from(short - 0xc0)),
+        Some(0xf8) => big(data, 1, 1).map(|length| 2 + length),
+        Some(0xf9) => big(data, 1, 2).map(|length| 3 + length),
+        Some(_) | None => None,
+    };
+    let fits = length.is_some_and(|length| length == data.len() || (may_go_on && length < data.len()));
+    fits && matches!(head, [.., 0 | 1, 1..=6])
 }
 
 /// The network's magic, a command padded with zeros.
@@ -220,6 +280,11 @@ mod tests {
         assert_datagrams(LOOKOUT, app::SYNCTHING, 21_027, &[b"\x2e\xa7\xd9\x0b\x0a\x20abcdefgh"]);
         assert_recognised(LOOKOUT, app::TIVOCONNECT, b"tivoconnect=1\nmethod=x\n", b"");
         assert_no_datagram(LOOKOUT, 17_500, b"{\"host\": 1234}");
+        let other = b"{\"version\": [2, 0], \"port\": 17500, \"host_int\": 1234}";
+        assert_datagrams(LOOKOUT, app::DROPBOX_LANSYNC_DISCOVERY, 17_500, &[other]);
+        assert_no_datagram(LOOKOUT, 40_001, other);
+        assert_recognised(LOOKOUT, app::SPOTIFY, b"\0\x04\0\0\x01\x49\x52\x0f\x50\x02", b"");
+        assert_never_certain(LOOKOUT, b"\0\x04\0\0\x01\x49\x52\x0f\x51\x02", b"");
     }
 
     #[test]
@@ -227,6 +292,19 @@ mod tests {
         let version = b"\xf9\xbe\xb4\xd9version\0\0\0\0\0\x66\0\0\0";
         assert_recognised(BITCOIN, app::BITCOIN, version, b"");
         assert_never_certain(BITCOIN, b"\xf9\xbe\xb4\xd9ver\0ion\0\0\0\0\0", b"");
+        let mut ping = alloc::vec![7; 97];
+        ping.extend(b"\x01\xc4abcd");
+        ping[96] = 1;
+        assert_datagrams(ETHEREUM, app::ETHEREUM, 30_303, &[&ping]);
+        assert_datagrams(ETHEREUM, app::ETHEREUM, 40_001, &[&ping, &ping]);
+        assert_no_datagram(ETHEREUM, 40_001, &ping);
+        assert_no_datagram(ETHEREUM, 30_303, &ping[..ping.len() - 1]);
+        ping[97] = 7;
+        assert_no_datagram(ETHEREUM, 30_303, &ping);
+        let mut hello = alloc::vec![1, 0x40, 4];
+        hello.resize(0x142, 9);
+        assert_recognised_at(ETHEREUM, app::ETHEREUM, 30_303, &hello, b"");
+        assert_never_certain(ETHEREUM, &hello, &hello);
         let call = b"{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[]}\n";
         assert_recognised(STRATUM, app::STRATUM_MINING_PROTOCOL, call, b"");
         assert_never_certain(STRATUM, b"{\"id\":1,\"method\":\"ping\"}\n", b"");

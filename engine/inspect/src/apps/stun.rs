@@ -16,6 +16,8 @@ use crate::{Decoder, Evidence, Finding, Findings, Keep, Probe, ProbeAnswer, Tran
 pub(super) const PROBE: Probe = Probe { name: "stun", tcp: true, udp: true, probe, decoder: Some(decoder) };
 
 const PORT: u16 = 3478;
+/// The other port of a server that tells of translators (RFC 5780, section 7).
+const PORT_OTHER: u16 = 3479;
 const COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
 const HEADER_LENGTH: usize = 20;
 
@@ -27,14 +29,14 @@ fn probe(evidence: &Evidence<'_>) -> ProbeAnswer {
 }
 
 fn datagrams(evidence: &Evidence<'_>) -> ProbeAnswer {
-    let at_home = evidence.uses_port(PORT);
+    let at_home = evidence.uses_port(PORT) || evidence.uses_port(PORT_OTHER);
     let mut channels = [None, None];
     for (direction, datagram) in evidence.each_datagram() {
         let is_message = match message_length(datagram) {
             Some(length) => has_cookie(datagram) && length <= datagram.len(),
             None => false,
         };
-        if is_message || (at_home && is_older_message(datagram)) {
+        if is_message || is_unpadded(datagram) || (at_home && is_older_message(datagram)) {
             return ProbeAnswer::Certain(app::STUN);
         }
         if let (true, Some(channel)) = (at_home, channel(datagram)) {
@@ -78,18 +80,50 @@ impl Decoder for Path {
     }
 }
 
-/// A handshake record of DTLS 1.0 or 1.2 before any encryption, which is epoch 0 (RFC 6347 section 4.1).
+/// A handshake record of DTLS 1.0 or 1.2 before any encryption, which is epoch 0 (RFC 6347 section 4.1), or
+/// data of a connection that was set up on another path.
 fn begins_dtls(datagram: &[u8]) -> bool {
-    matches!(datagram, [22, 0xfe, 0xff | 0xfd, 0, 0, _, _, _, _, _, _, _, _, 1..=3, ..])
+    match datagram {
+        [22, 0xfe, 0xff | 0xfd, 0, 0, _, _, _, _, _, _, _, _, 1..=3, ..] => true,
+        [23, 0xfe, 0xff | 0xfd, 0, 1, 0, 0, _, _, _, _, high, low, data @ ..] => {
+            usize::from(u16::from_be_bytes([*high, *low])) <= data.len()
+        }
+        _ => false,
+    }
 }
 
-/// Over TCP messages follow one another without anything between them (RFC 8489 section 6.2.2).
+/// Over TCP messages follow one another without anything between them (RFC 8489 section 6.2.2); between the
+/// ends of a call each has its length before it (RFC 6544 section 3, RFC 4571).
 fn stream(evidence: &Evidence<'_>) -> ProbeAnswer {
     evidence.judge(|bytes| match bytes.first() {
-        Some(first) if bytes.len() < HEADER_LENGTH && first & 0xc0 == 0 => ProbeAnswer::Unsure,
-        Some(_) if message_length(bytes).is_some() && has_cookie(bytes) => ProbeAnswer::Certain(app::STUN),
+        Some(first) if bytes.len() < HEADER_LENGTH + 2 && first & 0xc0 == 0 => {
+            if is_message(bytes) {
+                ProbeAnswer::Certain(app::STUN)
+            } else {
+                ProbeAnswer::Unsure
+            }
+        }
+        Some(_) if is_message(bytes) || is_framed(bytes) => ProbeAnswer::Certain(app::STUN),
         Some(_) | None => ProbeAnswer::NotMine,
     })
+}
+
+fn is_message(bytes: &[u8]) -> bool {
+    message_length(bytes).is_some() && has_cookie(bytes)
+}
+
+fn is_framed(bytes: &[u8]) -> bool {
+    bytes.split_first_chunk().is_some_and(|(length, message)| {
+        has_cookie(message) && message_length(message) == Some(usize::from(u16::from_be_bytes(*length)))
+    })
+}
+
+/// A message of some clients does not fill its last attribute up to a whole word.
+fn is_unpadded(datagram: &[u8]) -> bool {
+    let length = datagram.get(2..4).and_then(|field| field.try_into().ok()).map(u16::from_be_bytes);
+    matches!(datagram, [0 | 1, 1..=0x1f, ..])
+        && has_cookie(datagram)
+        && length.is_some_and(|length| HEADER_LENGTH + usize::from(length) == datagram.len())
 }
 
 /// The length of the message that begins here: two zero bits, a method in use, attributes in whole words.
@@ -189,6 +223,22 @@ mod tests {
     }
 
     #[test]
+    fn messages_that_are_framed_or_not_padded() {
+        let framed = [&[0, REQUEST.len() as u8][..], REQUEST].concat();
+        let way = Direction::ClientToServer;
+        assert_eq!(answer(Transport::Tcp, 5000, way, &[&framed]), ProbeAnswer::Certain(app::STUN));
+        assert_ne!(answer(Transport::Udp, 5000, way, &[&framed]), ProbeAnswer::Certain(app::STUN));
+        let mut wrong = framed;
+        wrong[1] += 4;
+        assert_eq!(answer(Transport::Tcp, 5000, way, &[&wrong]), ProbeAnswer::NotMine);
+        let mut unpadded = REQUEST[..REQUEST.len() - 1].to_vec();
+        unpadded[3] -= 1;
+        assert_eq!(answer(Transport::Udp, 5000, way, &[&unpadded]), ProbeAnswer::Certain(app::STUN));
+        unpadded[3] -= 1;
+        assert_ne!(answer(Transport::Udp, 5000, way, &[&unpadded]), ProbeAnswer::Certain(app::STUN));
+    }
+
+    #[test]
     fn truncations_are_not_certain() {
         for length in 0..REQUEST.len() {
             let cut = &REQUEST[..length];
@@ -213,6 +263,8 @@ mod tests {
         assert_eq!(findings.take(), []);
         assert_eq!(decoder.data(Direction::ServerToClient, &hello, &mut findings), Keep::Done);
         assert_eq!(findings.take(), [Finding::Shift(app::DTLS)]);
+        let data = b"\x17\xfe\xfd\0\x01\0\0\0\0\0\x05\0\x04data";
+        assert!(begins_dtls(data) && !begins_dtls(&data[..data.len() - 1]));
     }
 
     #[test]

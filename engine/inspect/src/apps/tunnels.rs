@@ -56,7 +56,8 @@ const RESET_CLIENT: [u8; 2] = [0x38, 0x50];
 const RESET_SERVER: u8 = 0x40;
 const SESSION: usize = 8;
 
-/// The server's first packet names the session that the client's first one opened.
+/// The server's first packet names the session that the client's first one opened, or is wrapped like it. Of
+/// one direction alone the packets tell that follow the first, or the server's first by its fixed fields.
 fn openvpn(evidence: &Evidence<'_>) -> ProbeAnswer {
     let [sent, received] = match evidence.transport {
         Transport::Udp => {
@@ -76,6 +77,7 @@ fn openvpn(evidence: &Evidence<'_>) -> ProbeAnswer {
             && (14..=1200).contains(&packet.len())
     };
     match (sent, received) {
+        (Some(sent), None) if is_plain_answer(sent) => ProbeAnswer::Certain(app::OPEN_VPN),
         (Some(sent), _) if !is_first(sent) => ProbeAnswer::NotMine,
         (Some(sent), Some(received)) => {
             let session = sent.get(1..1 + SESSION).unwrap_or_default();
@@ -83,11 +85,14 @@ fn openvpn(evidence: &Evidence<'_>) -> ProbeAnswer {
                 && received
                     .get(1 + SESSION..)
                     .is_some_and(|rest| rest.windows(SESSION).any(|own| own == session));
-            if answers { ProbeAnswer::Certain(app::OPEN_VPN) } else { ProbeAnswer::NotMine }
+            let is_wrapped = received.first() == Some(&RESET_SERVER) && are_wrapped(sent, received);
+            if answers || is_wrapped { ProbeAnswer::Certain(app::OPEN_VPN) } else { ProbeAnswer::NotMine }
         }
         (Some(sent), None) => {
             let bare = sent.len() == 14 && sent.get(9..) == Some(&[0; 5]);
-            if bare && uses_any(evidence, &[1194]) {
+            let goes_on =
+                bare && evidence.each_datagram().nth(1).is_some_and(|(_, next)| follows(sent, next));
+            if goes_on || (bare && uses_any(evidence, &[1194])) {
                 ProbeAnswer::Certain(app::OPEN_VPN)
             } else if sent.get(1..1 + SESSION) == Some(&[0; SESSION]) {
                 ProbeAnswer::NotMine
@@ -105,6 +110,34 @@ fn openvpn(evidence: &Evidence<'_>) -> ProbeAnswer {
             }
             Transport::Tcp | Transport::Udp => ProbeAnswer::NotMine,
         },
+    }
+}
+
+/// The server's first packet without any wrapping: its session, one acknowledgement, that of packet zero, the
+/// client's session, its own packet zero.
+fn is_plain_answer(packet: &[u8]) -> bool {
+    const PACKET_ZERO: [u8; 4] = [0; 4];
+    packet.len() == 26
+        && packet.first() == Some(&RESET_SERVER)
+        && packet.get(9..14) == Some(&[1, 0, 0, 0, 0])
+        && packet.get(22..) == Some(&PACKET_ZERO)
+}
+
+/// Whether this is the same session's next packet, control or acknowledgement, which acknowledges packet zero.
+fn follows(first: &[u8], next: &[u8]) -> bool {
+    matches!(next.first(), Some(0x20 | 0x28))
+        && next.get(1..1 + SESSION) == first.get(1..1 + SESSION)
+        && next.get(9..14) == Some(&[1, 0, 0, 0, 0])
+}
+
+/// Both ends' first packets under `tls-crypt`: behind the session the number one and the time, which the ends
+/// agree on within a day.
+fn are_wrapped(sent: &[u8], received: &[u8]) -> bool {
+    const DAY: usize = 24 * 60 * 60;
+    let is_one = |packet: &[u8]| big(packet, 9, 4) == Some(1);
+    match (big(sent, 13, 4), big(received, 13, 4)) {
+        (Some(one), Some(other)) => is_one(sent) && is_one(received) && one.abs_diff(other) < DAY,
+        _ => false,
     }
 }
 
@@ -209,10 +242,25 @@ fn teredo(evidence: &Evidence<'_>) -> ProbeAnswer {
             packet = packet.get(8..).unwrap_or_default();
         }
         let is_whole = packet.first().is_some_and(|first| first >> 4 == 6)
-            && big(packet, 4, 2).map(|length| length + 40) == Some(packet.len());
+            && big(packet, 4, 2).is_some_and(|length| match packet.get(length + 40..) {
+                Some([]) => true,
+                Some(rest) => at_home && are_trailers(rest),
+                None => false,
+            });
         let is_teredo = |place: usize| packet.get(place..place + 4) == Some(&[0x20, 1, 0, 0]);
         is_whole && (at_home || is_teredo(8) || is_teredo(24))
     })
+}
+
+/// What may follow the packet: each with its kind and its length (RFC 6081, section 4). Believed at home only.
+fn are_trailers(mut rest: &[u8]) -> bool {
+    while let [1..=6, length, value @ ..] = rest {
+        match value.get(usize::from(*length)..) {
+            Some(after) => rest = after,
+            None => return false,
+        }
+    }
+    rest.is_empty()
 }
 
 /// Versions 0 and 1 and what is charged count what follows their header, version 2 what follows four bytes.
@@ -294,6 +342,36 @@ mod tests {
         let stream = |packet: &[u8]| [&(packet.len() as u16).to_be_bytes()[..], packet].concat();
         assert_recognised(OPENVPN, app::OPEN_VPN, &stream(client), &stream(server));
         assert_never_certain(OPENVPN, &stream(client), &stream(b"\x40ijklmnop\x01\0\0\0\0abcdefgX\0\0\0\0"));
+    }
+
+    #[test]
+    fn openvpn_of_one_direction_or_wrapped() {
+        let server = b"\x40ijklmnop\x01\0\0\0\0abcdefgh\0\0\0\0";
+        assert_datagrams(OPENVPN, app::OPEN_VPN, 443, &[server]);
+        assert_no_datagram(OPENVPN, 443, b"\x40ijklmnop\x01\0\0\0\x01abcdefgh\0\0\0\0");
+        let client = b"\x38abcdefgh\0\0\0\0\0";
+        assert!(follows(client, b"\x28abcdefgh\x01\0\0\0\0ijklmnop"));
+        assert!(!follows(client, b"\x28abcdefgX\x01\0\0\0\0ijklmnop"));
+        let wrapped = |opcode: u8, time: &[u8; 4], length: usize| {
+            let mut packet = vec![opcode];
+            packet.extend(b"abcdefgh\0\0\0\x01");
+            packet.extend(time);
+            packet.resize(length, opcode);
+            packet
+        };
+        let (sent, received) = (wrapped(0x38, b"\x63\xcf\0\0", 54), wrapped(0x40, b"\x63\xcf\0\x09", 66));
+        assert_datagrams(OPENVPN, app::OPEN_VPN, 443, &[&sent, &received]);
+        let stream = |packet: &[u8]| [&(packet.len() as u16).to_be_bytes()[..], packet].concat();
+        assert_recognised(OPENVPN, app::OPEN_VPN, &stream(&sent), &stream(&received));
+        let late = wrapped(0x40, b"\x64\xcf\0\x09", 66);
+        assert_never_certain(OPENVPN, &stream(&sent), &stream(&late));
+    }
+
+    #[test]
+    fn trailers_of_teredo() {
+        assert!(are_trailers(b"\x04\x04\x01\0\0\0\x05\x02\x7a\x96"));
+        assert!(!are_trailers(b"1234"));
+        assert!(!are_trailers(b"\x04\x04\x01"));
     }
 
     #[test]

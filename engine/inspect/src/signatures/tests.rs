@@ -66,8 +66,6 @@ fn a_host_names_a_service_in_the_packet_that_decides() {
     let expected = Progress {
         app: Some(app::YOUTUBE_BASE),
         server_name: Some("www.youtube.com".into()),
-        finished: true,
-        released: true,
         ..Progress::default()
     };
     assert_eq!(progress, expected);

@@ -1,5 +1,6 @@
 //! The heads of the first request and of its response: the server's name, what signatures ask for, a tunnel
-//! opened by `CONNECT`, a change to WebSocket (RFC 6455).
+//! opened by `CONNECT`, a change to WebSocket (RFC 6455). How the server begins is looked at in any case: one
+//! that answers a request as an SSH server does is one (RFC 4253, section 4.2).
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 
@@ -14,7 +15,10 @@ use super::{common_prefix, without_empty_lines};
 const LONGEST_HEAD: usize = 8 * 1024;
 const LONGEST_NAME: usize = 255;
 
-/// Reads the head of the first request, then that of the response if anybody wants it.
+const HTTP: &[u8] = b"HTTP/1.";
+const SSH: &[u8] = b"SSH-";
+
+/// Reads the head of the first request, then how the response begins, and its head if anybody wants it.
 #[derive(Default)]
 pub(super) struct HeadReader {
     requester: Option<Direction>,
@@ -25,21 +29,20 @@ pub(super) struct HeadReader {
     /// A `CONNECT` before was refused: the client may ask again.
     is_refused: bool,
     waits_for_response: bool,
+    wants_response_head: bool,
 }
 
 impl Decoder for HeadReader {
     fn data(&mut self, direction: Direction, bytes: &[u8], findings: &mut Findings) -> Keep {
-        if self.requester.is_none() && common_prefix(bytes, b"HTTP/1.") {
+        if self.requester.is_none() && common_prefix(bytes, HTTP) {
             return Keep::Done;
         }
         if *self.requester.get_or_insert(direction) == direction {
             if self.waits_for_response { Keep::Reading } else { self.request(bytes, findings) }
-        } else if self.waits_for_response {
-            self.response(bytes, findings)
-        } else if self.is_refused {
+        } else if self.is_refused && !self.waits_for_response {
             Keep::Reading
         } else {
-            Keep::Done
+            self.response(bytes, findings)
         }
     }
 }
@@ -81,9 +84,10 @@ impl HeadReader {
         if !head.is_complete {
             return Keep::Done;
         }
-        tell_request(&head, target, findings);
-        self.waits_for_response = self.is_connect || is_upgrade(&head) || wants_response(findings);
-        if self.waits_for_response { Keep::Reading } else { Keep::Done }
+        tell_request(&head, method, target, findings);
+        self.waits_for_response = true;
+        self.wants_response_head = self.is_connect || is_upgrade(&head) || wants_response(findings);
+        Keep::Reading
     }
 
     /// Tells the server's name as soon as its line is there. A host in the target outranks the field, as it
@@ -101,7 +105,14 @@ impl HeadReader {
     fn response(&mut self, bytes: &[u8], findings: &mut Findings) -> Keep {
         const STATUS: usize = b"HTTP/1.1 200".len();
         self.response.extend(bytes.iter().take(LONGEST_HEAD - self.response.len()));
-        if !common_prefix(&self.response, b"HTTP/1.") {
+        if self.response.starts_with(SSH) {
+            findings.push(Finding::Shift(app::SSH));
+            return Keep::Done;
+        }
+        if common_prefix(&self.response, SSH) {
+            return Keep::Reading;
+        }
+        if !self.wants_response_head || !common_prefix(&self.response, HTTP) {
             return Keep::Done;
         }
         if self.is_connect {
@@ -137,7 +148,7 @@ fn wants_response(findings: &Findings) -> bool {
     asks_custom || (findings.named().is_none() && findings.wants(Context::HTTP_RESPONSE_TYPE))
 }
 
-fn tell_request(head: &Head<'_>, target: &[u8], findings: &mut Findings) {
+fn tell_request(head: &Head<'_>, method: &[u8], target: &[u8], findings: &mut Findings) {
     let path_and_more = match behind_scheme(target) {
         Some(rest) => {
             rest.iter().position(|byte| *byte == b'/').and_then(|at| rest.get(at..)).unwrap_or(b"/")
@@ -162,6 +173,9 @@ fn tell_request(head: &Head<'_>, target: &[u8], findings: &mut Findings) {
         {
             findings.text(context, value);
         }
+    }
+    if method == b"GET" && carries_ocsp(path) {
+        findings.text(Context::HTTP_REQUEST_TYPE, b"application/ocsp-request");
     }
     findings.number(Number::HttpPathLength, path.len());
     findings.number(Number::HttpParamLength, params.len());
@@ -189,6 +203,17 @@ fn tell_response(head: &Head<'_>, findings: &mut Findings) {
     if let Some(length) = head.field(b"content-length").and_then(decimal) {
         findings.number(Number::HttpResponseContentLength, length);
     }
+}
+
+/// Whether the path ends with a request of OCSP in base64 (RFC 6960, appendix A.1): a sequence, in which SHA-1
+/// is the algorithm that names the certificate (RFC 5019, section 2.1.1).
+fn carries_ocsp(path: &[u8]) -> bool {
+    /// Tag, length and value of SHA-1's identifier with its empty parameters, at each of the three places in
+    /// which bytes can lie in base64.
+    const SHA_1: [&[u8]; 3] = [b"BgUrDgMCGgUA", b"YFKw4DAhoFA", b"GBSsOAwIaBQ"];
+    let last = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    last.starts_with(b"M")
+        && SHA_1.iter().any(|known| last.windows(known.len()).any(|window| window == *known))
 }
 
 fn is_upgrade(head: &Head<'_>) -> bool {
@@ -376,6 +401,21 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_answers_as_ssh_does_is_one() {
+        let request = b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
+        let name = Finding::ServerName("a.test".into());
+        for size in [1, 3, 999] {
+            let told = findings(PROBE, request, b"SSH-2.0-x\r\n", size);
+            assert_eq!(told, [name.clone(), Finding::Shift(app::SSH)]);
+            for other in [&b"SS"[..], b"SSL error", b"HTTP/1.1 200 OK\r\n\r\nSSH-2.0-x", b"-SSH-"] {
+                assert_eq!(findings(PROBE, request, other, size), core::slice::from_ref(&name));
+            }
+        }
+        let early = findings(PROBE, b"GET / HTTP/1.1\r\nHost:", b"SSH-2.0-x\r\n", 99);
+        assert_eq!(early, [Finding::Shift(app::SSH)]);
+    }
+
+    #[test]
     fn evidence_of_all_kinds() {
         for (request, response, expected) in [
             (
@@ -388,6 +428,12 @@ mod tests {
                 b"",
                 Some(app::OCSP),
             ),
+            (
+                b"GET /ocsp/MEkwRzBFMEMwQTAJBgUrDgMCGgUABBQ%2Bx HTTP/1.1\r\nHost: www.google.com\r\n\r\n",
+                b"",
+                Some(app::OCSP),
+            ),
+            (b"GET /MEkwRzBFMEMwQTAJBgUrDgMCGgUBBBQ HTTP/1.1\r\n\r\n", b"", None),
             (b"GET / HTTP/1.1\r\nUser-Agent: Debian APT-HTTP/1.3\r\n\r\n", b"", Some(app::APT_GET)),
             (b"POST / HTTP/1.1\r\nSOAPAction: \"x\"\r\n\r\n", b"", Some(app::SOAP)),
             (b"OPTIONS /Microsoft-Server-ActiveSync HTTP/1.1\r\n\r\n", b"", Some(app::ACTIVESYNC)),
