@@ -15,9 +15,10 @@ pub struct Page {
 }
 
 /// Every generated page.
-pub const PAGES: [Page; 3] = [
+pub const PAGES: [Page; 4] = [
     Page { path: "docs/manual/applications.md", text: bifrons_inspect::manual::applications_page },
     Page { path: "docs/manual/drop-reasons.md", text: drop_reasons },
+    Page { path: "docs/manual/explain.md", text: bifrons_explain::manual::explain_page },
     Page { path: "docs/manual/traffic-log.md", text: bifrons_logs::manual::traffic_log },
 ];
 
