@@ -3,9 +3,18 @@
 //! [`Parser`] reads one line, [`Reader`] a whole file or stream of them.
 
 mod csv;
+mod frame;
 mod header;
+mod json;
+mod names;
+mod pairs;
 mod parser;
 mod reject;
+mod rejects;
+mod stream;
 
+pub use frame::{Frame, Framing, datagram};
 pub use parser::Parser;
 pub use reject::Reject;
+pub use rejects::RejectFile;
+pub use stream::{Counts, LINE_MAX, Reader, Rejected};

@@ -12,7 +12,7 @@ pub use column::{Column, ColumnType};
 pub use layout::{Layout, LogKind, Release};
 pub use value::parse_time;
 
-pub(crate) use layout::{BY_NAME, CONFIG, CONFIG_SHORT, OTHER, SYSTEM, THREAT, TRAFFIC};
+pub(crate) use layout::{CONFIG, CONFIG_SHORT, OTHER, SYSTEM, THREAT, TRAFFIC, by_name};
 pub(crate) use value::{parse_number, push_time};
 
 /// A line of a log, read. It borrows the line and the parser's memory.
@@ -63,6 +63,11 @@ impl Span {
     pub(crate) fn unescaped(start: usize, end: usize) -> Self {
         let Self { start, end } = Self::line(start, end);
         Self { start: start | Self::UNESCAPED, end }
+    }
+
+    /// Absent or empty.
+    pub(crate) fn is_blank(self) -> bool {
+        self == Self::ABSENT || self.start & !Self::UNESCAPED == self.end
     }
 
     pub(crate) fn of<'a>(self, text: Text<'a>) -> Option<&'a str> {

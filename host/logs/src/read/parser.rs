@@ -2,9 +2,10 @@
 
 use memchr::{memmem, memrchr};
 
-use super::{csv, header, header::Body, reject::Reject};
+use super::{csv, header, header::Body, json, names, pairs, reject::Reject};
 use crate::record::{
-    CONFIG, CONFIG_SHORT, Layout, LogKind, LogRecord, OTHER, SYSTEM, Span, THREAT, TRAFFIC, Text, parse_time,
+    CONFIG, CONFIG_SHORT, Column, Layout, LogKind, LogRecord, OTHER, SYSTEM, Span, THREAT, TRAFFIC, Text,
+    by_name, parse_time,
 };
 
 /// Reads lines one by one. It keeps the memory that a record lies in, so one parser serves many lines.
@@ -35,8 +36,25 @@ impl Parser {
         self.unescaped.clear();
         match header::body(line) {
             Body::Csv(start) => self.csv(line, start),
-            body @ (Body::Json(_) | Body::Cef(_) | Body::Leef(_)) => Err(not_a_record(line, body.start())),
+            Body::Json(start) => self.named(line, start, json_values),
+            Body::Cef(start) => self.named(line, start, cef_values),
+            Body::Leef(start) => self.named(line, start, leef_values),
         }
+    }
+
+    /// A record that names its values.
+    fn named<'a>(&'a mut self, line: &'a str, start: usize, read: Read) -> Result<LogRecord<'a>, Reject> {
+        self.fields.resize(Column::COUNT, Span::ABSENT);
+        let Self { fields, unescaped } = self;
+        read(line, start, fields, unescaped)?;
+        let text = Text { line, unescaped: &self.unescaped };
+        let found = self.fields.get(Column::TYPE.index()).and_then(|span| span.of(text)).unwrap_or_default();
+        if !is_type(found) {
+            return Err(Reject::NotARecord { found: found.to_owned() });
+        }
+        let kind = LogKind::from_type(found);
+        let layout = by_name(kind);
+        Ok(LogRecord { kind, layout, text, fields: &self.fields, header_length: start, named: true })
     }
 
     fn csv<'a>(&'a mut self, line: &'a str, mut start: usize) -> Result<LogRecord<'a>, Reject> {
@@ -114,16 +132,89 @@ impl Parser {
     }
 }
 
+/// Puts the values of a line, from a place on, where the columns have their numbers.
+type Read = fn(&str, usize, &mut [Span], &mut String) -> Result<(), Reject>;
+
+fn json_values(line: &str, start: usize, fields: &mut [Span], unescaped: &mut String) -> Result<(), Reject> {
+    json::members(line, start, unescaped, &mut |key, span| {
+        let column = Column::from_name(key).or_else(|| names::column(key));
+        put(fields, column, span);
+    })
+}
+
+fn cef_values(line: &str, start: usize, fields: &mut [Span], unescaped: &mut String) -> Result<(), Reject> {
+    let header = pairs::header(line, start + "CEF:".len(), 7, "CEF")?;
+    event(line, &header, fields);
+    // Keys such as `cs1`, and what their labels say they are.
+    let mut custom: Vec<(String, Span)> = Vec::new();
+    let mut labels: Vec<(String, Span)> = Vec::new();
+    pairs::cef(line, header.end, unescaped, &mut |key, span| {
+        let list = match key.strip_suffix("Label") {
+            Some(labelled) => Some((labelled, &mut labels)),
+            None if is_custom(key) => Some((key, &mut custom)),
+            None => None,
+        };
+        match list {
+            Some((key, list)) if list.len() < CUSTOM_MAX => list.push((key.to_owned(), span)),
+            Some(_) => {}
+            None => put(fields, names::cef_column(key), span),
+        }
+    });
+    let text = Text { line, unescaped };
+    for (key, span) in custom {
+        let label = labels.iter().find(|(labelled, _)| *labelled == key);
+        let label = label.and_then(|(_, label)| label.of(text)).unwrap_or_default();
+        put(fields, names::column(label), span);
+    }
+    Ok(())
+}
+
+/// More custom keys than CEF has.
+const CUSTOM_MAX: usize = 64;
+
+/// Whether the key is one whose meaning its label says: `cs1`, `cn1`, `c6a2`, `flexString1` and such.
+fn is_custom(key: &str) -> bool {
+    let name = key.trim_end_matches(|last: char| last.is_ascii_digit());
+    name.len() < key.len()
+        && ["cs", "cn", "cfp", "flexString", "flexNumber", "deviceCustomDate"].contains(&name)
+}
+
+fn leef_values(line: &str, start: usize, fields: &mut [Span], _: &mut String) -> Result<(), Reject> {
+    let header = pairs::header(line, start + "LEEF:".len(), 5, "LEEF")?;
+    let version = header.values.first().and_then(|range| line.get(range.clone())).unwrap_or_default();
+    pairs::leef(line, header.end, version, &mut |key, span| {
+        put(fields, names::leef_column(key), span);
+    });
+    Ok(())
+}
+
+/// Type and subtype from the header of CEF: the event's class and its name, in either order. A threat's class
+/// is the threat.
+fn event(line: &str, header: &pairs::Header, fields: &mut [Span]) {
+    let [Some(class), Some(name)] = [4, 5].map(|place| header.values.get(place).cloned()) else { return };
+    let is = |range: &std::ops::Range<usize>| line.get(range.clone()).is_some_and(is_type);
+    let (log, event) = if is(&class) { (class, name) } else { (name, class) };
+    let threat = line.get(event.clone()).is_some_and(|text| text.ends_with(')'));
+    put(fields, Some(Column::TYPE), Span::line(log.start, log.end));
+    let column = if threat { Column::THREATID } else { Column::SUBTYPE };
+    put(fields, Some(column), Span::line(event.start, event.end));
+}
+
+/// The first value of a column that says something is the one that counts.
+fn put(fields: &mut [Span], column: Option<Column>, span: Span) {
+    if let Some(field) = column.and_then(|column| fields.get_mut(column.index()))
+        && field.is_blank()
+    {
+        *field = span;
+    }
+}
+
 fn trim(line: &[u8]) -> &[u8] {
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
     // Some senders end a message with a NUL (RFC 6587, 3.4.2).
     let end = line.iter().rposition(|byte| !matches!(byte, 0 | b'\r' | b'\n' | b' ' | b'\t'));
     let line = end.and_then(|end| line.get(..=end)).unwrap_or_default();
     line.trim_ascii_start()
-}
-
-fn not_a_record(line: &str, start: usize) -> Reject {
-    Reject::NotARecord { found: line.get(start..).unwrap_or_default().chars().take(80).collect() }
 }
 
 /// Whether a word may be the type of a log.

@@ -194,14 +194,29 @@ pub(crate) static CONFIG_SHORT: Layout = Layout::new(
 
 pub(crate) static OTHER: Layout = Layout::new(LogKind::Other, Column::ALL.split_at(7).0, &[]);
 
-/// For records that name their values, one for each kind: every column stands at its own number.
-pub(crate) static BY_NAME: [Layout; 5] = [
-    Layout::new(LogKind::Traffic, &Column::ALL, TRAFFIC.releases),
-    Layout::new(LogKind::Threat, &Column::ALL, THREAT.releases),
-    Layout::new(LogKind::System, &Column::ALL, SYSTEM.releases),
-    Layout::new(LogKind::Config, &Column::ALL, CONFIG.releases),
-    Layout::new(LogKind::Other, &Column::ALL, &[]),
-];
+/// The layout of records that name their values: every column stands at its own number.
+pub(crate) fn by_name(kind: LogKind) -> &'static Layout {
+    static BY_NAME: [Layout; 5] = {
+        const fn all(kind: LogKind) -> Layout {
+            Layout::new(kind, &Column::ALL, &[])
+        }
+        [
+            all(LogKind::Traffic),
+            all(LogKind::Threat),
+            all(LogKind::System),
+            all(LogKind::Config),
+            all(LogKind::Other),
+        ]
+    };
+    let [traffic, threat, system, config, other] = &BY_NAME;
+    match kind {
+        LogKind::Traffic => traffic,
+        LogKind::Threat => threat,
+        LogKind::System => system,
+        LogKind::Config => config,
+        LogKind::Other => other,
+    }
+}
 
 /// The columns of a layout, in words.
 macro_rules! layout {

@@ -102,3 +102,93 @@ fn what_is_no_record_says_why() {
         "the line names columns and is no record"
     );
 }
+
+#[test]
+fn our_own_json() {
+    let names = crate::samples::names();
+    let mut line = Vec::new();
+    crate::JsonFormat::new(false).write(&crate::samples::ended(), &names, "a \"b\".pcap", &mut line);
+    let mut parser = Parser::new();
+    let record = parser.parse(&line).unwrap();
+    assert_eq!(record.kind, LogKind::Traffic);
+    assert_eq!(record.get(Column::SESSION_END_REASON), Some("tcp-fin"));
+    assert_eq!(record.get(Column::HANDSHAKE), Some("syn > syn-ack > ack"));
+    assert_eq!(record.get(Column::PCAP), Some("a \"b\".pcap"));
+    assert_eq!(record.get(Column::NATSRC), None);
+    assert_eq!(record.number(Column::ELAPSED), Some(1));
+    assert_eq!(record.time(Column::TIME_GENERATED).unwrap().as_nanos(), 1_700_000_036_270_000_000);
+    assert_eq!((record.at(7), record.columns()), (None, 0));
+}
+
+/// What our own writer puts into CSV, the parser finds.
+#[test]
+fn our_own_csv() {
+    let names = crate::samples::names();
+    for (version, columns) in [(crate::LogVersion::V10_1, 115), (crate::LogVersion::V11_1, 128)] {
+        let mut line = Vec::new();
+        crate::CsvFormat::new(version, false).write(&crate::samples::dropped(), &names, &mut line);
+        let mut parser = Parser::new();
+        let record = parser.parse(&line).unwrap();
+        assert_eq!(record.columns(), columns);
+        assert_eq!(record.get(Column::RULE), Some("deny, \"all\""));
+        assert_eq!(record.get(Column::SUBTYPE), Some("drop"));
+        assert_eq!(record.release().unwrap().to_string(), version.name());
+    }
+}
+
+#[test]
+fn cef_of_both_kinds() {
+    let log_service = "CEF:0|Palo Alto Networks|LF|2.0|TRAFFIC|end|3|rt=Jul 31 2022 12:46:24 \
+        PanOSConfigVersion=10.1 start=Jul 31 2022 12:46:07 src=192.0.2.1 cs1=any, to any cs1Label=Rule \
+        PanOSSessionStartTime=Jul 31 2022 12:43:06 cn3=178 cn3Label=SessionDuration reason=tcp-fin in=6 out=5 \
+        cat=from-policy PanOSX-Forwarded-ForIP= PanOSRuleUUID=2e259acc";
+    let panorama = "<14>Jul 31 12:46:24 fw CEF:0|Palo Alto Networks|PAN-OS|10.1.6|end|TRAFFIC|1|rt=1659271584000 \
+        start=Jul 31 2022 12:46:07 UTC src=192.0.2.1 cs1=any, to any cs1Label=Rule PanOSRuleUUID=2e259acc \
+        reason=tcp-fin in=6 out=5 cn3=178 cn3Label=Elapsed time in seconds";
+    let mut parser = Parser::new();
+    for line in [log_service, panorama] {
+        let record = parser.parse(line.as_bytes()).unwrap();
+        assert_eq!(record.kind, LogKind::Traffic);
+        for (column, value) in [
+            (Column::SUBTYPE, "end"),
+            (Column::SRC, "192.0.2.1"),
+            (Column::RULE, "any, to any"),
+            (Column::SESSION_END_REASON, "tcp-fin"),
+            (Column::ELAPSED, "178"),
+            (Column::BYTES_SENT, "6"),
+            (Column::RULE_UUID, "2e259acc"),
+        ] {
+            assert_eq!(record.get(column), Some(value), "{column:?}");
+        }
+        assert_eq!(record.time(Column::RECEIVE_TIME).unwrap().as_secs(), 1_659_271_584);
+        assert_eq!(record.time(Column::TIME_GENERATED).unwrap().as_secs(), 1_659_271_567);
+    }
+}
+
+#[test]
+fn leef_as_collectors_are_told() {
+    let line = "<14>Jul 31 12:46:24 fw LEEF:1.0|Palo Alto Networks|PAN-OS Syslog Integration|10.1|allow|x7C|\
+        cat=TRAFFIC|ReceiveTime=2022/07/31 12:46:24|SerialNumber=0042|Type=TRAFFIC|Subtype=end|src=192.0.2.1|\
+        RuleName=a, b|SessionEndReason=aged-out|srcBytes=6|StartTime=2022/07/31 12:43:06";
+    let mut parser = Parser::new();
+    let record = parser.parse(line.as_bytes()).unwrap();
+    assert_eq!((record.kind, record.get(Column::SERIAL)), (LogKind::Traffic, Some("0042")));
+    assert_eq!(record.get(Column::SESSION_END_REASON), Some("aged-out"));
+    assert_eq!(record.get(Column::RULE), Some("a, b"));
+    assert_eq!(record.time(Column::START).unwrap().as_secs(), 1_659_271_386);
+}
+
+#[test]
+fn named_values_of_something_else_are_rejected() {
+    let mut parser = Parser::new();
+    for line in [
+        r#"{"level":"info","msg":"hello"}"#,
+        "CEF:0|Other|Product|1|100|Login|3|src=192.0.2.1",
+        "LEEF:1.0|Other|Product|1|login|src=192.0.2.1",
+        "{",
+        "CEF:0",
+    ] {
+        let reject = parser.parse(line.as_bytes()).map(|_| ()).unwrap_err();
+        assert!(matches!(reject, Reject::NotARecord { .. } | Reject::Malformed { .. }), "{reject}");
+    }
+}
