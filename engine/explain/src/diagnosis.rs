@@ -1,10 +1,12 @@
 //! One entry of the table of diagnoses, and its text filled in from a record.
 
-use core::fmt::{self, Write as _};
+use alloc::vec::Vec;
+use core::fmt;
 
 use crate::{
     case::Case,
     facts::{Facts, Field, Value},
+    json::push_inside,
 };
 
 /// The one name in commands that is no field.
@@ -67,8 +69,30 @@ pub struct Text<'a> {
     facts: &'a Facts<'a>,
 }
 
+/// A place for text: the inside of a JSON string.
+struct JsonInside<'a>(&'a mut Vec<u8>);
+
+impl fmt::Write for JsonInside<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        push_inside(text, self.0);
+        Ok(())
+    }
+}
+
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f)
+    }
+}
+
+impl Text<'_> {
+    /// Appends the text as the inside of a JSON string.
+    pub(crate) fn push_json(&self, out: &mut Vec<u8>) {
+        // Writing to memory cannot fail.
+        let _ = self.write(&mut JsonInside(out));
+    }
+
+    fn write(&self, f: &mut impl fmt::Write) -> fmt::Result {
         let mut parts = self.template.split('$');
         f.write_str(parts.next().unwrap_or(""))?;
         for part in parts {
@@ -104,7 +128,7 @@ fn value<'a>(name: &str, facts: &Facts<'a>) -> Value<'a> {
     }
 }
 
-fn write_safely(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn write_safely(text: &str, f: &mut impl fmt::Write) -> fmt::Result {
     let is_word = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".:/_-".contains(&byte));
     if is_word {
         return f.write_str(text);

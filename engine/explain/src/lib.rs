@@ -21,6 +21,7 @@ extern crate alloc;
 mod case;
 mod diagnosis;
 mod facts;
+pub mod json;
 pub mod manual;
 mod outcome;
 mod payload;
