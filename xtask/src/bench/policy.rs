@@ -2,7 +2,7 @@
 //! cache foresees. The mean of the three kinds counts.
 
 mod classbench;
-mod generate;
+pub mod generate;
 
 use std::{fs, hint::black_box, path::Path, sync::Arc, time::Instant};
 

@@ -92,8 +92,10 @@ impl Fib {
     #[inline]
     pub fn lookup(&self, router: VirtualRouterId, destination: IpAddr, flow: &Flow) -> Option<Forwarding> {
         let mut search = self.search(router, destination);
-        search.enter();
-        while search.step() {}
+        let mut is_under_way = search.enter();
+        while is_under_way {
+            is_under_way = search.step();
+        }
         self.follow(router, search.answer(), destination, flow)
     }
 
@@ -106,10 +108,20 @@ impl Fib {
                 *search = self.search(query.router, query.destination);
             }
             let (searches, _) = searches.split_at_mut(queries.len().min(Self::BATCH));
-            searches.iter_mut().for_each(Search::enter);
-            let mut is_under_way = true;
-            while is_under_way {
-                is_under_way = searches.iter_mut().fold(false, |others, search| search.step() | others);
+            // Those under way are kept together, so that no branch depends on how long each takes.
+            let mut under_way = [0; Self::BATCH];
+            let mut count = 0;
+            for (number, search) in searches.iter_mut().enumerate() {
+                under_way[count % Self::BATCH] = number;
+                count += usize::from(search.enter());
+            }
+            while count > 0 {
+                let before = core::mem::take(&mut count);
+                for at in 0..before {
+                    let number = under_way[at % Self::BATCH];
+                    under_way[count % Self::BATCH] = number;
+                    count += searches.get_mut(number).map_or(0, |search| usize::from(search.step()));
+                }
             }
             let mut answers = [0; Self::BATCH];
             for (answer, search) in answers.iter_mut().zip(&*searches) {
@@ -184,8 +196,10 @@ impl Fib {
     ) -> Option<Forwarding> {
         for _ in 0..Self::ROUTERS_MAX {
             let mut search = self.search(router, destination);
-            search.enter();
-            while search.step() {}
+            let mut is_under_way = search.enter();
+            while is_under_way {
+                is_under_way = search.step();
+            }
             match self.choice(router, search.answer())? {
                 Choice::Nothing => return None,
                 Choice::Discard => return Some(Forwarding::Discard),

@@ -3,7 +3,7 @@
 use alloc::{boxed::Box, sync::Arc, vec};
 use core::net::IpAddr;
 
-use super::trie::{Entry, NOTHING, Place, Trie, first_bits};
+use super::trie::{Entry, NOTHING, Trie, first_bits};
 
 /// How a family's table is divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +85,7 @@ impl Table {
     pub fn search(&self, bits: u128) -> Search<'_> {
         let Some(slot) = self.slots.get(self.shape.part_of(bits)) else { return Search::NOWHERE };
         let rest = bits << self.shape.part_bits;
-        Search { part: slot.part.as_deref(), around: slot.around, rest, place: Place::Answer(NOTHING) }
+        Search { part: slot.part.as_deref(), around: slot.around, rest, at: NOTHING, is_place: false }
     }
 
     /// Bytes that it takes, with its parts.
@@ -96,43 +96,46 @@ impl Table {
 }
 
 /// A search in steps, each of which waits for memory once, so that many can go side by side: `enter`, then
-/// `step` as long as it says so, then `answer`.
+/// `step`, as long as they say that there is more to do, then `answer`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Search<'a> {
     part: Option<&'a Trie>,
     around: u32,
     /// The bits that are not decided yet, the next one highest.
     rest: u128,
-    place: Place,
+    /// A node while there is more to do; then the answer, or its place.
+    at: u32,
+    /// Whether `at` is a place.
+    is_place: bool,
 }
 
 impl Search<'_> {
     /// One that finds nothing.
-    pub const NOWHERE: Self = Self { part: None, around: NOTHING, rest: 0, place: Place::Answer(NOTHING) };
+    pub const NOWHERE: Self = Self { part: None, around: NOTHING, rest: 0, at: NOTHING, is_place: false };
 
     #[inline]
-    pub fn enter(&mut self) {
-        if let Some(part) = self.part {
-            self.place = part.enter(&mut self.rest);
-        }
+    pub fn enter(&mut self) -> bool {
+        let Some(part) = self.part else { return false };
+        let entered = part.enter(&mut self.rest);
+        let answer = entered.answer();
+        self.at = answer.unwrap_or(entered.node());
+        answer.is_none()
     }
 
-    /// Whether there is more to do.
     #[inline]
     pub fn step(&mut self) -> bool {
-        if let (Place::Node(node), Some(part)) = (self.place, self.part) {
-            self.place = part.step(node, &mut self.rest);
-            return matches!(self.place, Place::Node(_));
-        }
-        false
+        let Some(part) = self.part else { return false };
+        let found = part.step(self.at, &mut self.rest);
+        self.at = found.at;
+        self.is_place = found.is_place;
+        found.is_node
     }
 
     #[inline]
     pub fn answer(&self) -> u32 {
-        let inside = match (self.place, self.part) {
-            (Place::Answer(answer), _) => answer,
-            (Place::AnswerAt(place), Some(part)) => part.answer(place),
-            (Place::AnswerAt(_), None) | (Place::Node(_), _) => NOTHING,
+        let inside = match self.part {
+            Some(part) if self.is_place => part.answer(self.at),
+            Some(_) | None => self.at,
         };
         if inside == NOTHING { self.around } else { inside }
     }

@@ -3,7 +3,8 @@
 //! The first bits of an address are a place in an array; from there on a node decides six bits. A node says
 //! with one bit for each of its 64 places whether another node stands there or an answer; nodes below one
 //! node lie side by side, and of equal answers side by side one is kept. So a place is found by counting
-//! bits. (The structure is known as Poptrie: Asai and Ohara, SIGCOMM 2015.)
+//! bits. (The structure is known as Poptrie: Asai and Ohara, SIGCOMM 2015.) Where only one prefix is left,
+//! a node holds it instead: long prefixes far from others take no chain of nodes.
 
 use alloc::{boxed::Box, vec, vec::Vec};
 use core::ops::Range;
@@ -38,27 +39,31 @@ pub(super) struct Trie {
     answers: Box<[u32]>,
 }
 
+/// Half a line of a cache.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(align(32))]
 struct Node {
-    /// Where another node stands.
+    /// Where another node stands; of a single prefix the later 64 of its bits that are not decided yet.
     inner: u64,
-    /// Where an answer begins that differs from the one before.
+    /// Where an answer begins that differs from the one before; of a single prefix its next 64 bits.
     runs: u64,
-    /// The number of the first node below.
+    /// The number of the first node below; of a single prefix its answer.
     first_node: u32,
-    /// The place of the first answer.
+    /// The place of the first answer; of a single prefix the answer for all others.
     first_answer: u32,
+    /// Of a single prefix how many bits are not decided yet; 0 for a node that decides.
+    single: u8,
 }
 
-/// How far a search has come.
+/// What stands at an address's place of a node.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Place {
-    /// It has ended with this answer.
-    Answer(u32),
-    /// It ends with the answer at this place.
-    AnswerAt(usize),
-    /// It goes on at this node.
-    Node(u32),
+pub(super) struct Found {
+    /// The number of a node, the place of an answer, or an answer.
+    pub at: u32,
+    /// Whether it is a node.
+    pub is_node: bool,
+    /// Whether it is the place of an answer.
+    pub is_place: bool,
 }
 
 impl Trie {
@@ -87,35 +92,40 @@ impl Trie {
         }
     }
 
-    /// Where the search for the address begins; takes from `rest` the bits that are decided.
+    /// The first array's place for the address; takes from `rest` the bits that it decides.
     #[inline]
-    pub fn enter(&self, rest: &mut u128) -> Place {
+    pub fn enter(&self, rest: &mut u128) -> Entered {
         let place = first_bits(*rest, self.first_bits);
         *rest <<= self.first_bits;
-        match self.first.get(place) {
-            Some(found) if found & ANSWER == 0 => Place::Node(*found),
-            Some(found) => Place::Answer(found & !ANSWER),
-            None => Place::Answer(NOTHING),
-        }
+        Entered(self.first.get(place).copied().unwrap_or(ANSWER | NOTHING))
     }
 
-    /// One node further.
+    /// Looks at a node; takes from `rest` the bits that it decides. It is made so that few branches depend
+    /// on what is found, as none could be foretold.
     #[inline]
-    pub fn step(&self, node: u32, rest: &mut u128) -> Place {
-        let Some(node) = self.nodes.get(node as usize) else { return Place::Answer(NOTHING) };
-        let place = first_bits(*rest, STRIDE);
-        let up_to = u64::MAX >> (63 - place);
-        if node.inner >> place & 1 == 1 {
-            *rest <<= STRIDE;
-            return Place::Node(node.first_node + (node.inner & up_to).count_ones() - 1);
+    pub fn step(&self, node: u32, rest: &mut u128) -> Found {
+        let Some(node) = self.nodes.get(node as usize) else {
+            return Found { at: NOTHING, is_node: false, is_place: false };
+        };
+        if node.single > 0 {
+            let bits = u128::from(node.runs) << 64 | u128::from(node.inner);
+            let is_same = (bits ^ *rest) >> (128 - node.single) == 0;
+            let at = if is_same { node.first_node } else { node.first_answer };
+            return Found { at, is_node: false, is_place: false };
         }
-        Place::AnswerAt((node.first_answer + (node.runs & up_to).count_ones() - 1) as usize)
+        let place = first_bits(*rest, STRIDE);
+        *rest <<= STRIDE;
+        let is_node = node.inner >> place & 1 == 1;
+        let inner = u64::from(is_node).wrapping_neg();
+        let marks = (node.inner & inner | node.runs & !inner) & u64::MAX >> (63 - place);
+        let first = node.first_node & inner as u32 | node.first_answer & !inner as u32;
+        Found { at: (first + marks.count_ones()).wrapping_sub(1), is_node, is_place: !is_node }
     }
 
     /// The answer at a place.
     #[inline]
-    pub fn answer(&self, place: usize) -> u32 {
-        self.answers.get(place).copied().unwrap_or(NOTHING)
+    pub fn answer(&self, place: u32) -> u32 {
+        self.answers.get(place as usize).copied().unwrap_or(NOTHING)
     }
 
     /// Bytes that the arrays take.
@@ -131,6 +141,24 @@ impl Trie {
 #[inline]
 pub(super) const fn first_bits(address: u128, count: u8) -> usize {
     (((address >> 64) as u64 >> 1) >> (63 - count)) as usize
+}
+
+/// A place of the first array.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entered(u32);
+
+impl Entered {
+    /// The answer, if there is one.
+    #[inline]
+    pub const fn answer(self) -> Option<u32> {
+        if self.0 & ANSWER == 0 { None } else { Some(self.0 & !ANSWER) }
+    }
+
+    /// The node, where there is no answer.
+    #[inline]
+    pub const fn node(self) -> u32 {
+        self.0
+    }
 }
 
 #[derive(Default)]
@@ -149,6 +177,17 @@ impl Builder {
     }
 
     fn fill(&mut self, number: usize, entries: &[Entry], depth: u8, inherited: u32) {
+        if let ([entry], Some(node)) = (entries, self.nodes.get_mut(number)) {
+            let bits = entry.bits << depth;
+            *node = Node {
+                inner: bits as u64,
+                runs: (bits >> 64) as u64,
+                first_node: entry.answer,
+                first_answer: inherited,
+                single: entry.length - depth,
+            };
+            return;
+        }
         let mut painted = [inherited; 1 << STRIDE];
         let below = split(entries, depth, STRIDE, &mut painted);
         let mut node = Node {
