@@ -102,6 +102,12 @@ impl<'a> LogRecord<'a> {
         parse_time(self.get(column)?)
     }
 
+    /// When the device wrote the record: to the millisecond and in UTC where it says so, else by its own clock,
+    /// whose zone the record does not tell.
+    pub fn generated(&self) -> Option<Timestamp> {
+        self.time(Column::HIGH_RES_TIMESTAMP).or_else(|| self.time(Column::TIME_GENERATED))
+    }
+
     /// The value at a place counted from 0, for records of kind [`LogKind::Other`] and for what follows the
     /// known columns. Records that name their values (JSON, CEF, LEEF) have no places.
     pub fn at(&self, place: usize) -> Option<&'a str> {

@@ -9,7 +9,9 @@
 #![allow(clippy::disallowed_types, reason = "a bench reads the clock")]
 
 mod established;
+mod fib;
 mod frames;
+mod log_lines;
 mod memory;
 mod new_sessions;
 mod policy;
@@ -56,6 +58,8 @@ const BENCHES: &[Bench] = &[
     once("replay_resident_megabytes", "MB", |root| Ok(replay::measure(root)?.resident_megabytes)),
     timed("policy_lookup_10k_ns", "ns", |_| policy::lookup(10_000)),
     timed("policy_lookup_100k_ns", "ns", |_| policy::lookup(100_000)),
+    timed("fib_lookup_1m_ns", "ns", |_| fib::lookup()),
+    timed("log_parse_records_per_second", "1/s", |_| log_lines::parse()),
     timed("policy_compile_swap_100k_ms", "ms", |_| policy::compile_and_swap()),
 ];
 
