@@ -11,6 +11,7 @@ mod build;
 mod checksum;
 mod difference;
 mod extensions;
+mod forward;
 mod fragment;
 mod icmp;
 mod ip;
@@ -27,6 +28,10 @@ mod translate64;
 
 pub use build::{HOP_LIMIT, IcmpError, Reset, echo_reply, icmp_error, may_report_on, tcp_reset};
 pub use checksum::{internet_checksum, verify, verify_transport};
+pub use forward::{
+    ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, EthernetHeader, ethertype_of, ip_length,
+    lower_segment_size, take_hop,
+};
 pub use fragment::{fragment, may_fragment, unfragment};
 pub use icmp::Embedded;
 pub use link::LinkType;
