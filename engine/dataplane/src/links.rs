@@ -1,0 +1,209 @@
+//! The wire side of the interfaces: which port and VLAN an interface is, its station address, what fits.
+//!
+//! A device makes the table from its configuration and its ports. Where packets come from a capture there is
+//! none: an interface without a link has no place in a network, and its packets pass with the link headers
+//! that they came with.
+
+use alloc::{boxed::Box, vec::Vec};
+use core::net::IpAddr;
+
+use bifrons_config::typed::Prefix;
+use bifrons_model::{DropReason, InterfaceId, MacAddress};
+use bifrons_wire::protocol;
+use hashbrown::HashMap;
+
+/// The links of a device, immutable; a change makes another table.
+#[derive(Clone, Debug, Default)]
+pub struct Links {
+    ports: Box<[Option<Port>]>,
+    interfaces: Box<[Option<Link>]>,
+    own: HashMap<IpAddr, Own, foldhash::fast::FixedState>,
+}
+
+/// A place where frames come in and go out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Port {
+    /// Whether frames can pass.
+    pub is_up: bool,
+    /// What it does with frames.
+    pub mode: PortMode,
+}
+
+/// What a port does with frames.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PortMode {
+    /// It routes what is sent to its interfaces.
+    Routed {
+        /// The interface of frames without a tag, and of those with VLAN 0.
+        untagged: Option<InterfaceId>,
+        /// The interfaces of VLANs, in the order of these.
+        tagged: Vec<(u16, InterfaceId)>,
+    },
+    /// What comes in leaves by another port.
+    Wire(Wire),
+    /// It listens.
+    Tap,
+}
+
+/// One end of a virtual wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wire {
+    /// The port at the other end.
+    pub peer: InterfaceId,
+    /// The VLANs that pass, as first and last of each run; 0 stands for frames without a tag.
+    pub tags: Vec<(u16, u16)>,
+    /// Whether IP multicast is judged by the rules; else it passes as it is.
+    pub judges_multicast: bool,
+}
+
+/// The link of a routed interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Its port, by the port's own interface.
+    pub port: InterfaceId,
+    /// Its VLAN.
+    pub tag: Option<u16>,
+    /// Its station address.
+    pub mac: MacAddress,
+    /// Further station addresses that it answers to, such as those of floating addresses.
+    pub virtual_macs: Vec<MacAddress>,
+    /// The longest IP packet that leaves in one piece, in bytes.
+    pub mtu: u16,
+    /// The largest TCP segment that hosts behind it may announce, over IPv4 and over IPv6, in bytes.
+    pub segment_size: Option<[u16; 2]>,
+    /// What the device offers there.
+    pub management: Management,
+}
+
+/// The services that a device offers at an interface, and to whom.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Management {
+    /// Whether it answers echo requests.
+    pub ping: bool,
+    /// Transport protocols and ports that are handed to the device.
+    pub services: Vec<(u8, u16)>,
+    /// From where; everywhere when empty.
+    pub permitted: Vec<Prefix>,
+}
+
+/// An address with a meaning of its own to the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Own {
+    /// It is the device's, at this interface.
+    Address(InterfaceId),
+    /// It is all hosts of a network that the device is connected to.
+    Broadcast,
+}
+
+impl Links {
+    /// From ports and links by the numbers of their interfaces, and the addresses that are the device's own.
+    pub fn new(
+        ports: impl IntoIterator<Item = (InterfaceId, Port)>,
+        links: impl IntoIterator<Item = (InterfaceId, Link)>,
+        own: impl IntoIterator<Item = (IpAddr, Own)>,
+    ) -> Self {
+        let mut all = Self { own: own.into_iter().collect(), ..Self::default() };
+        all.ports = table(ports);
+        all.interfaces = table(links);
+        all
+    }
+
+    /// Whether packets come from a capture.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.ports.is_empty()
+    }
+
+    /// The port, by its own interface.
+    #[inline]
+    pub fn port(&self, interface: InterfaceId) -> Option<&Port> {
+        self.ports.get(interface.index())?.as_ref()
+    }
+
+    /// The link of a routed interface.
+    #[inline]
+    pub fn link(&self, interface: InterfaceId) -> Option<&Link> {
+        self.interfaces.get(interface.index())?.as_ref()
+    }
+
+    /// What the address is to the device.
+    pub fn own(&self, address: IpAddr) -> Option<Own> {
+        self.own.get(&address).copied()
+    }
+
+    /// The port that an interface's frames leave by; the interface itself where it is a port.
+    pub fn port_of(&self, interface: InterfaceId) -> InterfaceId {
+        self.link(interface).map_or(interface, |link| link.port)
+    }
+
+    /// Whether an interface can send.
+    #[inline]
+    pub(crate) fn is_up(&self, interface: InterfaceId) -> bool {
+        self.port(self.port_of(interface)).is_some_and(|port| port.is_up)
+    }
+}
+
+impl Port {
+    /// The interface whose VLAN this is; `None` for a frame without tag.
+    pub(crate) fn interface_of(&self, tag: Option<u16>) -> Result<InterfaceId, DropReason> {
+        match &self.mode {
+            PortMode::Routed { untagged, tagged } => match tag {
+                None | Some(0) => untagged.ok_or(DropReason::UnknownVlan),
+                Some(tag) => {
+                    let place = tagged.binary_search_by_key(&tag, |(tag, _)| *tag);
+                    let found = place.ok().and_then(|place| tagged.get(place));
+                    found.map(|(_, interface)| *interface).ok_or(DropReason::UnknownVlan)
+                }
+            },
+            PortMode::Wire(_) | PortMode::Tap => Err(DropReason::InterfaceDown),
+        }
+    }
+}
+
+impl Wire {
+    /// Whether frames of this VLAN pass.
+    pub(crate) fn admits(&self, tag: Option<u16>) -> bool {
+        let tag = tag.unwrap_or(0);
+        self.tags.iter().any(|(first, last)| (*first..=*last).contains(&tag))
+    }
+}
+
+impl Link {
+    /// Whether a frame to this station address is for the interface.
+    #[inline]
+    pub(crate) fn answers_to(&self, mac: MacAddress) -> bool {
+        self.mac == mac || self.virtual_macs.contains(&mac)
+    }
+
+    /// The largest segment that a SYN may announce.
+    #[inline]
+    pub(crate) fn segment_size(&self, is_v6: bool) -> Option<u16> {
+        self.segment_size.map(|sizes| sizes[usize::from(is_v6)])
+    }
+}
+
+impl Management {
+    /// Whether a packet from `source` to this service is for the device to take. `echo` says that it is an
+    /// echo request.
+    pub(crate) fn offers(&self, source: IpAddr, protocol_number: u8, port: u16, echo: bool) -> bool {
+        let is_offered = match protocol_number {
+            protocol::ICMP | protocol::ICMPV6 => self.ping && echo,
+            number => self.services.contains(&(number, port)),
+        };
+        let is_permitted =
+            self.permitted.is_empty() || self.permitted.iter().any(|network| network.contains(source));
+        is_offered && is_permitted
+    }
+}
+
+/// A table by number.
+fn table<T: Clone>(entries: impl IntoIterator<Item = (InterfaceId, T)>) -> Box<[Option<T>]> {
+    let mut all: Vec<Option<T>> = Vec::new();
+    for (interface, entry) in entries {
+        if all.len() <= interface.index() {
+            all.resize(interface.index() + 1, None);
+        }
+        all[interface.index()] = Some(entry);
+    }
+    all.into_boxed_slice()
+}
