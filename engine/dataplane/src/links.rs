@@ -4,20 +4,21 @@
 //! none: an interface without a link has no place in a network, and its packets pass with the link headers
 //! that they came with.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 use core::net::IpAddr;
 
 use bifrons_config::typed::Prefix;
-use bifrons_model::{DropReason, InterfaceId, MacAddress};
+use bifrons_model::{DropReason, InterfaceId, MacAddress, VirtualRouterId};
 use bifrons_wire::protocol;
-use hashbrown::HashMap;
 
 /// The links of a device, immutable; a change makes another table.
 #[derive(Clone, Debug, Default)]
 pub struct Links {
     ports: Box<[Option<Port>]>,
     interfaces: Box<[Option<Link>]>,
-    own: HashMap<IpAddr, Own, foldhash::fast::FixedState>,
+    managements: Box<[Option<Management>]>,
+    /// By virtual router: networks of two may overlap.
+    own: BTreeMap<(VirtualRouterId, IpAddr), Own>,
 }
 
 /// A place where frames come in and go out.
@@ -63,6 +64,8 @@ pub struct Link {
     pub port: InterfaceId,
     /// Its VLAN.
     pub tag: Option<u16>,
+    /// The virtual router that it belongs to.
+    pub router: VirtualRouterId,
     /// Its station address.
     pub mac: MacAddress,
     /// Further station addresses that it answers to, such as those of floating addresses.
@@ -71,8 +74,6 @@ pub struct Link {
     pub mtu: u16,
     /// The largest TCP segment that hosts behind it may announce, over IPv4 and over IPv6, in bytes.
     pub segment_size: Option<[u16; 2]>,
-    /// What the device offers there.
-    pub management: Management,
 }
 
 /// The services that a device offers at an interface, and to whom.
@@ -96,16 +97,20 @@ pub enum Own {
 }
 
 impl Links {
-    /// From ports and links by the numbers of their interfaces, and the addresses that are the device's own.
+    /// From ports, links and what is offered by the numbers of their interfaces, and the addresses that have
+    /// a meaning of their own.
     pub fn new(
         ports: impl IntoIterator<Item = (InterfaceId, Port)>,
         links: impl IntoIterator<Item = (InterfaceId, Link)>,
-        own: impl IntoIterator<Item = (IpAddr, Own)>,
+        managements: impl IntoIterator<Item = (InterfaceId, Management)>,
+        own: impl IntoIterator<Item = ((VirtualRouterId, IpAddr), Own)>,
     ) -> Self {
-        let mut all = Self { own: own.into_iter().collect(), ..Self::default() };
-        all.ports = table(ports);
-        all.interfaces = table(links);
-        all
+        Self {
+            ports: table(ports),
+            interfaces: table(links),
+            managements: table(managements),
+            own: own.into_iter().collect(),
+        }
     }
 
     /// Whether packets come from a capture.
@@ -126,9 +131,14 @@ impl Links {
         self.interfaces.get(interface.index())?.as_ref()
     }
 
-    /// What the address is to the device.
-    pub fn own(&self, address: IpAddr) -> Option<Own> {
-        self.own.get(&address).copied()
+    /// What the address is to the device, seen from a virtual router.
+    pub fn own(&self, router: VirtualRouterId, address: IpAddr) -> Option<Own> {
+        self.own.get(&(router, address)).copied()
+    }
+
+    /// What the device offers at an interface.
+    pub(crate) fn management(&self, interface: InterfaceId) -> Option<&Management> {
+        self.managements.get(interface.index())?.as_ref()
     }
 
     /// The port that an interface's frames leave by; the interface itself where it is a port.

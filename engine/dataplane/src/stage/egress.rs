@@ -1,14 +1,25 @@
-//! The way out: the interface, and what the firewall takes out of a packet that passes.
+//! The way out: what the firewall takes out of a packet that passes, and the header of the link that it
+//! leaves by.
 
-use bifrons_model::InterfaceId;
-use bifrons_session::Hit;
-use bifrons_wire::{Packet, TcpFlags, blank_multipath, clear_urgent, protocol};
+use alloc::{vec, vec::Vec};
 
-use crate::Worker;
+use bifrons_model::DropReason;
+use bifrons_wire::{
+    Addresses, FrameInfo, Packet, Reading, TcpFlags, blank_multipath, clear_urgent, fragment, ip_length,
+    lower_segment_size, may_fragment, parse, protocol, take_hop,
+};
+
+use super::forward::Exit;
+use crate::{
+    Outbox, Replaced, Verdict, Worker,
+    adjacency::{Station, Waiting},
+    worker::{Body, Lane},
+};
 
 impl Worker {
+    /// Takes out what does not pass.
     #[inline]
-    pub(crate) fn egress(&mut self, hit: Hit, bytes: &mut [u8], packet: &Packet) -> InterfaceId {
+    pub(crate) fn clean(&mut self, bytes: &mut [u8], packet: &Packet) {
         // The headers of a packet that came in fragments stay as they are.
         if packet.protocol == protocol::TCP && packet.frames == 1 {
             let knobs = self.policy.tcp();
@@ -20,6 +31,114 @@ impl Worker {
                 blank_multipath(bytes, packet);
             }
         }
-        self.interface_towards(hit)
     }
+
+    /// Lets a packet leave. What stands in the outbox from `mark` on leaves in its place.
+    #[inline]
+    pub(crate) fn egress(
+        &mut self,
+        exit: Exit,
+        body: &mut Body<'_>,
+        lane: &Lane,
+        packet: &Packet,
+        mark: usize,
+        outbox: &mut Outbox,
+    ) -> Verdict {
+        let (place, is_told) = match exit {
+            Exit::Plain(interface) => return Verdict::Transmit(interface),
+            Exit::Station { place, is_told } => (place, is_told),
+        };
+        let Some(station) = self.adjacencies.station(place).copied() else {
+            return Verdict::Drop(DropReason::NeighbourUnreachable);
+        };
+        let segment_size = self.segment_size(&station, lane, packet);
+        let is_in_place = packet.frames == 1
+            && outbox.replaced.len() == mark
+            && packet.network == u16::from(station.length)
+            && ip_length(packet) <= u32::from(station.mtu);
+        if is_in_place {
+            if let Some(size) = segment_size {
+                lower_segment_size(body.bytes, packet, size);
+            }
+            if let Some((header, ip)) = body.bytes.split_at_mut_checked(usize::from(packet.network))
+                && take_hop(ip)
+            {
+                // Both have the length that was compared.
+                for (to, from) in header.iter_mut().zip(station.header) {
+                    *to = from;
+                }
+                return Verdict::Transmit(station.interface);
+            }
+        }
+        let frames = frames_of(body, packet, mark, outbox);
+        let mut packets = Vec::with_capacity(frames.len());
+        for frame in frames {
+            if let Err(reason) = take_out(frame, lane, &station, segment_size, &mut packets) {
+                return Verdict::Drop(reason);
+            }
+        }
+        if station.is_known() {
+            let frames = packets.iter().map(|packet| Replaced { frame: 0, bytes: station.frame(packet) });
+            outbox.replaced.extend(frames);
+            return Verdict::Transmit(station.interface);
+        }
+        let report_to = is_told.then_some(lane.interface);
+        if self.adjacencies.wait(place, Waiting { packets, frames: packet.frames, report_to }) {
+            Verdict::Held
+        } else {
+            Verdict::Drop(DropReason::NeighbourQueueFull)
+        }
+    }
+
+    /// The largest segment that a SYN may announce on its way from one interface to the other.
+    #[inline]
+    fn segment_size(&self, station: &Station, lane: &Lane, packet: &Packet) -> Option<u16> {
+        if !packet.tcp.flags.has(TcpFlags::SYN) {
+            return None;
+        }
+        let is_v6 = matches!(packet.addresses, Addresses::V6 { .. });
+        let sizes = [self.links.link(lane.interface).and_then(|link| link.segment_size(is_v6)), station.segment_size];
+        sizes.into_iter().flatten().min()
+    }
+}
+
+/// The frames that a packet leaves as, with the link headers that they came with.
+fn frames_of(body: &mut Body<'_>, packet: &Packet, mark: usize, outbox: &mut Outbox) -> Vec<Vec<u8>> {
+    if outbox.replaced.len() > mark {
+        outbox.replaced.drain(mark..).map(|replaced| replaced.bytes).collect()
+    } else if packet.frames == 1 {
+        vec![body.bytes.to_vec()]
+    } else {
+        body.fragments.iter_mut().map(|fragment| core::mem::take(&mut fragment.bytes)).collect()
+    }
+}
+
+/// A frame's IP packet after one hop, in as many pieces as the station's link asks for.
+fn take_out(
+    mut frame: Vec<u8>,
+    lane: &Lane,
+    station: &Station,
+    segment_size: Option<u16>,
+    packets: &mut Vec<Vec<u8>>,
+) -> Result<(), DropReason> {
+    let info = FrameInfo { link: lane.link, wire_length: frame.len() as u32 };
+    let packet = parse(&frame, info, Reading::Lenient)?;
+    if let Some(size) = segment_size {
+        lower_segment_size(&mut frame, &packet, size);
+    }
+    let (start, end) = (usize::from(packet.network), (u32::from(packet.payload) + packet.payload_captured) as usize);
+    let ip = frame.get_mut(start..end).ok_or(DropReason::TruncatedHeader)?;
+    if !take_hop(ip) {
+        return Err(DropReason::HopLimitExceeded);
+    }
+    if ip.len() <= usize::from(station.mtu) {
+        packets.push(ip.to_vec());
+        return Ok(());
+    }
+    if !may_fragment(&frame, &packet) && packet.fragment.is_none() {
+        return Err(DropReason::PacketTooBig);
+    }
+    let pieces = fragment(&frame, &packet, usize::from(station.mtu), 0).ok_or(DropReason::PacketTooBig)?;
+    packets.extend(pieces.into_iter().map(|mut piece| piece.split_off(start)));
+    Ok(())
 }

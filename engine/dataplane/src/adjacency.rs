@@ -1,0 +1,177 @@
+//! The next stations that a worker sends to, and the packets that wait for a station's address.
+//!
+//! The device's controller resolves addresses; a worker asks it once and is told. A session keeps the number
+//! of its next station in each direction, so that a packet needs no lookup; a number is good as long as
+//! the routes are those that it was found by, which the epoch tells.
+
+use alloc::{collections::BTreeMap, vec::Vec};
+use core::net::IpAddr;
+
+use bifrons_model::{InterfaceId, MacAddress};
+use bifrons_wire::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, EthernetHeader};
+
+use crate::links::Links;
+
+/// Stations that a worker knows at a time; at the limit it forgets all and learns again.
+const STATIONS_MAX: usize = 32_768;
+/// Packets that wait for one station.
+const WAITING_PER_STATION: usize = 16;
+/// Packets that wait in all.
+const WAITING_MAX: usize = 1024;
+
+/// The stations.
+#[derive(Debug, Default)]
+pub(crate) struct Adjacencies {
+    stations: Vec<Station>,
+    places: BTreeMap<(InterfaceId, IpAddr), u16>,
+    waiting: BTreeMap<u16, Vec<Waiting>>,
+    waiting_packets: usize,
+    waiting_frames: u64,
+    epoch: u16,
+}
+
+/// A next station.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Station {
+    /// The interface that leads to it.
+    pub interface: InterfaceId,
+    /// Its address.
+    pub address: IpAddr,
+    /// The longest packet that its link takes.
+    pub mtu: u16,
+    /// The largest segment that a SYN through its interface may announce.
+    pub segment_size: Option<u16>,
+    /// The Ethernet header of frames to it; the first `length` bytes count. Not yet known when 0.
+    pub header: [u8; 18],
+    pub length: u8,
+}
+
+/// A packet that waits for its station's address.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    /// From the IP header on: one, or its fragments.
+    pub packets: Vec<Vec<u8>>,
+    /// The frames that it came in, 0 for a packet of the firewall's own.
+    pub frames: u32,
+    /// The interface that its sender is to be told by when the station does not answer.
+    pub report_to: Option<InterfaceId>,
+}
+
+impl Station {
+    pub const fn is_known(&self) -> bool {
+        self.length != 0
+    }
+
+    /// A packet as a frame to the station.
+    pub fn frame(&self, packet: &[u8]) -> Vec<u8> {
+        let header = self.header.get(..usize::from(self.length)).unwrap_or_default();
+        let mut frame = Vec::with_capacity(header.len() + packet.len());
+        frame.extend_from_slice(header);
+        frame.extend_from_slice(packet);
+        frame
+    }
+}
+
+impl Adjacencies {
+    /// What the numbers are good for: others of another epoch.
+    pub const fn epoch(&self) -> u16 {
+        self.epoch
+    }
+
+    /// Routes have changed: sessions look for their stations again. The epoch comes round after 65,536
+    /// changes; the device gathers changes, so that no session sleeps that long.
+    pub fn outdate(&mut self) {
+        self.epoch = self.epoch.wrapping_add(1);
+    }
+
+    /// Packets in frames that wait.
+    pub const fn waiting_frames(&self) -> u64 {
+        self.waiting_frames
+    }
+
+    #[inline]
+    pub fn station(&self, place: u16) -> Option<&Station> {
+        self.stations.get(usize::from(place))
+    }
+
+    /// The number of the station with this address behind the interface, and whether it is new: its station
+    /// address is then to be asked for. What waited is returned when the table was full and begins
+    /// anew.
+    pub fn place(&mut self, interface: InterfaceId, address: IpAddr, links: &Links) -> Placed {
+        if let Some(place) = self.places.get(&(interface, address)) {
+            let is_asked = self.station(*place).is_some_and(Station::is_known) || self.waiting.contains_key(place);
+            return Placed { place: *place, asks: !is_asked, forgotten: Vec::new() };
+        }
+        let forgotten = if self.stations.len() >= STATIONS_MAX { self.forget() } else { Vec::new() };
+        let place = self.stations.len() as u16;
+        let link = links.link(interface);
+        self.stations.push(Station {
+            interface,
+            address,
+            mtu: link.map_or(u16::MAX, |link| link.mtu),
+            segment_size: link.and_then(|link| link.segment_size(address.is_ipv6())),
+            header: [0; 18],
+            length: 0,
+        });
+        self.places.insert((interface, address), place);
+        Placed { place, asks: true, forgotten }
+    }
+
+    /// Lets a packet wait; false when too many do.
+    pub fn wait(&mut self, place: u16, waiting: Waiting) -> bool {
+        let queue = self.waiting.entry(place).or_default();
+        if queue.len() >= WAITING_PER_STATION || self.waiting_packets >= WAITING_MAX {
+            return false;
+        }
+        self.waiting_packets += 1;
+        self.waiting_frames += u64::from(waiting.frames);
+        queue.push(waiting);
+        true
+    }
+
+    /// Notes what is known of a station's address; returns its number and what has waited for it.
+    pub fn learn(
+        &mut self,
+        interface: InterfaceId,
+        address: IpAddr,
+        mac: Option<MacAddress>,
+        links: &Links,
+    ) -> Option<(u16, Vec<Waiting>)> {
+        let place = *self.places.get(&(interface, address))?;
+        let station = self.stations.get_mut(usize::from(place))?;
+        let header = mac.zip(links.link(interface)).map(|(mac, link)| EthernetHeader {
+            destination: mac,
+            source: link.mac,
+            tag: link.tag,
+            ethertype: if address.is_ipv6() { ETHERTYPE_IPV6 } else { ETHERTYPE_IPV4 },
+        });
+        (station.header, station.length) =
+            header.map_or(([0; 18], 0), |header| (header.bytes(), header.length() as u8));
+        Some((place, self.take_waiting(place)))
+    }
+
+    /// Forgets all stations, as when the links have changed; returns what has waited.
+    pub fn forget(&mut self) -> Vec<Waiting> {
+        self.outdate();
+        self.stations.clear();
+        self.places.clear();
+        let places: Vec<u16> = self.waiting.keys().copied().collect();
+        places.into_iter().flat_map(|place| self.take_waiting(place)).collect()
+    }
+
+    fn take_waiting(&mut self, place: u16) -> Vec<Waiting> {
+        let queue = self.waiting.remove(&place).unwrap_or_default();
+        self.waiting_packets -= queue.len();
+        self.waiting_frames -= queue.iter().map(|waiting| u64::from(waiting.frames)).sum::<u64>();
+        queue
+    }
+}
+
+/// A station's number.
+#[derive(Debug)]
+pub(crate) struct Placed {
+    pub place: u16,
+    /// Whether the controller is to be asked for its address.
+    pub asks: bool,
+    pub forgotten: Vec<Waiting>,
+}

@@ -1,0 +1,192 @@
+//! Where a packet goes next, and whether it may: looked at before the packet is changed, so that its sender
+//! can be told why not.
+
+use alloc::vec::Vec;
+use core::net::IpAddr;
+
+use bifrons_model::{Direction, DropReason, InterfaceId};
+use bifrons_policy::{Flow, Forward, Forwarding};
+use bifrons_session::{FlowKey, Hit, SessionFlags};
+use bifrons_wire::{Addresses, IcmpError, Packet, ip_length, may_fragment};
+
+use crate::{
+    Event, Outbox, Step, Verdict, Worker,
+    adjacency::Waiting,
+    worker::{Body, Lane, Wiring},
+};
+
+/// How much longer a packet gets when it becomes one of IPv6: the difference of the headers.
+const IPV6_EXTRA: u32 = 20;
+
+/// Where a packet leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// By this interface, with the link header that it came with.
+    Plain(InterfaceId),
+    /// To a station.
+    Station {
+        /// Its number.
+        place: u16,
+        /// Whether the packet leaves with the ends that its sender knows, so that the sender can be told
+        /// what became of it.
+        is_told: bool,
+    },
+}
+
+impl Worker {
+    /// The way out for a packet of a session. `Err` holds the fate of one that does not leave.
+    #[inline]
+    pub(crate) fn forward(
+        &mut self,
+        hit: Hit,
+        body: &Body<'_>,
+        lane: &Lane,
+        packet: &Packet,
+        outbox: &mut Outbox,
+    ) -> Result<Exit, Verdict> {
+        match lane.wiring {
+            Wiring::Capture => Ok(Exit::Plain(self.interface_towards(hit))),
+            Wiring::Wire(peer) => Ok(Exit::Plain(peer)),
+            Wiring::Tap => Err(Verdict::Drop(DropReason::Listening)),
+            Wiring::Routed => self.forward_routed(hit, body, lane, packet, outbox),
+        }
+    }
+
+    #[inline]
+    fn forward_routed(
+        &mut self,
+        hit: Hit,
+        body: &Body<'_>,
+        lane: &Lane,
+        packet: &Packet,
+        outbox: &mut Outbox,
+    ) -> Result<Exit, Verdict> {
+        let session = self.table.get(hit.slot);
+        if session.flags.has(SessionFlags::HOST) {
+            return Err(self.deliver(hit, body, lane, packet, outbox));
+        }
+        let is_told = !session.flags.has(SessionFlags::TRANSLATED);
+        let known = session.hops.get(hit.direction, self.adjacencies.epoch());
+        let place = match known {
+            Some(place) => place,
+            None => match self.find_hop(hit, lane, outbox) {
+                Ok(place) => place,
+                Err(reason) => {
+                    self.tell_no_way(body, lane, packet, reason, outbox);
+                    return Err(Verdict::Drop(reason));
+                }
+            },
+        };
+        if packet.hop_limit <= 1 {
+            self.report(lane, body.bytes, packet, IcmpError::HopLimitExceeded, outbox);
+            return Err(Verdict::Drop(DropReason::HopLimitExceeded));
+        }
+        let mtu = self.adjacencies.station(place).map_or(u16::MAX, |station| station.mtu);
+        if ip_length(packet) + IPV6_EXTRA > u32::from(mtu) && packet.frames == 1 {
+            self.fits(hit, body, lane, packet, mtu, outbox)?;
+        }
+        Ok(Exit::Station { place, is_told })
+    }
+
+    /// Refuses a packet that is too long for the next link and may not be fragmented (RFC 1191; RFC 8201;
+    /// over families, RFC 7915, sections 4 and 5).
+    fn fits(
+        &mut self,
+        hit: Hit,
+        body: &Body<'_>,
+        lane: &Lane,
+        packet: &Packet,
+        mtu: u16,
+        outbox: &mut Outbox,
+    ) -> Result<(), Verdict> {
+        let is_v6 = |addresses| matches!(addresses, Addresses::V6 { .. });
+        let leaves_as_v6 = is_v6(self.table.keys(hit.slot)[hit.direction.reverse().index()].addresses());
+        let room = match (is_v6(packet.addresses), leaves_as_v6) {
+            (false, true) => u32::from(mtu) - IPV6_EXTRA,
+            (true, false) => u32::from(mtu) + IPV6_EXTRA,
+            (true, true) | (false, false) => u32::from(mtu),
+        };
+        if ip_length(packet) <= room || may_fragment(body.bytes, packet) {
+            return Ok(());
+        }
+        self.report(lane, body.bytes, packet, IcmpError::TooBig(room), outbox);
+        Err(Verdict::Drop(DropReason::PacketTooBig))
+    }
+
+    /// Finds the next station for a session's direction, by the routes as they are now.
+    fn find_hop(&mut self, hit: Hit, lane: &Lane, outbox: &mut Outbox) -> Result<u16, DropReason> {
+        let [c2s, s2c] = self.table.keys(hit.slot);
+        // Packets of one direction go to where the answers of the other come from.
+        let (leaving, zone) = match hit.direction {
+            Direction::ClientToServer => (s2c.reversed(s2c.zone()), s2c.zone()),
+            Direction::ServerToClient => (c2s.reversed(c2s.zone()), c2s.zone()),
+        };
+        let way = self.way_towards(lane.interface, &leaving)?;
+        outbox.note(|| Step::NextHop(way));
+        if self.policy.zone_of(way.interface) != Some(zone) {
+            return Err(DropReason::EgressZoneChanged);
+        }
+        let place = self.station(way, leaving.addresses().destination(), outbox);
+        let epoch = self.adjacencies.epoch();
+        let session = self.table.get_mut(hit.slot);
+        session.hops.set(hit.direction, place, epoch);
+        if hit.direction == Direction::ClientToServer {
+            session.interface_out = way.interface;
+        }
+        Ok(place)
+    }
+
+    /// Where packets go that came in by a routed `interface` and leave with these ends.
+    pub(crate) fn way_towards(&self, interface: InterfaceId, leaving: &FlowKey) -> Result<Forward, DropReason> {
+        let link = self.links.link(interface).ok_or(DropReason::InterfaceDown)?;
+        let addresses = leaving.addresses();
+        let flow = Flow {
+            source: addresses.source(),
+            destination: addresses.destination(),
+            source_port: leaving.source_port(),
+            destination_port: leaving.destination_port(),
+        };
+        match self.fib.lookup(link.router, flow.destination, &flow) {
+            None => Err(DropReason::NoRoute),
+            Some(Forwarding::Discard) => Err(DropReason::BlackholeRoute),
+            Some(Forwarding::Via(way)) if self.links.is_up(way.interface) => Ok(way),
+            Some(Forwarding::Via(_)) => Err(DropReason::InterfaceDown),
+        }
+    }
+
+    /// The number of the next station on the way to `destination`; one that is new is asked for.
+    pub(crate) fn station(&mut self, way: Forward, destination: IpAddr, outbox: &mut Outbox) -> u16 {
+        let address = way.gateway.unwrap_or(destination);
+        let placed = self.adjacencies.place(way.interface, address, &self.links);
+        self.give_up(placed.forgotten, DropReason::NeighbourQueueFull, outbox);
+        if placed.asks {
+            outbox.events.push(Event::Resolve { interface: way.interface, address });
+        }
+        placed.place
+    }
+
+    /// Tells the sender of a packet that has no way why.
+    fn tell_no_way(
+        &mut self,
+        body: &Body<'_>,
+        lane: &Lane,
+        packet: &Packet,
+        reason: DropReason,
+        outbox: &mut Outbox,
+    ) {
+        if matches!(reason, DropReason::NoRoute | DropReason::InterfaceDown) {
+            self.report(lane, body.bytes, packet, IcmpError::NoRoute, outbox);
+        }
+    }
+
+    /// Drops packets that have waited for a station in vain.
+    pub(crate) fn give_up(&mut self, waiting: Vec<Waiting>, reason: DropReason, outbox: &mut Outbox) {
+        for packet in waiting {
+            self.counters.drop(reason, u64::from(packet.frames));
+            if let (Some(interface), Some(first)) = (packet.report_to, packet.packets.first()) {
+                self.report_packet(interface, first, IcmpError::HostUnreachable, outbox);
+            }
+        }
+        self.count_held();
+    }
+}
