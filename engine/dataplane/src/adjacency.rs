@@ -99,7 +99,8 @@ impl Adjacencies {
     /// anew.
     pub fn place(&mut self, interface: InterfaceId, address: IpAddr, links: &Links) -> Placed {
         if let Some(place) = self.places.get(&(interface, address)) {
-            let is_asked = self.station(*place).is_some_and(Station::is_known) || self.waiting.contains_key(place);
+            let is_asked =
+                self.station(*place).is_some_and(Station::is_known) || self.waiting.contains_key(place);
             return Placed { place: *place, asks: !is_asked, forgotten: Vec::new() };
         }
         let forgotten = if self.stations.len() >= STATIONS_MAX { self.forget() } else { Vec::new() };

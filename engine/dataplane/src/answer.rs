@@ -3,12 +3,19 @@
 use alloc::vec::Vec;
 
 use bifrons_config::typed::InterfaceKind;
-use bifrons_model::{Action, Direction, InterfaceId};
+use bifrons_model::{Action, Direction, InterfaceId, ZoneId};
 use bifrons_policy::Decision;
-use bifrons_session::{Hit, tcp::Connection};
-use bifrons_wire::{HOP_LIMIT, IcmpError, Packet, Reset, icmp_error, may_report_on, protocol, tcp_reset};
+use bifrons_session::{FlowKey, Hit, tcp::Connection};
+use bifrons_wire::{
+    FrameInfo, HOP_LIMIT, IcmpError, LinkType, Packet, Reading, Reset, fragment, icmp_error, may_report_on,
+    parse, protocol, tcp_reset,
+};
 
-use crate::{Emitted, Outbox, Step, Worker, worker::Lane};
+use crate::{
+    Emitted, Outbox, Step, Worker,
+    adjacency::Waiting,
+    worker::{Lane, Wiring},
+};
 
 /// A packet that is blocked, and what is known of it.
 #[derive(Clone, Copy)]
@@ -40,7 +47,7 @@ impl Worker {
         let is_reported = decision.icmp_unreachable
             && (decision.action == Action::DropIcmp || blocked.packet.protocol != protocol::TCP);
         if is_reported && blocked.hit.direction == Direction::ClientToServer {
-            self.report(blocked, IcmpError::Prohibited, outbox);
+            self.report(blocked.lane, blocked.bytes, blocked.packet, IcmpError::Prohibited, outbox);
         }
     }
 
@@ -64,39 +71,119 @@ impl Worker {
             acknowledgement: Some(acknowledgement),
             hop_limit: HOP_LIMIT,
         });
-        self.emit(blocked.hit, direction, packet, outbox);
+        match blocked.lane.wiring {
+            Wiring::Capture => {
+                let interface = self.interface_towards(Hit { direction, ..blocked.hit });
+                self.emit(interface, LinkType::RawIp, packet, outbox);
+            }
+            Wiring::Routed => self.send(blocked.lane.interface, packet, outbox),
+            Wiring::Wire(peer) => self.send_on_wire(blocked, peer, direction, &packet, outbox),
+            Wiring::Tap => {}
+        }
     }
 
-    /// Sends an ICMP error about the packet back to its sender, from the address of the interface it came
-    /// in on, within `icmp-unreachable-rate`. Interfaces without a place in the network send none.
-    fn report(&mut self, blocked: &Blocked<'_>, error: IcmpError, outbox: &mut Outbox) {
-        let interface = blocked.lane.interface;
+    /// Sends an ICMP error about a packet back to its sender, from the address of the interface it came in
+    /// on, within `icmp-unreachable-rate`. Interfaces without a place in the network send none.
+    pub(crate) fn report(
+        &mut self,
+        lane: &Lane,
+        bytes: &[u8],
+        packet: &Packet,
+        error: IcmpError,
+        outbox: &mut Outbox,
+    ) {
+        // What came in fragments is not at hand as a packet that could be quoted.
+        if packet.frames == 1 {
+            let quoted = bytes.get(usize::from(packet.network)..).unwrap_or_default();
+            self.report_on(lane.interface, packet, quoted, error, outbox);
+        }
+    }
+
+    /// The same about a packet that is given from its IP header on and came in by `interface`.
+    pub(crate) fn report_packet(
+        &mut self,
+        interface: InterfaceId,
+        quoted: &[u8],
+        error: IcmpError,
+        outbox: &mut Outbox,
+    ) {
+        let info = FrameInfo { link: LinkType::RawIp, wire_length: quoted.len() as u32 };
+        if let Ok(packet) = parse(quoted, info, Reading::Lenient) {
+            self.report_on(interface, &packet, quoted, error, outbox);
+        }
+    }
+
+    fn report_on(
+        &mut self,
+        interface: InterfaceId,
+        packet: &Packet,
+        quoted: &[u8],
+        error: IcmpError,
+        outbox: &mut Outbox,
+    ) {
         let is_routed = self.policy.interface_kind(interface) == Some(InterfaceKind::Layer3);
-        let source = blocked.packet.addresses.source();
+        let source = packet.addresses.source();
         let Some(from) = self.policy.interface_address(interface, source).filter(|_| is_routed) else {
             return;
         };
-        // What came in fragments is not at hand as a packet that could be quoted.
-        if blocked.packet.frames != 1
-            || !may_report_on(blocked.packet)
+        if !may_report_on(packet)
             || !self.unreachables.admit(self.now, self.policy.session().icmp_unreachable_rate)
         {
             return;
         }
-        let quoted = blocked.bytes.get(usize::from(blocked.packet.network)..).unwrap_or_default();
         if let Some(packet) = icmp_error(error, from, quoted) {
             self.send(interface, packet, outbox);
         }
     }
 
-    fn emit(&mut self, hit: Hit, direction: Direction, packet: Vec<u8>, outbox: &mut Outbox) {
-        let interface = self.interface_towards(Hit { direction, ..hit });
-        self.send(interface, packet, outbox);
+    /// Sends a packet of the firewall's own to its destination, by the routes of the router that `interface`
+    /// belongs to; by the interface itself where that has no link.
+    pub(crate) fn send(&mut self, interface: InterfaceId, packet: Vec<u8>, outbox: &mut Outbox) {
+        if self.links.link(interface).is_none() {
+            return self.emit(interface, LinkType::RawIp, packet, outbox);
+        }
+        let info = FrameInfo { link: LinkType::RawIp, wire_length: packet.len() as u32 };
+        let Ok(read) = parse(&packet, info, Reading::Strict) else { return };
+        let leaving = FlowKey::of(&read, ZoneId(0));
+        let Ok(way) = self.way_towards(interface, &leaving) else { return };
+        let place = self.station(way, read.addresses.destination(), outbox);
+        let Some(station) = self.adjacencies.station(place).copied() else { return };
+        let Some(packets) = fragment(&packet, &read, usize::from(station.mtu), 0) else { return };
+        if station.is_known() {
+            for packet in packets {
+                self.emit(way.interface, LinkType::Ethernet, station.frame(&packet), outbox);
+            }
+        } else {
+            self.counters.emitted += packets.len() as u64;
+            self.adjacencies.wait(place, Waiting { packets, frames: 0, report_to: None });
+        }
     }
 
-    fn send(&mut self, interface: InterfaceId, packet: Vec<u8>, outbox: &mut Outbox) {
+    /// Sends a packet to one end of a wire, in a frame like those that the packet at hand came in.
+    fn send_on_wire(
+        &mut self,
+        blocked: &Blocked<'_>,
+        peer: InterfaceId,
+        direction: Direction,
+        packet: &[u8],
+        outbox: &mut Outbox,
+    ) {
+        let header = blocked.bytes.get(..usize::from(blocked.packet.network)).unwrap_or_default();
+        let mut frame = header.to_vec();
+        let interface = if direction == blocked.hit.direction { peer } else { blocked.lane.interface };
+        if direction != blocked.hit.direction
+            && let Some((one, other)) = frame.split_at_mut_checked(6)
+            && let Some(other) = other.get_mut(..6)
+        {
+            one.swap_with_slice(other);
+        }
+        frame.extend_from_slice(packet);
+        self.emit(interface, LinkType::Ethernet, frame, outbox);
+    }
+
+    fn emit(&mut self, interface: InterfaceId, link: LinkType, packet: Vec<u8>, outbox: &mut Outbox) {
         self.counters.emitted += 1;
         outbox.note(|| Step::Emitted);
-        outbox.emitted.push(Emitted { interface, packet });
+        outbox.emitted.push(Emitted { interface, link, packet });
     }
 }

@@ -60,7 +60,7 @@ impl Worker {
             && filter.application.is_none_or(|app| app == session.app)
             && filter.rule.is_none_or(|rule| rule == session.rule)
             && filter.zone_from.is_none_or(|zone| zone == session.zone_from())
-            && filter.zone_to.is_none_or(|zone| zone == session.zone_to)
+            && filter.zone_to.is_none_or(|zone| zone == session.zone_to())
             && filter.state.is_none_or(|state| state == session.state)
     }
 }

@@ -9,7 +9,7 @@ use bifrons_model::{
     SessionId, Subtype, Timestamp, Tracker, TrafficRecord, Translation, UserId, Volume, ZoneId,
 };
 use bifrons_policy::Decision;
-use bifrons_session::{FlowKey, NONE, Session, SessionFlags, State, nat::Translated};
+use bifrons_session::{FlowKey, NO_NUMBER, NONE, Session, SessionFlags, State, nat::Translated};
 use bifrons_wire::{Packet, protocol};
 
 use crate::{Outbox, Worker, gateway::Parent};
@@ -102,7 +102,7 @@ impl Worker {
             destination_port,
             protocol: key.protocol(),
             translation: self.translation(slot),
-            nat_rule: (session.nat_rule != NONE).then_some(NatRuleId(session.nat_rule)),
+            nat_rule: (session.nat_rule != NO_NUMBER).then_some(NatRuleId(session.nat_rule.into())),
             source_user: notes.map_or(UserId(0), |notes| notes.user),
             category: notes.and_then(|notes| notes.category).unwrap_or_default(),
             parent_session: parent.map_or(SessionId(0), |parent| parent.id),
@@ -110,7 +110,7 @@ impl Worker {
             app,
             rule: session.rule,
             zone_from: session.zone_from(),
-            zone_to: session.zone_to,
+            zone_to: session.zone_to(),
             interface_in: session.interface_in,
             interface_out: session.interface_out,
             action: session.action,

@@ -3,7 +3,7 @@
 use bifrons_model::DropReason;
 
 /// A worker's counters since its start. Every frame is in exactly one of the sums:
-/// `received = transmitted + dropped + held`.
+/// `received = transmitted + dropped + held + to_host`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counters {
     /// Frames that came in.
@@ -14,8 +14,10 @@ pub struct Counters {
     pub transmitted: u64,
     /// Frames that were dropped, by the reason's number.
     pub dropped: [u64; DropReason::TABLE_LEN],
-    /// Fragments that wait at the moment.
+    /// Frames that wait at the moment: fragments for the rest, packets for the next station's address.
     pub held: u64,
+    /// Frames that were for the device itself.
+    pub to_host: u64,
     /// Frames that a stricter configuration would have dropped for this reason.
     pub noticed: [u64; DropReason::TABLE_LEN],
     /// Sessions made.
@@ -53,6 +55,7 @@ impl Default for Counters {
             transmitted: 0,
             dropped: [0; DropReason::TABLE_LEN],
             held: 0,
+            to_host: 0,
             noticed: [0; DropReason::TABLE_LEN],
             sessions_created: 0,
             sessions_ended: 0,
@@ -88,7 +91,7 @@ impl Counters {
 
     /// Whether every frame is accounted for.
     pub fn is_conserved(&self) -> bool {
-        self.received == self.transmitted + self.dropped_total() + self.held
+        self.received == self.transmitted + self.dropped_total() + self.held + self.to_host
     }
 
     pub(crate) const fn drop(&mut self, reason: DropReason, frames: u64) {

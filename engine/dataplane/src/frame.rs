@@ -1,6 +1,7 @@
 //! What goes into a worker and what comes out.
 
 use alloc::vec::Vec;
+use core::net::IpAddr;
 
 use bifrons_model::{DropReason, InterfaceId, Timestamp, TrafficRecord};
 use bifrons_wire::LinkType;
@@ -35,8 +36,12 @@ pub enum Verdict {
     Transmit(InterfaceId),
     /// It goes no further.
     Drop(DropReason),
-    /// It is a fragment that waits for the rest of its packet; the last one's verdict holds for all.
+    /// It waits: a fragment for the rest of its packet, whose last one's verdict holds for all, or a packet for
+    /// the next station's address.
     Held,
+    /// It is for the device itself, on this interface: ARP and neighbour discovery, or a service that the
+    /// interface offers.
+    Host(InterfaceId),
 }
 
 /// What leaves in the place of a frame that cannot be changed where it lies: a packet that gets longer or
@@ -49,13 +54,28 @@ pub struct Replaced {
     pub bytes: Vec<u8>,
 }
 
-/// A packet that the firewall itself sends: a reset, an ICMP error.
+/// What leaves without a frame of this call: a packet of the firewall's own, such as a reset or an ICMP error,
+/// or one that has waited for the next station's address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Emitted {
     /// The interface that it leaves by.
     pub interface: InterfaceId,
-    /// From the IP header on.
+    /// What it begins with: Ethernet where the interface has a link, else the IP header.
+    pub link: LinkType,
+    /// The packet.
     pub packet: Vec<u8>,
+}
+
+/// What a worker asks of the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The station address of a neighbour is wanted; `Worker::handle_neighbour` takes the answer.
+    Resolve {
+        /// The interface that the neighbour is on.
+        interface: InterfaceId,
+        /// Its address.
+        address: IpAddr,
+    },
 }
 
 /// What happened besides the verdicts. The driver empties it after each call; the worker only appends.
@@ -65,8 +85,10 @@ pub struct Outbox {
     pub records: Vec<TrafficRecord>,
     /// What leaves in the place of frames.
     pub replaced: Vec<Replaced>,
-    /// Packets of the firewall's own.
+    /// Packets of the firewall's own, and those that have waited.
     pub emitted: Vec<Emitted>,
+    /// What the device is asked.
+    pub events: Vec<Event>,
     /// What packets met on their way, where somebody wants to know: an explanation gives frames one at a
     /// time.
     pub trace: Option<Vec<Step>>,
@@ -78,6 +100,7 @@ impl Outbox {
         self.records.clear();
         self.replaced.clear();
         self.emitted.clear();
+        self.events.clear();
         if let Some(trace) = &mut self.trace {
             trace.clear();
         }

@@ -65,7 +65,7 @@ pub(crate) struct Parent {
     pub slot: u32,
     pub id: SessionId,
     pub start: Timestamp,
-    pub nat_rule: u32,
+    pub nat_rule: u16,
 }
 
 impl Foretold {
@@ -200,7 +200,7 @@ impl Worker {
         peer: (IpAddr, u16),
     ) -> Option<Translated> {
         let request = NatRequest {
-            rule: NatRuleId(parent.nat_rule),
+            rule: NatRuleId(parent.nat_rule.into()),
             is_reverse: false,
             protocol: number,
             source: inside.0,

@@ -6,7 +6,7 @@ use bifrons_wire::{Packet, echo_reply};
 
 use crate::{
     Outbox, Verdict, Worker,
-    links::Own,
+    links::{Own, offers},
     worker::{Body, Lane, Wiring},
 };
 
@@ -29,10 +29,10 @@ impl Worker {
     /// Whether the interface that has the address offers the service that the packet asks for.
     pub(crate) fn offers(&self, interface: InterfaceId, packet: &Packet) -> bool {
         let is_echo = packet.icmp.is_echo && ECHO_REQUESTS.contains(&packet.icmp.kind);
-        self.links.management(interface).is_some_and(|management| {
-            let source = packet.addresses.source();
-            management.offers(source, packet.protocol, packet.destination_port, is_echo)
-        })
+        let service = (packet.protocol, packet.destination_port);
+        self.links
+            .management(interface)
+            .is_some_and(|profile| offers(profile, packet.addresses.source(), service, is_echo))
     }
 
     /// A packet of a session with the device: an echo request is answered here, the rest is the device's.
@@ -57,7 +57,7 @@ impl Worker {
             let volume = &mut session.volume[Direction::ServerToClient.index()];
             volume.packets += 1;
             volume.bytes += u64::from(packet.wire_length);
-            self.send(lane, reply, outbox);
+            self.send(lane.interface, reply, outbox);
         }
         Verdict::Host(lane.interface)
     }

@@ -1,7 +1,7 @@
 //! One core's work: the life of a packet, from a frame to a verdict.
 //!
 //! ```text
-//! batch of Frames ─► ingress ─► lookup ──hit──► track ─► inspect ─► egress ─► Verdict
+//! batch of Frames ─► ingress ─► lookup ──hit──► forward ─► track ─► inspect ─► translate ─► egress ─► Verdict
 //!                       │          └─miss─► admit ─┘
 //!                       └─fragment─► reassemble
 //! ```
@@ -14,6 +14,7 @@
 
 extern crate alloc;
 
+mod adjacency;
 mod answer;
 mod clear;
 mod close;
@@ -21,6 +22,8 @@ mod compiled;
 mod counters;
 mod frame;
 mod gateway;
+mod host;
+mod links;
 mod nat;
 mod stage;
 mod trace;
@@ -29,6 +32,7 @@ mod worker;
 pub use clear::ClearFilter;
 pub use compiled::Compiled;
 pub use counters::Counters;
-pub use frame::{Emitted, Frame, Outbox, Replaced, Verdict};
+pub use frame::{Emitted, Event, Frame, Outbox, Replaced, Verdict};
+pub use links::{Link, Links, Own, Port, PortMode, Wire};
 pub use trace::Step;
 pub use worker::Worker;

@@ -7,7 +7,7 @@
 use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 use core::net::IpAddr;
 
-use bifrons_config::typed::Prefix;
+use bifrons_config::typed::{ManagementProfile, ManagementServices};
 use bifrons_model::{DropReason, InterfaceId, MacAddress, VirtualRouterId};
 use bifrons_wire::protocol;
 
@@ -16,7 +16,7 @@ use bifrons_wire::protocol;
 pub struct Links {
     ports: Box<[Option<Port>]>,
     interfaces: Box<[Option<Link>]>,
-    managements: Box<[Option<Management>]>,
+    managements: Box<[Option<ManagementProfile>]>,
     /// By virtual router: networks of two may overlap.
     own: BTreeMap<(VirtualRouterId, IpAddr), Own>,
 }
@@ -76,17 +76,6 @@ pub struct Link {
     pub segment_size: Option<[u16; 2]>,
 }
 
-/// The services that a device offers at an interface, and to whom.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Management {
-    /// Whether it answers echo requests.
-    pub ping: bool,
-    /// Transport protocols and ports that are handed to the device.
-    pub services: Vec<(u8, u16)>,
-    /// From where; everywhere when empty.
-    pub permitted: Vec<Prefix>,
-}
-
 /// An address with a meaning of its own to the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Own {
@@ -102,7 +91,7 @@ impl Links {
     pub fn new(
         ports: impl IntoIterator<Item = (InterfaceId, Port)>,
         links: impl IntoIterator<Item = (InterfaceId, Link)>,
-        managements: impl IntoIterator<Item = (InterfaceId, Management)>,
+        managements: impl IntoIterator<Item = (InterfaceId, ManagementProfile)>,
         own: impl IntoIterator<Item = ((VirtualRouterId, IpAddr), Own)>,
     ) -> Self {
         Self {
@@ -137,7 +126,7 @@ impl Links {
     }
 
     /// What the device offers at an interface.
-    pub(crate) fn management(&self, interface: InterfaceId) -> Option<&Management> {
+    pub(crate) fn management(&self, interface: InterfaceId) -> Option<&ManagementProfile> {
         self.managements.get(interface.index())?.as_ref()
     }
 
@@ -192,18 +181,21 @@ impl Link {
     }
 }
 
-impl Management {
-    /// Whether a packet from `source` to this service is for the device to take. `echo` says that it is an
-    /// echo request.
-    pub(crate) fn offers(&self, source: IpAddr, protocol_number: u8, port: u16, echo: bool) -> bool {
-        let is_offered = match protocol_number {
-            protocol::ICMP | protocol::ICMPV6 => self.ping && echo,
-            number => self.services.contains(&(number, port)),
-        };
-        let is_permitted =
-            self.permitted.is_empty() || self.permitted.iter().any(|network| network.contains(source));
-        is_offered && is_permitted
-    }
+/// Whether a profile offers the service that a packet from `source` asks for. `echo` says that it is an echo
+/// request.
+pub(crate) fn offers(
+    profile: &ManagementProfile,
+    source: IpAddr,
+    (number, port): (u8, u16),
+    echo: bool,
+) -> bool {
+    let asked = match number {
+        protocol::ICMP | protocol::ICMPV6 if echo => ManagementServices::PING,
+        _ => ManagementServices::at_port(number, port),
+    };
+    let permitted = &profile.permitted;
+    let is_permitted = permitted.is_empty() || permitted.iter().any(|network| network.contains(source));
+    profile.services.has_any(asked) && is_permitted
 }
 
 /// A table by number.

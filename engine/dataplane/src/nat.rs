@@ -6,7 +6,7 @@ use core::net::IpAddr;
 use bifrons_model::{DropReason, InterfaceId, NatRuleId, Translation, ZoneId};
 use bifrons_policy::NatQuery;
 use bifrons_session::{
-    FlowKey, NONE, SessionFlags, State,
+    FlowKey, NO_NUMBER, SessionFlags, State,
     nat::{NatRefusal, NatRequest, Translated},
 };
 use bifrons_wire::{Addresses, protocol};
@@ -93,10 +93,10 @@ impl Worker {
         let rule = prediction.parent.nat_rule;
         let (destination, destination_port) = prediction.destination;
         let mut plan = Plan::none(*c2s);
-        if rule == NONE {
+        if rule == NO_NUMBER {
             return Ok((plan, false));
         }
-        plan.rule = Some(NatRuleId(rule));
+        plan.rule = Some(NatRuleId(rule.into()));
         let Some(source) = prediction.source else {
             plan.translates = true;
             plan.leaving = leaving_to(c2s, destination, destination_port);
@@ -114,7 +114,8 @@ impl Worker {
         let Some(rule) = plan.rule else { return };
         let [c2s, s2c] = self.table.keys(slot);
         let session = self.table.get_mut(slot);
-        session.nat_rule = rule.0;
+        // Rules have no more numbers than fit: the policy sees to that.
+        session.nat_rule = u16::try_from(rule.0).unwrap_or(NO_NUMBER);
         session.flags.set(SessionFlags::TRANSLATED, s2c != c2s.reversed(s2c.zone()));
         session.flags.set(SessionFlags::NAT_TAKEN, is_taken);
     }
@@ -122,7 +123,7 @@ impl Worker {
     /// Gives back what a session that ends has taken.
     pub(crate) fn release_translation(&mut self, slot: u32) {
         let session = self.table.get(slot);
-        if !session.flags.has(SessionFlags::NAT_TAKEN) || session.nat_rule == NONE {
+        if !session.flags.has(SessionFlags::NAT_TAKEN) || session.nat_rule == NO_NUMBER {
             return;
         }
         let [c2s, s2c] = self.table.keys(slot);
@@ -130,7 +131,7 @@ impl Worker {
         self.nat.release(
             self.now,
             &Translated {
-                rule: NatRuleId(session.nat_rule),
+                rule: NatRuleId(session.nat_rule.into()),
                 protocol: c2s.protocol(),
                 source,
                 source_port: c2s.source_port(),

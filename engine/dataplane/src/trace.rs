@@ -4,7 +4,7 @@
 use core::net::IpAddr;
 
 use bifrons_model::{AppId, Direction, DropReason, InterfaceId, SessionId, ZoneId};
-use bifrons_policy::{Decision, NatQuery, Query};
+use bifrons_policy::{Decision, Forward, NatQuery, Query};
 use bifrons_session::FlowKey;
 
 /// One thing that happened to a packet, in order.
@@ -40,6 +40,8 @@ pub enum Step {
         /// Where it leads and to which zone; `None` without a route, or where the interface has no zone.
         to: Option<(InterfaceId, ZoneId)>,
     },
+    /// The next station was looked for.
+    NextHop(Forward),
     /// The NAT rules were asked.
     Nat(NatQuery),
     /// An application override rule fixed the application.

@@ -1,20 +1,27 @@
 //! The worker: its state, its clock and the life of a packet.
 
 use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
+use core::net::IpAddr;
 
 use bifrons_config::typed::TimeoutOverride;
 use bifrons_inspect::{Inspection, Limits, Signatures};
-use bifrons_model::{DropReason, Generation, InterfaceId, RuleId, Timestamp, Volume, ZoneId};
-use bifrons_policy::{NatOwner, Policy, RuleHits};
+use bifrons_model::{DropReason, Generation, InterfaceId, MacAddress, RuleId, Timestamp, Volume, ZoneId};
+use bifrons_policy::{Fib, NatOwner, Policy, RuleHits};
 use bifrons_session::{
     Candidate, FlowKey, FragmentFrame, HashSeed, Hit, Reassembler, SessionFlags, SessionTable,
     nat::{Nat, PortShare},
     tcp,
 };
-use bifrons_wire::{Packet, Reading};
+use bifrons_wire::{LinkType, Packet, Reading};
 use slab::Slab;
 
-use crate::{Compiled, Counters, Frame, Outbox, Step, Verdict, close::Notes, gateway::Foretold};
+use crate::{
+    Compiled, Counters, Emitted, Frame, Links, Outbox, Step, Verdict,
+    adjacency::{Adjacencies, Station},
+    close::Notes,
+    gateway::Foretold,
+    stage::Exit,
+};
 
 /// One core's work. Sessions, fragments and identification state are its own.
 pub struct Worker {
@@ -37,6 +44,9 @@ pub struct Worker {
     pub(crate) nat_owner: NatOwner,
     pub(crate) foretold: Foretold,
     pub(crate) last_identification: u16,
+    pub(crate) links: Arc<Links>,
+    pub(crate) fib: Arc<Fib>,
+    pub(crate) adjacencies: Adjacencies,
     /// By `RuleId`.
     hits: Vec<RuleHits>,
     /// Records of refused sessions.
@@ -61,12 +71,27 @@ pub(crate) struct Reopening {
 /// A packet's place in a batch: what the early stages found for the later ones.
 pub(crate) struct Lane {
     pub packet: Packet,
-    /// Why the frame could not be read; the packet means nothing then.
-    pub problem: Option<DropReason>,
+    /// The fate of a frame that is no packet to forward; the packet may mean nothing then.
+    pub fate: Option<Verdict>,
+    pub link: LinkType,
+    pub wiring: Wiring,
     pub interface: InterfaceId,
     pub zone: ZoneId,
     pub hash: u64,
     pub candidate: Option<Candidate>,
+}
+
+/// How the interface that a packet came in by is joined with others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wiring {
+    /// By routes only: it has no link.
+    Capture,
+    /// By routes and links.
+    Routed,
+    /// By a wire to this one.
+    Wire(InterfaceId),
+    /// Not at all.
+    Tap,
 }
 
 /// A packet's bytes.
@@ -81,7 +106,9 @@ impl Lane {
     const fn empty() -> Self {
         Self {
             packet: Packet::BLANK,
-            problem: None,
+            fate: None,
+            link: LinkType::Ethernet,
+            wiring: Wiring::Capture,
             interface: InterfaceId(0),
             zone: ZoneId(0),
             hash: 0,
@@ -142,6 +169,9 @@ impl Worker {
             nat_owner: NatOwner::ALONE,
             foretold: Foretold::default(),
             last_identification: 0,
+            links: Arc::default(),
+            fib: Arc::default(),
+            adjacencies: Adjacencies::default(),
             hits: Vec::new(),
             refusals: Rate::default(),
             unreachables: Rate::default(),
@@ -197,9 +227,11 @@ impl Worker {
 
     /// The life of a packet.
     fn live(&mut self, frame: &mut Frame<'_>, lane: &Lane, outbox: &mut Outbox) -> Verdict {
-        if let Some(reason) = lane.problem {
-            outbox.note(|| Step::Unreadable(reason));
-            return Verdict::Drop(reason);
+        if let Some(fate) = lane.fate {
+            if let Verdict::Drop(reason) = fate {
+                outbox.note(|| Step::Unreadable(reason));
+            }
+            return fate;
         }
         let packet = &lane.packet;
         outbox.note(|| Step::Read { key: FlowKey::of(packet, lane.zone), interface: lane.interface });
@@ -230,6 +262,9 @@ impl Worker {
             Some(hit) => hit,
             None => match self.admit(body.bytes, lane, packet, outbox) {
                 Ok(hit) => hit,
+                Err(Verdict::Transmit(_)) if lane.wiring == Wiring::Routed => {
+                    return self.bypass(body, lane, packet, outbox);
+                }
                 Err(verdict) => return verdict,
             },
         };
@@ -250,11 +285,12 @@ impl Worker {
         packet: &Packet,
         outbox: &mut Outbox,
     ) -> Verdict {
+        let exit = match self.forward(hit, body, lane, packet, outbox) {
+            Ok(exit) => exit,
+            Err(verdict) => return verdict,
+        };
         match self.track(hit, body.bytes, lane, packet, outbox) {
-            Ok(hit) => match self.go_on(hit, body, lane, packet, outbox) {
-                Ok(interface) => Verdict::Transmit(interface),
-                Err(reason) => Verdict::Drop(reason),
-            },
+            Ok(hit) => self.go_on(hit, exit, body, lane, packet, outbox),
             Err(verdict) => verdict,
         }
     }
@@ -264,14 +300,70 @@ impl Worker {
     fn go_on(
         &mut self,
         hit: Hit,
+        exit: Exit,
         body: &mut Body<'_>,
         lane: &Lane,
         packet: &Packet,
         outbox: &mut Outbox,
-    ) -> Result<InterfaceId, DropReason> {
-        let payload = self.inspect(hit, body.bytes, lane, packet, outbox)?;
-        self.translate(hit, body, packet, payload, outbox)?;
-        Ok(self.egress(hit, body.bytes, packet))
+    ) -> Verdict {
+        let mark = outbox.replaced.len();
+        let is_changed = match self.inspect(hit, body.bytes, lane, packet, outbox) {
+            Ok(payload) if exit != Exit::Host => self.translate(hit, body, packet, payload, outbox),
+            Ok(_) => return self.deliver(hit, body, lane, packet, outbox),
+            Err(reason) => Err(reason),
+        };
+        match is_changed {
+            Ok(()) => {
+                self.clean(body.bytes, packet);
+                self.egress(exit, body, lane, packet, mark, outbox)
+            }
+            Err(reason) => {
+                // What was made of a packet that goes no further leaves neither.
+                outbox.replaced.truncate(mark);
+                Verdict::Drop(reason)
+            }
+        }
+    }
+
+    /// Swaps in the device's links. What waited for a neighbour is lost.
+    pub fn handle_links(&mut self, links: Arc<Links>, outbox: &mut Outbox) {
+        self.links = links;
+        let waiting = self.adjacencies.forget();
+        self.give_up(waiting, DropReason::NeighbourUnreachable, outbox);
+    }
+
+    /// Swaps in another forwarding table. Sessions look for their way anew at their next packet.
+    pub fn handle_routes(&mut self, fib: Arc<Fib>) {
+        self.fib = fib;
+        self.adjacencies.outdate();
+    }
+
+    /// Takes note of a neighbour's station address; `None` says that it does not answer. What has waited for
+    /// it leaves, or is lost.
+    pub fn handle_neighbour(
+        &mut self,
+        interface: InterfaceId,
+        address: IpAddr,
+        mac: Option<MacAddress>,
+        outbox: &mut Outbox,
+    ) {
+        let Some((place, waiting)) = self.adjacencies.learn(interface, address, mac, &self.links) else {
+            return;
+        };
+        let Some(station) = self.adjacencies.station(place).copied().filter(Station::is_known) else {
+            return self.give_up(waiting, DropReason::NeighbourUnreachable, outbox);
+        };
+        for waited in waiting {
+            self.counters.transmitted += u64::from(waited.frames);
+            for packet in waited.packets {
+                outbox.emitted.push(Emitted {
+                    interface,
+                    link: LinkType::Ethernet,
+                    packet: station.frame(&packet),
+                });
+            }
+        }
+        self.count_held();
     }
 
     /// Lets everything happen that is due by `now`.
@@ -363,7 +455,7 @@ impl Worker {
         }
         let late = self.fragments.handle_timeout(self.now);
         self.counters.drop(DropReason::FragmentTimeout, u64::from(late));
-        self.counters.held = self.fragments.held();
+        self.count_held();
         self.forget_late_predictions();
         self.table.sweep(budget);
         let is_complete = self.age(budget, outbox);
@@ -417,9 +509,14 @@ impl Worker {
         match frame.verdict {
             Verdict::Transmit(_) => self.counters.transmitted += 1,
             Verdict::Drop(reason) => self.counters.drop(reason, 1),
+            Verdict::Host(_) => self.counters.to_host += 1,
             Verdict::Held | Verdict::Pending => {}
         }
-        self.counters.held = self.fragments.held();
+        self.count_held();
+    }
+
+    pub(crate) fn count_held(&mut self) {
+        self.counters.held = self.fragments.held() + self.adjacencies.waiting_frames();
     }
 
     /// The TCP knobs of a zone.

@@ -13,6 +13,8 @@ pub(crate) const ZONES_OR_INTERFACES_MAX: usize = 1 << 16;
 pub(crate) const CUSTOM_APPLICATIONS_MAX: usize = (1 << 16) - bifrons_catalog::CUSTOM_FIRST as usize;
 /// How many rules can have one.
 pub(crate) const RULES_MAX: usize = u32::MAX as usize;
+/// How many NAT rules can: a session keeps 16 bits of the number, of which one value says that there is none.
+pub(crate) const NAT_RULES_MAX: usize = u16::MAX as usize;
 
 /// The numbers whose names the configuration has no longer, longest gone first.
 #[derive(Clone, Debug, Default)]

@@ -21,7 +21,7 @@ use crate::{
     hits::RuleHits,
     interfaces::Interfaces,
     nat::{NatDecision, NatExplanation, NatOwner, NatQuery, NatRules, NatWarning, ProxyArp},
-    numbers::{CUSTOM_APPLICATIONS_MAX, RULES_MAX, Retired, ZONES_OR_INTERFACES_MAX},
+    numbers::{CUSTOM_APPLICATIONS_MAX, NAT_RULES_MAX, RULES_MAX, Retired, ZONES_OR_INTERFACES_MAX},
     overrides::Overrides,
     query::{Decision, Query},
     rules::Rules,
@@ -379,7 +379,7 @@ impl Numbering {
             self.retired_interfaces.assign(&mut names.interfaces, interfaces, ZONES_OR_INTERFACES_MAX);
         let rules = self.retired_rules.assign(&mut names.rules, rules, RULES_MAX);
         let nat_rules = config.nat_rules.iter().map(|rule| rule.name.as_str());
-        let nat_rules = self.retired_nat_rules.assign(&mut names.nat_rules, nat_rules, RULES_MAX);
+        let nat_rules = self.retired_nat_rules.assign(&mut names.nat_rules, nat_rules, NAT_RULES_MAX);
         // The first category is none, so it needs no name and keeps its number.
         let categories = iter::once("").chain(config.categories.iter().map(|own| own.name.as_str()));
         let categories =

@@ -30,11 +30,7 @@ fn rule(action: Action) -> SecurityRule {
 }
 
 fn zone(name: &str, interfaces: &[usize]) -> Zone {
-    Zone {
-        name: String::from(name),
-        interfaces: interfaces.to_vec(),
-        ..Zone::default()
-    }
+    Zone { name: String::from(name), interfaces: interfaces.to_vec(), ..Zone::default() }
 }
 
 fn config(rules: Vec<SecurityRule>) -> Config {

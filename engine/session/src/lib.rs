@@ -23,6 +23,6 @@ pub use ageing::Pressure;
 pub use fragment::{Assembled, FragmentFrame, FragmentKey, FragmentOutcome, Reassembler};
 pub use key::{FlowKey, HashSeed};
 pub use prefetch::prefetch;
-pub use session::{Causes, NONE, Session, SessionFlags, State};
+pub use session::{Causes, Hops, NO_NUMBER, NONE, Session, SessionFlags, State};
 pub use table::{Candidate, Hit, SessionTable, TableFull};
 pub use timer::{ApplicationTimeouts, Timeouts, Timer};

@@ -1,14 +1,16 @@
 //! One session's record: what every packet of it touches, in three cache lines.
 
 use bifrons_model::{
-    Action, ActionSource, AppId, Generation, Handshake, InterfaceId, RuleId, SessionId, Timestamp, Tracker,
-    Volume, ZoneId,
+    Action, ActionSource, AppId, Direction, Generation, Handshake, InterfaceId, RuleId, SessionId, Timestamp,
+    Tracker, Volume, ZoneId,
 };
 
 use crate::{Timer, key::FlowKey, tcp};
 
 /// "No such thing" in a handle.
 pub const NONE: u32 = u32::MAX;
+/// "No such thing" in a short number.
+pub const NO_NUMBER: u16 = u16::MAX;
 
 /// A session's state as the operator sees it (knowledge base, "Session states"). OPENING, CLOSING and
 /// CLOSED pass within one call, so a stored session is in one of these.
@@ -104,6 +106,8 @@ impl SessionFlags {
     pub const NAT_TAKEN: Self = Self(2048);
     /// Let through as what an allowed application is carried by.
     pub const IMPLICIT: Self = Self(1024);
+    /// Its server is the device itself.
+    pub const HOST: Self = Self(4096);
 
     /// Whether `flag` is set.
     #[inline]
@@ -115,6 +119,36 @@ impl SessionFlags {
     #[inline]
     pub const fn set(&mut self, flag: Self, on: bool) {
         if on { self.0 |= flag.0 } else { self.0 &= !flag.0 }
+    }
+}
+
+/// Where a session's packets go next, by direction: numbers of the worker's, good in one epoch of its routes.
+#[derive(Clone, Copy, Debug)]
+pub struct Hops {
+    stations: [u16; 2],
+    epoch: u16,
+}
+
+impl Default for Hops {
+    fn default() -> Self {
+        Self { stations: [NO_NUMBER; 2], epoch: 0 }
+    }
+}
+
+impl Hops {
+    /// The station that packets of a direction go to, if it was found in this epoch.
+    #[inline]
+    pub const fn get(self, direction: Direction, epoch: u16) -> Option<u16> {
+        let station = self.stations[direction.index()];
+        if self.epoch == epoch && station != NO_NUMBER { Some(station) } else { None }
+    }
+
+    /// Notes a station; what was found in another epoch is forgotten.
+    pub const fn set(&mut self, direction: Direction, station: u16, epoch: u16) {
+        if self.epoch != epoch {
+            *self = Self { stations: [NO_NUMBER; 2], epoch };
+        }
+        self.stations[direction.index()] = station;
     }
 }
 
@@ -169,14 +203,14 @@ pub struct Session {
     pub interface_in: InterfaceId,
     /// The interface that it leaves by.
     pub interface_out: InterfaceId,
-    /// The zone that it goes to.
-    pub zone_to: ZoneId,
+    /// The next stations.
+    pub hops: Hops,
     /// Words that its log record needs, such as the server's name: a handle of the worker's.
     pub notes: u32,
-    /// The service whose timeouts it has: a number of the policy's, `NONE` without.
-    pub service: u32,
-    /// The NAT rule that matched: a `NatRuleId`'s number, `NONE` without.
-    pub nat_rule: u32,
+    /// The service whose timeouts it has: a number of the worker's, `NO_NUMBER` without.
+    pub service: u16,
+    /// The NAT rule that matched: a `NatRuleId`'s number, `NO_NUMBER` without.
+    pub nat_rule: u16,
 }
 
 const _: () = assert!(size_of::<Session>() == 192, "a session is three cache lines");
@@ -206,10 +240,10 @@ impl Session {
             causes: Causes::default(),
             interface_in: InterfaceId(0),
             interface_out: InterfaceId(0),
-            zone_to: ZoneId(0),
+            hops: Hops::default(),
             notes: NONE,
-            service: NONE,
-            nat_rule: NONE,
+            service: NO_NUMBER,
+            nat_rule: NO_NUMBER,
         }
     }
 
@@ -222,6 +256,11 @@ impl Session {
     /// The zone that its first packet came from.
     pub const fn zone_from(&self) -> ZoneId {
         ZoneId((self.keys[0][1] >> 16) as u16)
+    }
+
+    /// The zone that it goes to.
+    pub const fn zone_to(&self) -> ZoneId {
+        ZoneId((self.keys[1][1] >> 16) as u16)
     }
 
     /// The client's and the server's port as the client knows them.

@@ -293,11 +293,6 @@ impl SessionTable {
         self.keys(slot)[0].addresses()
     }
 
-    /// The zone that packets of the session's return flow come from.
-    pub fn zone_of_return(&self, slot: u32) -> ZoneId {
-        self.keys(slot)[1].zone()
-    }
-
     /// The moment at which the session ends unless another packet comes.
     #[inline]
     pub fn deadline(&self, slot: u32) -> Timestamp {

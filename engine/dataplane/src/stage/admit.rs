@@ -4,13 +4,19 @@ use core::net::IpAddr;
 
 use bifrons_catalog::{Port, app, applications};
 use bifrons_model::{
-    AppId, CategoryId, Direction, DropReason, InterfaceId, Subtype, Tracker, UserId, ZoneId,
+    Action, AppId, CategoryId, Direction, DropReason, InterfaceId, Subtype, Tracker, UserId, ZoneId,
 };
 use bifrons_policy::{Decision, Query};
-use bifrons_session::{ApplicationTimeouts, FlowKey, Hit, NONE, SessionFlags, State, Timer, tcp};
+use bifrons_session::{ApplicationTimeouts, FlowKey, Hit, NO_NUMBER, SessionFlags, State, Timer, tcp};
 use bifrons_wire::{Packet, TcpFlags, TcpOption, protocol, tcp_options};
 
-use crate::{Outbox, Step, Verdict, Worker, answer::Blocked, gateway::Prediction, nat::Plan, worker::Lane};
+use crate::{
+    Outbox, Step, Verdict, Worker,
+    answer::Blocked,
+    gateway::Prediction,
+    nat::Plan,
+    worker::{Lane, Wiring},
+};
 
 /// Records of refused sessions in one second of time.
 const REFUSALS_LOGGED_PER_SECOND: u32 = 1000;
@@ -22,8 +28,18 @@ struct Way {
     interface_in: InterfaceId,
     interface_out: InterfaceId,
     zone_to: ZoneId,
+    /// Whether the server is the device itself.
+    is_host: bool,
     /// The way of the packet at hand: a SYN-ACK that comes first goes to the client.
     direction: Direction,
+}
+
+/// Where an address lies.
+#[derive(Clone, Copy)]
+struct Place {
+    interface: InterfaceId,
+    zone: ZoneId,
+    is_host: bool,
 }
 
 /// What the rules say of a new session.
@@ -86,12 +102,15 @@ impl Worker {
         if !self.is_alive(parent) || self.table.get(parent.slot).state == State::Discard {
             return Err(DropReason::PolicyDeny);
         }
-        let (interface_out, zone_to) = self.route(prediction.destination.0, outbox)?;
+        let c2s = FlowKey::of(packet, lane.zone);
+        let place = self.locate(lane, &c2s, prediction.destination.0, outbox)?;
+        let zone_to = place.zone;
         let way = Way {
-            c2s: FlowKey::of(packet, lane.zone),
+            c2s,
             interface_in: lane.interface,
-            interface_out,
+            interface_out: place.interface,
             zone_to,
+            is_host: place.is_host,
             direction: Direction::ClientToServer,
         };
         let (plan, is_taken) = self.plan_foretold(&way.c2s, zone_to, prediction)?;
@@ -118,9 +137,16 @@ impl Worker {
         packet: &Packet,
         outbox: &mut Outbox,
     ) -> Result<Hit, Verdict> {
-        let mut way = self.way_of(lane, packet, outbox).map_err(Verdict::Drop)?;
-        let mut plan = self.plan(&mut way, outbox).map_err(Verdict::Drop)?;
-        let judged = self.judge(&way, packet, outbox);
+        let planned = self.way_of(lane, packet, outbox).and_then(|mut way| {
+            let plan = self.plan(lane, &mut way, outbox)?;
+            Ok((way, plan))
+        });
+        let (way, mut plan) = planned.map_err(|reason| {
+            self.tell_no_way(bytes, lane, packet, reason, outbox);
+            Verdict::Drop(reason)
+        })?;
+        let mut judged = self.judge(&way, packet, outbox);
+        let cause = self.judge_service(&way, packet, &mut judged);
         let decision = &judged.decision;
         if self.table.len() >= self.table.capacity() {
             return Err(self.refuse(&way, packet, decision, outbox));
@@ -145,7 +171,21 @@ impl Worker {
             return Ok(hit);
         }
         self.deny(&Blocked { hit, bytes, lane, packet }, decision, Subtype::Drop, outbox);
+        if cause == Tracker::HostService {
+            self.table.get_mut(slot).causes.withdraw(Tracker::AppidPolicyLookupDeny);
+        }
         Err(Verdict::Drop(DropReason::PolicyDeny))
+    }
+
+    /// What the rules allow to reach the device itself must be a service that the interface offers to the
+    /// sender.
+    fn judge_service(&self, way: &Way, packet: &Packet, judged: &mut Judgement) -> Tracker {
+        if !way.is_host || !judged.decision.action.passes() || self.offers(way.interface_out, packet) {
+            return Tracker::AppidPolicyLookupDeny;
+        }
+        judged.decision.action = Action::Drop;
+        judged.decision.icmp_unreachable = false;
+        Tracker::HostService
     }
 
     /// Ends a blocked session of the other end's making that has the key of a new session's answers.
@@ -158,7 +198,7 @@ impl Worker {
     }
 
     /// The session's translation, and its way to where that sends it.
-    fn plan(&self, way: &mut Way, outbox: &mut Outbox) -> Result<Plan, DropReason> {
+    fn plan(&self, lane: &Lane, way: &mut Way, outbox: &mut Outbox) -> Result<Plan, DropReason> {
         if way.direction == Direction::ServerToClient {
             // What the client called the server is not known.
             return Ok(Plan::none(way.c2s));
@@ -166,7 +206,8 @@ impl Worker {
         let plan = self.plan_translation(&way.c2s, (way.interface_out, way.zone_to), outbox)?;
         let (before, after) = (way.c2s.addresses().destination(), plan.leaving.addresses().destination());
         if before != after {
-            (way.interface_out, way.zone_to) = self.route(after, outbox)?;
+            let place = self.locate(lane, &plan.leaving, after, outbox)?;
+            (way.interface_out, way.zone_to, way.is_host) = (place.interface, place.zone, place.is_host);
         }
         Ok(plan)
     }
@@ -210,7 +251,11 @@ impl Worker {
     }
 
     fn way_of(&self, lane: &Lane, packet: &Packet, outbox: &mut Outbox) -> Result<Way, DropReason> {
-        let (other, other_zone) = self.route(packet.addresses.destination(), outbox)?;
+        if lane.wiring == Wiring::Routed {
+            self.check_addresses(lane, packet)?;
+        }
+        let key = FlowKey::of(packet, lane.zone);
+        let other = self.locate(lane, &key, packet.addresses.destination(), outbox)?;
         let direction = if packet.protocol == protocol::TCP {
             tcp::Tracking::direction_of_first(&packet.tcp)
         } else {
@@ -218,28 +263,47 @@ impl Worker {
         };
         Ok(match direction {
             Direction::ClientToServer => Way {
-                c2s: FlowKey::of(packet, lane.zone),
+                c2s: key,
                 interface_in: lane.interface,
-                interface_out: other,
-                zone_to: other_zone,
+                interface_out: other.interface,
+                zone_to: other.zone,
+                is_host: other.is_host,
                 direction,
             },
+            // The device opens nothing that could be answered to it.
+            Direction::ServerToClient if other.is_host => return Err(DropReason::HostService),
             Direction::ServerToClient => Way {
-                c2s: FlowKey::of(packet, lane.zone).reversed(other_zone),
-                interface_in: other,
+                c2s: key.reversed(other.zone),
+                interface_in: other.interface,
                 interface_out: lane.interface,
                 zone_to: lane.zone,
+                is_host: false,
                 direction,
             },
         })
     }
 
-    /// Where an address lies.
-    fn route(&self, address: IpAddr, outbox: &mut Outbox) -> Result<(InterfaceId, ZoneId), DropReason> {
-        let interface = self.policy.egress(address);
-        let to = interface.and_then(|interface| Some((interface, self.policy.zone_of(interface)?)));
+    /// Where a packet goes whose destination is `address`; `leaving` has its other end and ports.
+    fn locate(
+        &self,
+        lane: &Lane,
+        leaving: &FlowKey,
+        address: IpAddr,
+        outbox: &mut Outbox,
+    ) -> Result<Place, DropReason> {
+        let own = self.own_interface(lane, address);
+        let interface = match (own, lane.wiring) {
+            (Some(own), _) => Ok(own),
+            (None, Wiring::Capture) => self.policy.egress(address).ok_or(DropReason::NoRoute),
+            (None, Wiring::Wire(peer)) => Ok(peer),
+            (None, Wiring::Tap) => Ok(lane.interface),
+            (None, Wiring::Routed) => self.way_to(lane.interface, leaving, address).map(|way| way.interface),
+        };
+        let zone = interface.ok().and_then(|interface| self.policy.zone_of(interface));
+        let to = interface.ok().zip(zone);
         outbox.note(|| Step::Route { destination: address, to });
-        to.ok_or(if interface.is_none() { DropReason::NoRoute } else { DropReason::NoZone })
+        let interface = interface?;
+        Ok(Place { interface, zone: zone.ok_or(DropReason::NoZone)?, is_host: own.is_some() })
     }
 
     fn insert(&mut self, way: &Way, s2c: &FlowKey, decision: &Decision) -> Result<u32, ()> {
@@ -272,13 +336,13 @@ impl Worker {
         session.action_source = decision.action_source;
         session.interface_in = way.interface_in;
         session.interface_out = way.interface_out;
-        session.zone_to = way.zone_to;
         session.app = *app;
         session.flags.set(SessionFlags::LOG_END, decision.log_end);
         session.flags.set(SessionFlags::LOG_START, decision.log_start);
         session.flags.set(SessionFlags::INSPECTED, *app != app::UNDECIDED);
         session.flags.set(SessionFlags::CERTAIN, decision.certain && *app == app::UNDECIDED);
         session.flags.set(SessionFlags::IMPLICIT, decision.implicit);
+        session.flags.set(SessionFlags::HOST, way.is_host);
     }
 
     /// Blocks a session: its one record is written now, the rest of its life in state DISCARD is silent.
@@ -292,7 +356,7 @@ impl Worker {
         let Blocked { hit: Hit { slot, .. }, packet, .. } = *blocked;
         self.answer(blocked, decision, outbox);
         let timer = first_timer(packet.protocol, false);
-        let timeout = self.timeout(timer, app::UNDECIDED, NONE);
+        let timeout = self.timeout(timer, app::UNDECIDED, NO_NUMBER);
         let now = self.now;
         self.free_inspection(slot);
         let session = self.table.get_mut(slot);
@@ -320,7 +384,7 @@ impl Worker {
     }
 
     /// The timeout that `timer` has for a session of this application and service.
-    pub(crate) fn timeout(&self, timer: Timer, app: AppId, service: u32) -> u32 {
+    pub(crate) fn timeout(&self, timer: Timer, app: AppId, service: u16) -> u32 {
         let application = if app == app::UNDECIDED {
             ApplicationTimeouts::default()
         } else {
@@ -335,21 +399,22 @@ impl Worker {
         bifrons_session::Timeouts {
             settings: self.policy.session(),
             application,
-            service: self.overrides.get(service as usize).copied().unwrap_or_default(),
+            service: self.overrides.get(usize::from(service)).copied().unwrap_or_default(),
         }
         .seconds(timer)
     }
 
     /// The number of a service's timeouts; equal ones share it, so there are no more than services.
-    pub(crate) fn intern(&mut self, timeouts: bifrons_config::typed::TimeoutOverride) -> u32 {
+    pub(crate) fn intern(&mut self, timeouts: bifrons_config::typed::TimeoutOverride) -> u16 {
         if timeouts == Default::default() {
-            return NONE;
+            return NO_NUMBER;
         }
         let known = self.overrides.iter().position(|known| *known == timeouts);
-        known.unwrap_or_else(|| {
+        let place = known.unwrap_or_else(|| {
             self.overrides.push(timeouts);
             self.overrides.len() - 1
-        }) as u32
+        });
+        u16::try_from(place).unwrap_or(NO_NUMBER)
     }
 
     /// The table is full: the packet is dropped, or passes without a session, as configured.

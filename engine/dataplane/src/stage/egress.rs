@@ -9,7 +9,7 @@ use bifrons_wire::{
     lower_segment_size, may_fragment, parse, protocol, take_hop,
 };
 
-use super::forward::Exit;
+use super::Exit;
 use crate::{
     Outbox, Replaced, Verdict, Worker,
     adjacency::{Station, Waiting},
@@ -46,6 +46,7 @@ impl Worker {
     ) -> Verdict {
         let (place, is_told) = match exit {
             Exit::Plain(interface) => return Verdict::Transmit(interface),
+            Exit::Host => return Verdict::Host(lane.interface),
             Exit::Station { place, is_told } => (place, is_told),
         };
         let Some(station) = self.adjacencies.station(place).copied() else {
@@ -97,7 +98,8 @@ impl Worker {
             return None;
         }
         let is_v6 = matches!(packet.addresses, Addresses::V6 { .. });
-        let sizes = [self.links.link(lane.interface).and_then(|link| link.segment_size(is_v6)), station.segment_size];
+        let sizes =
+            [self.links.link(lane.interface).and_then(|link| link.segment_size(is_v6)), station.segment_size];
         sizes.into_iter().flatten().min()
     }
 }
@@ -126,7 +128,8 @@ fn take_out(
     if let Some(size) = segment_size {
         lower_segment_size(&mut frame, &packet, size);
     }
-    let (start, end) = (usize::from(packet.network), (u32::from(packet.payload) + packet.payload_captured) as usize);
+    let (start, end) =
+        (usize::from(packet.network), (u32::from(packet.payload) + packet.payload_captured) as usize);
     let ip = frame.get_mut(start..end).ok_or(DropReason::TruncatedHeader)?;
     if !take_hop(ip) {
         return Err(DropReason::HopLimitExceeded);

@@ -6,7 +6,7 @@ use core::net::IpAddr;
 
 use bifrons_model::{Direction, DropReason, InterfaceId};
 use bifrons_policy::{Flow, Forward, Forwarding};
-use bifrons_session::{FlowKey, Hit, SessionFlags};
+use bifrons_session::{FlowKey, Hit, SessionFlags, State};
 use bifrons_wire::{Addresses, IcmpError, Packet, ip_length, may_fragment};
 
 use crate::{
@@ -23,6 +23,8 @@ const IPV6_EXTRA: u32 = 20;
 pub(crate) enum Exit {
     /// By this interface, with the link header that it came with.
     Plain(InterfaceId),
+    /// Not at all: the device itself takes it.
+    Host,
     /// To a station.
     Station {
         /// Its number.
@@ -63,7 +65,10 @@ impl Worker {
     ) -> Result<Exit, Verdict> {
         let session = self.table.get(hit.slot);
         if session.flags.has(SessionFlags::HOST) {
-            return Err(self.deliver(hit, body, lane, packet, outbox));
+            return Ok(Exit::Host);
+        }
+        if session.state == State::Discard {
+            return Err(Verdict::Drop(DropReason::SessionDiscard));
         }
         let is_told = !session.flags.has(SessionFlags::TRANSLATED);
         let known = session.hops.get(hit.direction, self.adjacencies.epoch());
@@ -72,7 +77,7 @@ impl Worker {
             None => match self.find_hop(hit, lane, outbox) {
                 Ok(place) => place,
                 Err(reason) => {
-                    self.tell_no_way(body, lane, packet, reason, outbox);
+                    self.tell_no_way(body.bytes, lane, packet, reason, outbox);
                     return Err(Verdict::Drop(reason));
                 }
             },
@@ -137,12 +142,25 @@ impl Worker {
     }
 
     /// Where packets go that came in by a routed `interface` and leave with these ends.
-    pub(crate) fn way_towards(&self, interface: InterfaceId, leaving: &FlowKey) -> Result<Forward, DropReason> {
+    pub(crate) fn way_towards(
+        &self,
+        interface: InterfaceId,
+        leaving: &FlowKey,
+    ) -> Result<Forward, DropReason> {
+        self.way_to(interface, leaving, leaving.addresses().destination())
+    }
+
+    /// The same for another destination.
+    pub(crate) fn way_to(
+        &self,
+        interface: InterfaceId,
+        leaving: &FlowKey,
+        destination: IpAddr,
+    ) -> Result<Forward, DropReason> {
         let link = self.links.link(interface).ok_or(DropReason::InterfaceDown)?;
-        let addresses = leaving.addresses();
         let flow = Flow {
-            source: addresses.source(),
-            destination: addresses.destination(),
+            source: leaving.addresses().source(),
+            destination,
             source_port: leaving.source_port(),
             destination_port: leaving.destination_port(),
         };
@@ -165,17 +183,36 @@ impl Worker {
         placed.place
     }
 
-    /// Tells the sender of a packet that has no way why.
-    fn tell_no_way(
+    /// Sends a packet on its way that gets no session.
+    pub(crate) fn bypass(
         &mut self,
-        body: &Body<'_>,
+        body: &mut Body<'_>,
+        lane: &Lane,
+        packet: &Packet,
+        outbox: &mut Outbox,
+    ) -> Verdict {
+        let leaving = FlowKey::of(packet, lane.zone);
+        let way = match self.way_towards(lane.interface, &leaving) {
+            Ok(way) if packet.hop_limit > 1 => way,
+            Ok(_) => return Verdict::Drop(DropReason::HopLimitExceeded),
+            Err(reason) => return Verdict::Drop(reason),
+        };
+        let place = self.station(way, packet.addresses.destination(), outbox);
+        let mark = outbox.replaced.len();
+        self.egress(Exit::Station { place, is_told: true }, body, lane, packet, mark, outbox)
+    }
+
+    /// Tells the sender of a packet that has no way why.
+    pub(crate) fn tell_no_way(
+        &mut self,
+        bytes: &[u8],
         lane: &Lane,
         packet: &Packet,
         reason: DropReason,
         outbox: &mut Outbox,
     ) {
         if matches!(reason, DropReason::NoRoute | DropReason::InterfaceDown) {
-            self.report(lane, body.bytes, packet, IcmpError::NoRoute, outbox);
+            self.report(lane, bytes, packet, IcmpError::NoRoute, outbox);
         }
     }
 

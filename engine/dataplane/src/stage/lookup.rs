@@ -1,28 +1,41 @@
 //! From a flow key to its session, and from an ICMP error to the session it reports on.
 
-use bifrons_model::{Direction, DropReason};
+use bifrons_model::{Direction, DropReason, ZoneId};
 use bifrons_session::{FlowKey, Hit, State};
 use bifrons_wire::Packet;
 
+use super::Exit;
 use crate::{
     Outbox, Step, Verdict, Worker,
-    worker::{Body, Lane},
+    worker::{Body, Lane, Wiring},
 };
 
 impl Worker {
     /// The early half: fetches the record that the index suggests, or what a new session will need.
     #[inline]
     pub(crate) fn suggest(&self, lane: &mut Lane) {
-        if lane.problem.is_none() {
+        if lane.fate.is_none() {
             let packet = &lane.packet;
             let candidate = self.table.candidate(lane.hash);
             if candidate.is_none()
-                && let Some(interface) = self.policy.egress(packet.addresses.destination())
-                && let Some(zone) = self.policy.zone_of(interface)
+                && let Some(zone) = self.zone_ahead(lane)
             {
                 self.table.prefetch_reply(&FlowKey::of(packet, lane.zone), zone);
             }
             lane.candidate = Some(candidate);
+        }
+    }
+
+    /// The zone that a packet without session will most likely go to.
+    fn zone_ahead(&self, lane: &Lane) -> Option<ZoneId> {
+        match lane.wiring {
+            Wiring::Capture => self.policy.zone_of(self.policy.egress(lane.packet.addresses.destination())?),
+            Wiring::Wire(peer) => self.policy.zone_of(peer),
+            Wiring::Tap => Some(lane.zone),
+            Wiring::Routed => {
+                let key = FlowKey::of(&lane.packet, lane.zone);
+                self.policy.zone_of(self.way_towards(lane.interface, &key).ok()?.interface)
+            }
         }
     }
 
@@ -65,11 +78,17 @@ impl Worker {
             return Some(Verdict::Drop(DropReason::SessionDiscard));
         }
         outbox.note(|| Step::Hit { session: session.id, direction });
+        let exit = match self.forward(Hit { slot, direction }, body, lane, packet, outbox) {
+            Ok(Exit::Host) => return Some(Verdict::Host(lane.interface)),
+            Ok(exit) => exit,
+            Err(verdict) => return Some(verdict),
+        };
+        let mark = outbox.replaced.len();
         if let Err(reason) = self.translate_error(slot, direction, body, packet, outbox) {
             return Some(Verdict::Drop(reason));
         }
         self.counters.icmp_errors_matched += 1;
-        Some(Verdict::Transmit(self.interface_towards(Hit { slot, direction })))
+        Some(self.egress(exit, body, lane, packet, mark, outbox))
     }
 
     /// The session that an ICMP error reports on, and the error's way in it. The quoted packet is one that
@@ -91,7 +110,14 @@ impl Worker {
             return Some((hit.slot, hit.direction));
         }
         // The quoted packet came from where its error goes now.
-        let zone = self.policy.zone_of(self.policy.egress(quoted.addresses.source())?)?;
+        let zone = match lane.wiring {
+            Wiring::Capture => self.policy.zone_of(self.policy.egress(quoted.addresses.source())?)?,
+            Wiring::Wire(peer) => self.policy.zone_of(peer)?,
+            Wiring::Tap => lane.zone,
+            Wiring::Routed => {
+                self.policy.zone_of(self.way_towards(lane.interface, &answer).ok()?.interface)?
+            }
+        };
         let hit = live(key(quoted.addresses, (source_port, destination_port), zone))?;
         Some((hit.slot, hit.direction.reverse()))
     }

@@ -2,6 +2,7 @@
 
 mod admit;
 mod egress;
+mod forward;
 mod ingress;
 mod inspect;
 mod lookup;
@@ -10,3 +11,4 @@ mod track;
 mod translate;
 
 pub(crate) use admit::segment_of;
+pub(crate) use forward::Exit;

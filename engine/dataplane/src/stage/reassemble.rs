@@ -1,6 +1,6 @@
 //! Fragments: they wait until their packet is whole, then it lives like any other.
 
-use bifrons_model::{DropReason, InterfaceId};
+use bifrons_model::DropReason;
 use bifrons_session::{Assembled, FlowKey, FragmentOutcome};
 use bifrons_wire::{Packet, parse_ip_payload, verify_transport};
 
@@ -40,8 +40,7 @@ impl Worker {
             Ok(packet) => {
                 let key = FlowKey::of(&packet, lane.zone);
                 let hash = self.table.hash(&key);
-                let (interface, zone): (InterfaceId, _) = (lane.interface, lane.zone);
-                let whole = Lane { packet, problem: None, interface, zone, hash, candidate: None };
+                let whole = Lane { packet, hash, candidate: None, ..*lane };
                 let mut body = Body { bytes: &mut assembled.data, fragments: &mut assembled.fragments };
                 self.pass(&mut body, &whole, &packet, outbox)
             }
@@ -49,10 +48,13 @@ impl Worker {
         };
         match verdict {
             Verdict::Drop(reason) => self.counters.drop(reason, waited),
-            Verdict::Transmit(_) | Verdict::Held | Verdict::Pending => {
+            Verdict::Host(_) => self.counters.to_host += waited,
+            // All of them wait, and are counted when they leave.
+            Verdict::Held | Verdict::Pending => {}
+            Verdict::Transmit(_) => {
                 self.counters.transmitted += waited;
-                // The driver has the last frame only: all leave from here.
-                let fragments = assembled.fragments.into_iter();
+                // The driver has the last frame only: all leave from here, but those that already have.
+                let fragments = assembled.fragments.into_iter().filter(|fragment| !fragment.bytes.is_empty());
                 outbox
                     .replaced
                     .extend(fragments.map(|fragment| Replaced { frame: 0, bytes: fragment.bytes }));

@@ -217,7 +217,7 @@ impl Worker {
         let may_be_named = self.policy.has_categories() && !session.flags.has(SessionFlags::INSPECTED);
         let query = Query {
             zone_from: key.zone(),
-            zone_to: session.zone_to,
+            zone_to: session.zone_to(),
             source: key.addresses().source(),
             destination: key.addresses().destination(),
             source_port: key.source_port(),

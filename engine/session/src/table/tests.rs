@@ -63,7 +63,7 @@ fn both_flows_lead_to_a_session() {
         assert_eq!(find(&table, &c2s.reversed(IN)), None, "from the wrong zone");
         assert_eq!(table.keys(slot), [c2s, s2c]);
         assert_eq!(table.addresses(slot), c2s.addresses());
-        assert_eq!(table.zone_of_return(slot), OUT);
+        assert_eq!(table.get(slot).zone_to(), OUT);
         assert_eq!(table.get(slot).protocol(), 6);
         assert_eq!(table.get(slot).ports(), (1024 + number as u16, 443));
     }
