@@ -90,7 +90,7 @@ impl Seen {
     fn new(verdict: Verdict, names: &Names, came: Vec<u8>) -> Self {
         let interface = match verdict {
             Verdict::Transmit(interface) => names.interface(interface).into(),
-            Verdict::Pending | Verdict::Drop(_) | Verdict::Held => String::new(),
+            Verdict::Pending | Verdict::Drop(_) | Verdict::Held | Verdict::Host(_) => String::new(),
         };
         Self { verdict, interface, came, left: Vec::new() }
     }
@@ -107,6 +107,7 @@ impl Seen {
             Verdict::Transmit(_) => format!("pass to {}{left}", self.interface),
             Verdict::Drop(reason) => format!("drop {}", reason.name()),
             Verdict::Held => "held".into(),
+            Verdict::Host(_) => "for the device itself".into(),
         }
     }
 }

@@ -35,8 +35,6 @@ pub(crate) struct Adjacencies {
 pub(crate) struct Station {
     /// The interface that leads to it.
     pub interface: InterfaceId,
-    /// Its address.
-    pub address: IpAddr,
     /// The longest packet that its link takes.
     pub mtu: u16,
     /// The largest segment that a SYN through its interface may announce.
@@ -108,7 +106,6 @@ impl Adjacencies {
         let link = links.link(interface);
         self.stations.push(Station {
             interface,
-            address,
             mtu: link.map_or(u16::MAX, |link| link.mtu),
             segment_size: link.and_then(|link| link.segment_size(address.is_ipv6())),
             header: [0; 18],

@@ -56,6 +56,15 @@ impl Words<'_> {
                 line("session", text, json!({ "foretold_by": parent.0 }))
             }
             Step::Route { destination, to } => self.route(*destination, *to),
+            Step::NextHop(way) => {
+                let interface = self.policy.names().interface(way.interface).to_owned();
+                let gateway = way.gateway.map(|gateway| gateway.to_string());
+                let text = match &gateway {
+                    Some(gateway) => format!("{gateway} on {interface}"),
+                    None => format!("the destination itself on {interface}"),
+                };
+                line("next hop", text, json!({ "interface": interface, "gateway": gateway }))
+            }
             Step::Nat(query) => self.nat(query),
             Step::Overridden(app) => {
                 let name = self.policy.application(*app).name.to_owned();
@@ -176,6 +185,7 @@ impl Words<'_> {
             Verdict::Transmit(interface) => format!("leaves by {}", self.names().interface(interface)),
             Verdict::Drop(reason) => format!("dropped, {}: {}", reason.name(), reason.text()),
             Verdict::Held => "waits for the other fragments of its packet".into(),
+            Verdict::Host(_) => "is for the device itself".into(),
             Verdict::Pending => "not judged".into(),
         }
     }
