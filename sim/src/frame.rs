@@ -4,7 +4,7 @@
 pub mod build;
 mod describe;
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use smoltcp::wire::{
     ArpOperation, ArpPacket, ArpRepr, EthernetFrame, EthernetProtocol, Icmpv4Packet, Icmpv6Packet, IpAddress,
@@ -89,6 +89,13 @@ pub enum Body {
         /// The number of an echo; otherwise the same two bytes.
         number: u16,
     },
+    /// A neighbour solicitation or advertisement (RFC 4861).
+    Neighbour {
+        /// A solicitation; otherwise an advertisement.
+        is_question: bool,
+        /// The address that is asked for, or told.
+        target: Ipv6Addr,
+    },
     /// Any other protocol, or a later part of a packet.
     Other,
 }
@@ -140,7 +147,7 @@ impl Packet {
             Body::Tcp(tcp) => (tcp.source, tcp.destination),
             Body::Udp(source, destination) => (source, destination),
             Body::Icmp { kind, identifier, .. } if is_echo(kind) => (identifier, identifier),
-            Body::Icmp { .. } | Body::Other => (0, 0),
+            Body::Icmp { .. } | Body::Neighbour { .. } | Body::Other => (0, 0),
         }
     }
 
@@ -158,12 +165,8 @@ pub const fn is_echo(kind: u8) -> bool {
 impl View {
     /// Reads a frame.
     pub fn of(bytes: &[u8]) -> Self {
-        let mut view = Self {
-            length: bytes.len(),
-            source: [0; 6],
-            destination: [0; 6],
-            content: Content::Broken,
-        };
+        let mut view =
+            Self { length: bytes.len(), source: [0; 6], destination: [0; 6], content: Content::Broken };
         let Ok(frame) = EthernetFrame::new_checked(bytes) else { return view };
         view.source = frame.src_addr().0;
         view.destination = frame.dst_addr().0;
@@ -257,11 +260,17 @@ fn v6(bytes: &[u8]) -> Option<Packet> {
             let bytes = packet.payload();
             let head: [u8; 8] = bytes.first_chunk().copied()?;
             let icmp = Icmpv6Packet::new_unchecked(bytes);
-            read.body = Body::Icmp {
-                kind: head[0],
-                code: head[1],
-                identifier: u16::from_be_bytes([head[4], head[5]]),
-                number: u16::from_be_bytes([head[6], head[7]]),
+            read.body = match (head[0], bytes.get(8..24)) {
+                (kind @ (135 | 136), Some(target)) => {
+                    let target: [u8; 16] = target.try_into().ok()?;
+                    Body::Neighbour { is_question: kind == 135, target: target.into() }
+                }
+                _ => Body::Icmp {
+                    kind: head[0],
+                    code: head[1],
+                    identifier: u16::from_be_bytes([head[4], head[5]]),
+                    number: u16::from_be_bytes([head[6], head[7]]),
+                },
             };
             read.is_sound &= icmp.verify_checksum(&source, &destination);
             read.payload_length = bytes.len() - head.len();

@@ -1,5 +1,6 @@
 //! What stands at the ends of the network.
 
+pub mod actor;
 pub mod content;
 pub mod crowd;
 pub mod file_transfer;

@@ -35,11 +35,15 @@ impl fmt::Display for Packet {
                 let (from, to) = self.ports();
                 write!(f, "{name} {} > {}", end(self.source, from), end(self.destination, to))?;
             }
-            Body::Icmp { .. } | Body::Other => write!(f, "{name} {} > {}", self.source, self.destination)?,
+            Body::Icmp { .. } | Body::Neighbour { .. } | Body::Other => {
+                write!(f, "{name} {} > {}", self.source, self.destination)?;
+            }
         }
         match &self.body {
             Body::Tcp(segment) => write!(f, " {}", numbers(segment))?,
             Body::Icmp { kind, code, number, .. } => f.write_str(&message(*kind, *code, *number))?,
+            Body::Neighbour { is_question: true, target } => write!(f, " asks who has {target}")?,
+            Body::Neighbour { is_question: false, target } => write!(f, " tells that it has {target}")?,
             Body::Udp(..) => {}
             Body::Other => write!(f, " protocol {}", self.protocol)?,
         }
@@ -58,13 +62,8 @@ fn end(address: std::net::IpAddr, port: u16) -> String {
 }
 
 fn numbers(segment: &Tcp) -> String {
-    const NAMES: [(u8, &str); 5] = [
-        (flag::SYN, "SYN"),
-        (flag::FIN, "FIN"),
-        (flag::RST, "RST"),
-        (flag::PSH, "PSH"),
-        (flag::ACK, "ACK"),
-    ];
+    const NAMES: [(u8, &str); 5] =
+        [(flag::SYN, "SYN"), (flag::FIN, "FIN"), (flag::RST, "RST"), (flag::PSH, "PSH"), (flag::ACK, "ACK")];
     let names: Vec<&str> = NAMES.iter().filter(|(bit, _)| segment.has(*bit)).map(|(_, name)| *name).collect();
     let mut text = format!("{} seq {}", names.join(","), segment.sequence);
     if segment.has(flag::ACK) {
@@ -82,8 +81,6 @@ fn message(kind: u8, code: u8, number: u16) -> String {
         (3, 0 | 1) | (1, 0 | 3) => " host unreachable".into(),
         (3, 4) | (2, 0) => " packet too big".into(),
         (11, 0) | (3, _) => " time exceeded or unreachable".into(),
-        (135, 0) => " neighbour solicitation".into(),
-        (136, 0) => " neighbour advertisement".into(),
         _ => format!(" type {kind} code {code}"),
     }
 }

@@ -90,13 +90,20 @@ impl Stack {
     ///
     /// # Panics
     /// Where the stack has no room for three addresses and two routes, which is fixed when it is built.
-    pub fn new(now: Timestamp, addresses: Addresses, mtu: usize, seed: u64, tasks: Vec<Box<dyn Task>>) -> Self {
+    pub fn new(
+        now: Timestamp,
+        addresses: Addresses,
+        mtu: usize,
+        seed: u64,
+        tasks: Vec<Box<dyn Task>>,
+    ) -> Self {
         let mut wire = Wire { received: VecDeque::new(), sent: VecDeque::new(), mtu };
         let mut config = Config::new(EthernetAddress(addresses.mac).into());
         config.random_seed = seed;
         let mut interface = Interface::new(config, &mut wire, instant(now));
         interface.update_ip_addrs(|own| {
-            let all = [(IpAddress::from(addresses.v4), PREFIX_V4), (IpAddress::from(addresses.v6), PREFIX_V6)];
+            let all =
+                [(IpAddress::from(addresses.v4), PREFIX_V4), (IpAddress::from(addresses.v6), PREFIX_V6)];
             for (address, prefix) in all {
                 own.push(IpCidr::new(address, prefix)).expect("room for an address");
             }

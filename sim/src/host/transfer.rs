@@ -171,7 +171,8 @@ impl Task for TransferClient {
             return false;
         }
         if socket.state() == State::Closed {
-            let why = if self.head_sent { "the connection ended early" } else { "the connection never stood" };
+            let why =
+                if self.head_sent { "the connection ended early" } else { "the connection never stood" };
             self.fail(surroundings, why);
             return false;
         }

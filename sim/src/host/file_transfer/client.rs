@@ -145,8 +145,9 @@ impl FtpClient {
             }
         }
         for handle in [&mut self.control, &mut self.data] {
-            let is_closed =
-                |open: &mut SocketHandle| surroundings.sockets.get::<Socket<'_>>(*open).state() == State::Closed;
+            let is_closed = |open: &mut SocketHandle| {
+                surroundings.sockets.get::<Socket<'_>>(*open).state() == State::Closed
+            };
             if let Some(closed) = handle.take_if(is_closed) {
                 surroundings.sockets.remove(closed);
             }
@@ -168,9 +169,7 @@ impl Task for FtpClient {
             return is_due;
         };
         let mut has_worked = self.fetch(surroundings);
-        while let Some(line) =
-            self.lines.next(surroundings.sockets.get_mut::<Socket<'_>>(control))
-        {
+        while let Some(line) = self.lines.next(surroundings.sockets.get_mut::<Socket<'_>>(control)) {
             if let Some(answer) = self.answer(&line, surroundings) {
                 say(surroundings.sockets.get_mut::<Socket<'_>>(control), &answer);
             }

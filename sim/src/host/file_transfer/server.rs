@@ -85,9 +85,7 @@ impl Visit {
             self.is_greeted = true;
             has_worked = true;
         }
-        while let Some(line) =
-            self.lines.next(surroundings.sockets.get_mut::<Socket<'_>>(self.control))
-        {
+        while let Some(line) = self.lines.next(surroundings.sockets.get_mut::<Socket<'_>>(self.control)) {
             let answer = self.answer(&line, surroundings);
             say(surroundings.sockets.get_mut::<Socket<'_>>(self.control), &answer);
             has_worked = true;

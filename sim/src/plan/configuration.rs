@@ -1,0 +1,90 @@
+//! A plan's network and rules as an operator would write them.
+
+use std::fmt::Write as _;
+
+use super::{Plan, Rule, Service, Topology, Verdict, ZONES};
+
+impl Plan {
+    /// The firewall's configuration with these rules, as `set` lines.
+    pub fn configuration(&self, rules: &[Rule]) -> String {
+        let mut text = String::from("set deviceconfig system hostname simulated\n");
+        let _ = writeln!(text, "set deviceconfig setting session capacity {}", self.capacity);
+        match self.topology {
+            Topology::Routed => self.write_routed(&mut text),
+            Topology::VirtualWire => self.write_wire(&mut text),
+        }
+        if self.hides && self.topology == Topology::Routed {
+            let [from, to, ..] = ZONES;
+            let rule = "set rulebase nat rules hide";
+            let address = self.gateway(1).0;
+            let _ = writeln!(text, "{rule} from {from} to {to} source any destination any service any");
+            let _ =
+                writeln!(text, "{rule} source-translation dynamic-ip-and-port translated-address {address}");
+        }
+        for (place, rule) in rules.iter().enumerate() {
+            write_rule(&mut text, &format!("rule-{place}"), rule);
+        }
+        let last = Rule { from: None, to: None, service: Service::Any, verdict: Verdict::Drop };
+        write_rule(&mut text, "rest", &last);
+        text
+    }
+
+    fn write_routed(&self, text: &mut String) {
+        for (zone, plan) in self.zones.iter().enumerate() {
+            let (v4, v6) = self.gateway(zone);
+            let interface = interface(zone);
+            let base = format!("set network interface ethernet {interface} layer3");
+            let _ = writeln!(text, "{base} ip {v4}/16");
+            let _ = writeln!(text, "{base} ipv6 enabled yes");
+            let _ = writeln!(text, "{base} ipv6 address {v6}/64");
+            if plan.mtu != 1500 {
+                let _ = writeln!(text, "{base} mtu {}", plan.mtu);
+            }
+            let _ = writeln!(text, "set zone {} network layer3 {interface}", ZONES[zone]);
+            let _ = writeln!(text, "set network virtual-router default interface {interface}");
+        }
+        // Addresses of nobody come from behind the second zone.
+        let back = "set network virtual-router default routing-table ip static-route back";
+        let _ = writeln!(text, "{back} destination 198.18.0.0/15");
+        let _ = writeln!(text, "{back} nexthop ip-address {}", self.addresses(1, 0).v4);
+    }
+
+    fn write_wire(&self, text: &mut String) {
+        for (zone, name) in ZONES.iter().enumerate().take(2) {
+            let interface = interface(zone);
+            let _ = writeln!(text, "set network interface ethernet {interface} virtual-wire");
+            let _ = writeln!(text, "set zone {name} network virtual-wire {interface}");
+        }
+        let [first, second] = [interface(0), interface(1)];
+        let _ = writeln!(text, "set network virtual-wire wire interface1 {first} interface2 {second}");
+    }
+}
+
+/// The firewall's interface in a zone; its ports have the same order.
+pub fn interface(zone: usize) -> String {
+    format!("ethernet1/{}", zone + 1)
+}
+
+fn write_rule(text: &mut String, name: &str, rule: &Rule) {
+    let zone = |zone: Option<usize>| zone.and_then(|zone| ZONES.get(zone).copied()).unwrap_or("any");
+    let service = match rule.service {
+        Service::Any => "any".to_owned(),
+        Service::Tcp(first, last) => {
+            let _ = writeln!(text, "set service {name} protocol tcp port {first}-{last}");
+            name.to_owned()
+        }
+        Service::Udp(first, last) => {
+            let _ = writeln!(text, "set service {name} protocol udp port {first}-{last}");
+            name.to_owned()
+        }
+    };
+    let action = match rule.verdict {
+        Verdict::Allow => "allow",
+        Verdict::Drop => "drop",
+        Verdict::ResetBoth => "reset-both",
+    };
+    let base = format!("set rulebase security rules {name}");
+    let (from, to) = (zone(rule.from), zone(rule.to));
+    let _ = writeln!(text, "{base} from {from} to {to} source any destination any");
+    let _ = writeln!(text, "{base} application any service {service} action {action} log-end yes");
+}

@@ -1,0 +1,301 @@
+//! What goes into the firewall and what comes out of it.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    hash::BuildHasher,
+    net::IpAddr,
+    time::Duration,
+};
+
+use bifrons_model::Timestamp;
+use foldhash::quality::FixedState;
+
+use super::{Flow, Judged, Network, Rules, What};
+use crate::{
+    frame::{Body, Content, Packet, View, flag, is_echo},
+    host::file_transfer,
+    plan::Verdict,
+    switch::Mac,
+};
+
+/// How long the firewall may keep a packet: until a neighbour is known, or the rest of a packet has come.
+const KEPT: Duration = Duration::from_secs(20);
+
+/// Packets in flight inside the firewall, and what passed.
+#[derive(Default)]
+pub(super) struct Border {
+    /// Packets that went in and may come out, by what does not change on the way.
+    inside: HashMap<u64, Inside>,
+    /// When which packets went in, to forget them.
+    order: VecDeque<(Timestamp, u64)>,
+    /// Who began what.
+    begun: HashSet<Flow>,
+    /// What an address and port in front of the firewall stands for behind it.
+    hidden: HashMap<Flow, (IpAddr, u16)>,
+    /// What arrived, by direction.
+    pub arrived: HashMap<Flow, Volume>,
+    /// What left, by the direction in which it arrived.
+    pub left: HashMap<Flow, Volume>,
+    /// Questions about the firewall's own addresses that were not answered yet.
+    owed: Vec<Owed>,
+    /// Frames that left since it began.
+    pub sent: u64,
+}
+
+/// A question for a neighbour's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Owed {
+    port: usize,
+    target: IpAddr,
+    asked_by: Mac,
+}
+
+struct Inside {
+    flow: Flow,
+    hop_limit: u8,
+    port: usize,
+    count: u32,
+    since: Timestamp,
+}
+
+/// Packets and bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Volume {
+    pub packets: u64,
+    pub bytes: u64,
+}
+
+impl Volume {
+    fn add(&mut self, view: &View) {
+        self.packets += 1;
+        self.bytes += view.length as u64;
+    }
+}
+
+impl Border {
+    /// The firewall began anew.
+    pub fn forget(&mut self) {
+        *self = Self::default();
+    }
+
+    pub fn enters(&mut self, now: Timestamp, port: usize, view: &View, network: &Network) {
+        self.age(now);
+        if let Some(target) = asked_for(view).filter(|target| network.own.contains(target)) {
+            self.owed.push(Owed { port, target, asked_by: view.source });
+        }
+        let Some(packet) = view.packet().filter(|packet| travels(packet)) else { return };
+        let flow = Flow::of(packet);
+        let to =
+            if network.hidden == Some(packet.destination) { 0 } else { network.zone(packet.destination) };
+        let print = fingerprint(packet, to);
+        let inside = self.inside.entry(print).or_insert(Inside {
+            flow,
+            hop_limit: packet.hop_limit,
+            port,
+            count: 0,
+            since: now,
+        });
+        inside.count += 1;
+        inside.since = now;
+        self.order.push_back((now, print));
+        self.arrived.entry(flow).or_default().add(view);
+        let opens = match packet.body {
+            Body::Tcp(segment) => segment.has(flag::SYN) && !segment.has(flag::ACK),
+            Body::Udp(..) => !self.begun.contains(&flow.reversed()),
+            Body::Icmp { kind, .. } => matches!(kind, 8 | 128),
+            Body::Neighbour { .. } | Body::Other => false,
+        };
+        // What comes back to a hidden address answers.
+        if opens && !self.hidden.contains_key(&flow) {
+            self.begun.insert(flow);
+        }
+    }
+
+    pub fn leaves(&mut self, port: usize, view: &View, network: &Network, rules: &Rules) -> Judged {
+        self.sent += 1;
+        self.settle_answer(port, view);
+        let Some(packet) = view.packet().filter(|packet| travels(packet)) else { return Ok(()) };
+        if !packet.is_sound {
+            return Err((What::Faithful, format!("it sends {view}")));
+        }
+        let print = fingerprint(packet, port);
+        let is_known = self.inside.get(&print).is_some_and(|inside| inside.count > 0);
+        // A hidden host speaks with an address of the firewall.
+        if !is_known && network.is_own(packet.source) {
+            return Ok(());
+        }
+        if !is_known {
+            return self.judge_own(view, packet, network, rules);
+        }
+        let Some(inside) = self.inside.get_mut(&print) else { return Ok(()) };
+        inside.count -= 1;
+        let (flow, came_on, hops) = (inside.flow, inside.port, inside.hop_limit);
+        let expected = if network.is_wire() { hops } else { hops.saturating_sub(1) };
+        if packet.hop_limit != expected {
+            let text = format!("it sends {view} with {} hops left, it came with {hops}", packet.hop_limit);
+            return Err((What::Faithful, text));
+        }
+        self.left.entry(flow).or_default().add(view);
+        let origin = self.translate(flow, came_on, port, packet, network)?;
+        self.judge_way(port, view, packet, network)?;
+        if !self.is_allowed(&origin, packet, network, rules) {
+            return Err((What::Allowed, format!("it forwards {view}, and no rule allows it")));
+        }
+        Ok(())
+    }
+
+    /// All questions must have been answered.
+    pub fn settled(&mut self, network: &Network) -> Judged {
+        if network.is_wire() {
+            self.owed.clear();
+        }
+        match self.owed.drain(..).next() {
+            Some(owed) => Err((What::Neighbour, format!("{} was asked for and is not told", owed.target))),
+            None => Ok(()),
+        }
+    }
+
+    /// A packet that did not come in: a reset of a connection that is not allowed, or a control connection
+    /// whose words are changed.
+    fn judge_own(&self, view: &View, packet: &Packet, network: &Network, rules: &Rules) -> Judged {
+        let flow = Flow::of(packet);
+        let is_control = [flow.source.1, flow.destination.1].contains(&file_transfer::CONTROL);
+        if network.hidden.is_some() && is_control {
+            return Ok(());
+        }
+        let origin = self.origin(flow);
+        let openings = [origin, origin.reversed()].map(|flow| flow.opening(network));
+        let is_refused =
+            openings.iter().any(|opening| super::judge(rules.current(), opening) == Verdict::ResetBoth);
+        if packet.has(flag::RST) && is_refused {
+            return Ok(());
+        }
+        Err((What::Faithful, format!("it sends {view}, which did not come or has left already")))
+    }
+
+    /// Checks what addresses became; the flow as its sender called it.
+    fn translate(
+        &mut self,
+        flow: Flow,
+        came_on: usize,
+        port: usize,
+        packet: &Packet,
+        network: &Network,
+    ) -> Result<Flow, (What, String)> {
+        let out = Flow::of(packet);
+        let wrong = |expected: String| {
+            let text = format!("{:?} came, {:?} leaves, {expected} is expected", flow, out);
+            Err((What::Faithful, text))
+        };
+        let hides = network.hidden.filter(|_| came_on == 0 && port == 1 && flow.source.0.is_ipv4());
+        if let Some(address) = hides.filter(|_| self.begun.contains(&flow)) {
+            if out.source.0 != address || out.destination.0 != flow.destination.0 {
+                return wrong(format!("source {address}"));
+            }
+            self.hidden.insert(out.reversed(), flow.source);
+            return Ok(flow);
+        }
+        if let Some(origin) = self.hidden.get(&flow) {
+            if out.source.0 != flow.source.0 || out.destination != *origin {
+                return wrong(format!("destination {origin:?}"));
+            }
+            return Ok(Flow { destination: *origin, ..flow });
+        }
+        // Announced connections to a hidden client are translated back without having been seen.
+        if network.hidden.is_some_and(|address| flow.destination.0 == address || out.source.0 == address) {
+            return Ok(Flow { source: flow.source, destination: out.destination, ..flow });
+        }
+        if out != flow { wrong("no change".into()) } else { Ok(flow) }
+    }
+
+    /// A flow towards a hidden address as its receiver knows it.
+    fn origin(&self, flow: Flow) -> Flow {
+        let back = |flow: Flow| self.hidden.get(&flow).map(|origin| Flow { destination: *origin, ..flow });
+        back(flow).or_else(|| back(flow.reversed()).map(Flow::reversed)).unwrap_or(flow)
+    }
+
+    /// The neighbour to whom a packet goes must be its receiver.
+    fn judge_way(&self, port: usize, view: &View, packet: &Packet, network: &Network) -> Judged {
+        let Some((zone, mac)) = network.places.get(&packet.destination) else { return Ok(()) };
+        if *zone == port && *mac == view.destination {
+            return Ok(());
+        }
+        let text = format!("it sends {view} on port {port} to {:02x?}", view.destination);
+        Err((What::Delivered, text))
+    }
+
+    fn is_allowed(&self, flow: &Flow, packet: &Packet, network: &Network, rules: &Rules) -> bool {
+        let is_error = matches!(packet.body, Body::Icmp { kind, .. } if !is_echo(kind));
+        if is_error {
+            return true;
+        }
+        let allowed = |flow: &Flow| self.begun.contains(flow) && rules.allow(&flow.opening(network));
+        allowed(flow) || allowed(&flow.reversed()) || self.is_announced(flow, network, rules)
+    }
+
+    /// Whether a data connection belongs to a control connection between the same hosts that is allowed.
+    fn is_announced(&self, flow: &Flow, network: &Network, rules: &Rules) -> bool {
+        let (a, b) = (flow.source.0, flow.destination.0);
+        flow.protocol == 6
+            && self.begun.iter().any(|control| {
+                let same = [(a, b), (b, a)].contains(&(control.source.0, control.destination.0));
+                let is_hidden = network.hidden.is_some_and(|address| [a, b].contains(&address));
+                control.destination.1 == file_transfer::CONTROL
+                    && (same || is_hidden)
+                    && rules.allow(&control.opening(network))
+            })
+    }
+
+    fn settle_answer(&mut self, port: usize, view: &View) {
+        let told = match view.content {
+            Content::Arp { is_request: false, sender, .. } => IpAddr::V4(sender),
+            Content::Ip(Packet { body: Body::Neighbour { is_question: false, target }, .. }) => target.into(),
+            Content::Arp { .. } | Content::Ip(_) | Content::Other(_) | Content::Broken => return,
+        };
+        let is_this =
+            |owed: &Owed| owed.port == port && owed.target == told && owed.asked_by == view.destination;
+        if let Some(place) = self.owed.iter().position(is_this) {
+            self.owed.remove(place);
+        }
+    }
+
+    fn age(&mut self, now: Timestamp) {
+        while let Some((_, print)) = self.order.pop_front_if(|(since, _)| now.since(*since) > KEPT) {
+            if self.inside.get(&print).is_some_and(|inside| now.since(inside.since) > KEPT) {
+                self.inside.remove(&print);
+            }
+        }
+    }
+}
+
+/// Whether a packet goes beyond its link: what neighbours say to each other does not.
+fn travels(packet: &Packet) -> bool {
+    !matches!(packet.body, Body::Neighbour { .. })
+        && !packet.destination.is_multicast()
+        && !matches!(packet.body, Body::Icmp { kind: 133 | 134 | 137 | 143, .. })
+}
+
+/// The address that a frame asks its owner to tell.
+fn asked_for(view: &View) -> Option<IpAddr> {
+    match view.content {
+        Content::Arp { is_request: true, target, .. } => Some(target.into()),
+        Content::Ip(Packet { body: Body::Neighbour { is_question: true, target }, .. }) => {
+            Some(target.into())
+        }
+        Content::Arp { .. } | Content::Ip(_) | Content::Other(_) | Content::Broken => None,
+    }
+}
+
+/// What no router and no address translation changes in a packet, and the zone that it goes to.
+fn fingerprint(packet: &Packet, to: usize) -> u64 {
+    let transport = match packet.body {
+        Body::Tcp(segment) => (
+            u64::from(segment.sequence) << 32 | u64::from(segment.acknowledgement),
+            u64::from(segment.flags) << 16 | u64::from(segment.window),
+            segment.options,
+        ),
+        Body::Icmp { kind, code, number, .. } => (u64::from(kind) << 8 | u64::from(code), number.into(), 0),
+        Body::Udp(..) | Body::Neighbour { .. } | Body::Other => (0, 0, 0),
+    };
+    FixedState::with_seed(1).hash_one((to, packet.protocol, transport, packet.payload_length, packet.payload))
+}

@@ -1,0 +1,92 @@
+//! The traffic log, entry by entry and as a whole.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{
+    Flow, Judged, Network, Opening, Rules, What,
+    border::{Border, Volume},
+    entry::Entry,
+};
+use crate::plan::ZONES;
+
+#[derive(Default)]
+pub(super) struct Ledger {
+    count: u64,
+    last_number: Option<u64>,
+    closed: HashSet<u32>,
+    /// What was logged of each flow, by the direction in which it arrives.
+    logged: HashMap<Flow, Volume>,
+}
+
+impl Ledger {
+    /// The firewall began anew.
+    pub fn forget(&mut self) {
+        *self = Self { count: self.count, ..Self::default() };
+    }
+
+    pub const fn count(&self) -> u64 {
+        self.count
+    }
+
+    pub fn enter(&mut self, entry: &Entry, network: &Network, rules: &Rules) -> Judged {
+        self.count += 1;
+        let wrong = |text: String| Err((What::Logged, format!("{text}: {entry:?}")));
+        if self.last_number.is_some_and(|last| last + 1 != entry.number) {
+            return wrong(format!("behind number {:?} comes", self.last_number));
+        }
+        self.last_number = Some(entry.number);
+        if entry.is_closing && !self.closed.insert(entry.session) {
+            return wrong(format!("session {} is closed again", entry.session));
+        }
+        let flow = Flow { protocol: entry.protocol, source: entry.source, destination: entry.destination };
+        let opening = flow.opening(network);
+        let zones = [opening.from, opening.to].map(|zone| ZONES.get(zone).copied().unwrap_or_default());
+        // What was announced to a hidden host names the address that hides it.
+        let is_hidden = network.hidden == Some(entry.destination.0);
+        if entry.zones != zones && !is_hidden {
+            return wrong(format!("between {} and {} was logged", zones[0], zones[1]));
+        }
+        if !entry.is_announced && !is_hidden && !Self::is_true(entry, &opening, rules) {
+            let word = if entry.is_allowed { "allows" } else { "blocks" };
+            return wrong(format!("no rule {word} it"));
+        }
+        if entry.is_closing {
+            self.add(flow, entry.sent);
+            let [client, server] = entry.translated.unwrap_or([entry.source, entry.destination]);
+            self.add(Flow { protocol: entry.protocol, source: server, destination: client }, entry.received);
+        }
+        Ok(())
+    }
+
+    /// Blocked for want of room is not blocked by a rule.
+    fn is_true(entry: &Entry, opening: &Opening, rules: &Rules) -> bool {
+        entry.reason == "resources-unavailable" || rules.have_ever(opening, entry.is_allowed)
+    }
+
+    fn add(&mut self, flow: Flow, volume: (u64, u64)) {
+        let logged = self.logged.entry(flow).or_default();
+        logged.packets += volume.0;
+        logged.bytes += volume.1;
+    }
+
+    /// At the end the log tells of no more than arrived, and of no less than left.
+    pub fn balance(&self, border: &Border, network: &Network) -> Judged {
+        let of = |map: &HashMap<Flow, Volume>, flow| map.get(flow).copied().unwrap_or_default();
+        let mut flows: Vec<&Flow> = border.arrived.keys().chain(self.logged.keys()).collect();
+        flows.sort_unstable();
+        flows.dedup();
+        for flow in flows.into_iter().filter(|flow| matches!(flow.protocol, 6 | 17)) {
+            let (arrived, left) = (of(&border.arrived, flow), of(&border.left, flow));
+            let logged = of(&self.logged, flow);
+            let is_much = logged.packets > arrived.packets || logged.bytes > arrived.bytes;
+            // A translated packet may grow, so only packets are compared then.
+            let is_little =
+                logged.packets < left.packets || (network.hidden.is_none() && logged.bytes < left.bytes);
+            if is_much || is_little {
+                let text = format!("{flow:?}: {arrived:?} arrived, {left:?} left, {logged:?} is in the log");
+                return Err((What::Logged, text));
+            }
+        }
+        Ok(())
+    }
+}

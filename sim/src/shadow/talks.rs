@@ -1,0 +1,177 @@
+//! What hosts tell, held against what the rules promise.
+
+use super::{Judged, Opening, Rules, What};
+use crate::{
+    host::Report,
+    plan::{Plan, Talk, TalkKind},
+};
+
+/// What came of a talk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// It has not begun.
+    Ahead,
+    /// It goes on.
+    Open,
+    /// It came through.
+    Finished,
+    /// It did not.
+    Failed,
+}
+
+pub(super) struct Talks {
+    talks: Vec<Expected>,
+    /// Whether questions may be lost or answered twice by the network itself.
+    is_lossy: bool,
+    doubles: bool,
+    /// Somebody fills the session table; who comes later may find no room.
+    is_flooded: bool,
+}
+
+struct Expected {
+    talk: Talk,
+    opening: Opening,
+    outcome: Outcome,
+    /// Rules allowed it at each moment since it began.
+    always: bool,
+    /// Rules allowed it at some moment since it began.
+    ever: bool,
+    /// Something happened that it need not survive.
+    is_disturbed: bool,
+    /// The server has heard of it.
+    is_heard: bool,
+}
+
+impl Talks {
+    pub fn new(plan: &Plan) -> Self {
+        let talks = plan.talks().map(|(_, talk)| Expected {
+            talk: *talk,
+            opening: Opening {
+                from: talk.client.0,
+                to: talk.server.0,
+                protocol: talk.kind.protocol(talk.is_v6),
+                port: talk.port,
+            },
+            outcome: Outcome::Ahead,
+            always: false,
+            ever: false,
+            is_disturbed: false,
+            is_heard: false,
+        });
+        let mut talks: Vec<Expected> = talks.collect();
+        talks.sort_by_key(|expected| expected.talk.number);
+        let lossy = |zone: &crate::plan::ZonePlan| zone.quality.loss > 0 || zone.quality.bandwidth > 0;
+        let faulty = plan.lines.iter().any(|line| matches!(line.action, crate::plan::Action::Fault(_)));
+        Self {
+            talks,
+            is_lossy: faulty || plan.zones.iter().any(lossy),
+            doubles: plan.zones.iter().any(|zone| zone.quality.duplicate > 0),
+            is_flooded: false,
+        }
+    }
+
+    pub fn outcomes(&self) -> impl Iterator<Item = (usize, Outcome)> + '_ {
+        self.talks.iter().map(|expected| (expected.talk.number, expected.outcome))
+    }
+
+    pub fn are_over(&self) -> bool {
+        self.talks.iter().all(|talk| matches!(talk.outcome, Outcome::Finished | Outcome::Failed))
+    }
+
+    pub fn disturb(&mut self) {
+        for talk in self.talks.iter_mut().filter(|talk| talk.outcome == Outcome::Open) {
+            talk.is_disturbed = true;
+        }
+    }
+
+    /// Only connections that stand are safe from a full table.
+    fn flooded(&mut self) {
+        self.is_flooded = true;
+        for talk in &mut self.talks {
+            let stands = talk.is_heard && matches!(talk.talk.kind, TalkKind::Transfer(_));
+            talk.is_disturbed |= !stands;
+        }
+    }
+
+    pub fn committed(&mut self, rules: &Rules) {
+        for talk in self.talks.iter_mut().filter(|talk| talk.outcome == Outcome::Open) {
+            let allowed = rules.allow(&talk.opening);
+            talk.always &= allowed;
+            talk.ever |= allowed;
+        }
+    }
+
+    pub fn reported(&mut self, report: &Report, rules: &Rules) -> Judged {
+        let number = match report {
+            Report::Begun { talk, .. }
+            | Report::Finished { talk }
+            | Report::Failed { talk, .. }
+            | Report::Heard { talk }
+            | Report::Wrong { talk, .. }
+            | Report::Answered { talk, .. } => *talk,
+        };
+        let (is_lossy, doubles) = (self.is_lossy, self.doubles);
+        let Ok(place) = self.talks.binary_search_by_key(&number, |expected| expected.talk.number) else {
+            return Err((What::Whole, format!("a talk {number} that nobody began is told of: {report:?}")));
+        };
+        if matches!((report, self.talks[place].talk.kind), (Report::Begun { .. }, TalkKind::Flood(_))) {
+            self.flooded();
+        }
+        let is_flooded = self.is_flooded;
+        let talk = &mut self.talks[place];
+        match report {
+            Report::Begun { .. } => {
+                talk.is_disturbed |= is_flooded;
+                talk.outcome = Outcome::Open;
+                talk.always = rules.allow(&talk.opening);
+                talk.ever = talk.always;
+                Ok(())
+            }
+            Report::Heard { .. } => {
+                talk.is_heard = true;
+                talk.must_be_allowed("reached its server")
+            }
+            Report::Finished { .. } => {
+                talk.outcome = Outcome::Finished;
+                talk.must_be_allowed("came through")
+            }
+            Report::Failed { why, .. } => {
+                talk.outcome = Outcome::Failed;
+                talk.may_fail(why)
+            }
+            Report::Wrong { text, .. } => Err((What::Whole, format!("talk {number}: {text}"))),
+            Report::Answered { sent, answered, .. } => {
+                talk.outcome = if answered > &0 { Outcome::Finished } else { Outcome::Failed };
+                if *answered > 0 {
+                    talk.must_be_allowed("was answered")?;
+                }
+                if answered > sent && !doubles {
+                    return Err((What::Whole, format!("talk {number}: {answered} answers to {sent}")));
+                }
+                let has_to = !is_lossy && !matches!(talk.talk.kind, TalkKind::Flood(_));
+                if has_to && answered < sent { talk.may_fail("questions were not answered") } else { Ok(()) }
+            }
+        }
+    }
+
+    pub fn finished(&self) -> Judged {
+        let open = self.talks.iter().find(|talk| matches!(talk.outcome, Outcome::Open | Outcome::Ahead));
+        open.map_or(Ok(()), |talk| talk.may_fail("it never ended"))
+    }
+}
+
+impl Expected {
+    fn must_be_allowed(&self, what: &str) -> Judged {
+        if self.ever {
+            return Ok(());
+        }
+        Err((What::Allowed, format!("talk {} {what}, and no rule allows it", self.talk)))
+    }
+
+    fn may_fail(&self, why: &str) -> Judged {
+        if !self.always || self.is_disturbed {
+            return Ok(());
+        }
+        Err((What::Whole, format!("talk {} is allowed and failed: {why}", self.talk)))
+    }
+}

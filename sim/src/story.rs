@@ -1,0 +1,217 @@
+//! Small runs told step by step: what each host sent and got, what the firewall did, and what it logged.
+
+mod scenes;
+
+use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
+
+use bifrons_model::{Names, Timestamp, TrafficRecord};
+
+use crate::{
+    device::{Figures, Written},
+    frame::View,
+    host::Host,
+    link::{Endpoint, Place, Quality},
+    plan::ZONES,
+    run::{BEGIN, Build},
+    world::{News, Watch, World},
+};
+
+/// The stories there are.
+pub const STORIES: [&str; 7] =
+    ["handshake", "syn-ack-rst", "reuse", "asymmetric", "nat", "flood", "icmp-unreachable"];
+
+/// How long a story may take: longer than the timeouts of its sessions.
+const PATIENCE: Duration = Duration::from_secs(7_200);
+
+/// A story before it is told.
+pub(crate) struct Scene {
+    /// What it is about.
+    title: &'static str,
+    /// The firewall's configuration.
+    configuration: String,
+    /// Each host: what it is called, its zone, and what it does.
+    cast: Vec<(&'static str, usize, Box<dyn Host>)>,
+    /// Steps of a kind beyond so many are only counted.
+    most_alike: usize,
+}
+
+/// Tells a story.
+///
+/// # Errors
+/// When there is none of this name, or the firewall refuses its configuration.
+pub fn tell(name: &str, build: Build<'_>) -> Result<String, String> {
+    let scene =
+        scenes::scene(name).ok_or_else(|| format!("no story {name}; there are {}", STORIES.join(", ")))?;
+    let mut teller = Teller::new(&scene);
+    let mut world = World::new(BEGIN, 1, Watch::Everything);
+    let zones = 1 + scene.cast.iter().map(|(_, zone, _)| *zone).max().unwrap_or_default();
+    let device = world.add_device(build(&scene.configuration, zones, BEGIN)?);
+    for zone in 0..zones {
+        let switch = world.add_switch(scene.cast.len() + 1);
+        let ends = [
+            Endpoint { place: Place::Switch(switch), port: 0 },
+            Endpoint { place: Place::Device(device), port: zone },
+        ];
+        world.connect(ends, QUALITY);
+    }
+    for (number, (_, zone, host)) in scene.cast.into_iter().enumerate() {
+        let host = world.add_host(host);
+        let ends = [
+            Endpoint { place: Place::Switch(zone), port: number + 1 },
+            Endpoint { place: Place::Host(host), port: 0 },
+        ];
+        world.connect(ends, QUALITY);
+    }
+    loop {
+        let figures = world.devices[device].device.figures();
+        let is_over = teller.has_begun && figures.sessions == 0 && !teller.waits(&world);
+        if is_over || !world.step(BEGIN + PATIENCE) {
+            break;
+        }
+        for news in world.take_news() {
+            teller.tell(world.now(), &news, &world);
+        }
+    }
+    Ok(teller.finish(&world.devices[device].device.figures()))
+}
+
+/// Links take half a millisecond, so that each step has its own time.
+const QUALITY: Quality = Quality {
+    latency: Duration::from_micros(500),
+    jitter: Duration::ZERO,
+    loss: 0,
+    duplicate: 0,
+    reorder: 0,
+    mtu: 1_500,
+    bandwidth: 0,
+};
+
+struct Teller {
+    text: String,
+    cast: Vec<&'static str>,
+    most_alike: usize,
+    told: BTreeMap<String, usize>,
+    has_begun: bool,
+    /// What the firewall was given and has not answered with anything.
+    given: Option<(Timestamp, String)>,
+    before: Figures,
+}
+
+impl Teller {
+    fn new(scene: &Scene) -> Self {
+        let mut text = format!("{}\n\n", scene.title);
+        for line in scene.configuration.lines() {
+            let _ = writeln!(text, "  {line}");
+        }
+        text.push('\n');
+        Self {
+            text,
+            cast: scene.cast.iter().map(|(name, ..)| *name).collect(),
+            most_alike: scene.most_alike,
+            told: BTreeMap::new(),
+            has_begun: false,
+            given: None,
+            before: Figures::default(),
+        }
+    }
+
+    /// Whether hosts have something ahead of them.
+    fn waits(&self, world: &World) -> bool {
+        world.next().is_some_and(|next| next.since(world.now()) < Duration::from_secs(10))
+    }
+
+    fn tell(&mut self, now: Timestamp, news: &News, world: &World) {
+        match news {
+            News::HostSent { host, bytes } => self.line(now, self.cast[*host], "sends", &View::of(bytes)),
+            News::HostGot { host, bytes } => self.line(now, self.cast[*host], "gets", &View::of(bytes)),
+            News::Enters { view, .. } => {
+                self.given = view.packet().map(|_| (now, view.to_string()));
+            }
+            News::Leaves { port, view, .. } => {
+                self.given = None;
+                let zone = ZONES.get(*port).copied().unwrap_or_default();
+                self.line(now, "firewall", &format!("to {zone}"), view);
+            }
+            News::Logged { written, .. } => {
+                let Written { record, names } = written.as_ref();
+                self.plain(now, "firewall", "logs", &show(record, names));
+            }
+            News::Settled { device } => {
+                let figures = world.devices[*device].device.figures();
+                self.has_begun |= figures.sessions > 0;
+                let dropped = figures.dropped > self.before.dropped;
+                if let Some((_, text)) = self.given.take().filter(|_| dropped) {
+                    let why = if figures.refused > self.before.refused { "refuses" } else { "drops" };
+                    self.plain(now, "firewall", why, &text);
+                }
+                self.before = figures;
+            }
+            News::Reported { .. } => {}
+        }
+    }
+
+    fn line(&mut self, now: Timestamp, who: &str, what: &str, view: &View) {
+        self.plain(now, who, what, &view.to_string());
+    }
+
+    fn plain(&mut self, now: Timestamp, who: &str, what: &str, text: &str) {
+        // Floods differ in addresses and numbers; what is alike is the kind of thing.
+        let kind = format!("{who} {what} {}", text.split(' ').next().unwrap_or_default());
+        let count = self.told.entry(kind).or_default();
+        *count += 1;
+        if *count <= self.most_alike {
+            let at = now.since(BEGIN);
+            let (seconds, micros) = (at.as_secs(), at.subsec_micros());
+            let _ = writeln!(self.text, "{seconds:5}.{micros:06}  {who:<8}  {what:<10} {text}");
+        }
+    }
+
+    fn finish(mut self, figures: &Figures) -> String {
+        let more: Vec<(String, usize)> = self
+            .told
+            .iter()
+            .filter(|(_, count)| **count > self.most_alike)
+            .map(|(kind, count)| (kind.clone(), count - self.most_alike))
+            .collect();
+        for (kind, count) in more {
+            let _ = writeln!(self.text, "{:>12}  {kind}, {count} times more", "");
+        }
+        let _ = writeln!(
+            self.text,
+            "\n{} frames came in, {} were forwarded, {} dropped, {} for the firewall itself; {} sessions refused",
+            figures.received, figures.transmitted, figures.dropped, figures.own, figures.refused
+        );
+        self.text
+    }
+}
+
+/// A record in one line.
+fn show(record: &TrafficRecord, names: &Names) -> String {
+    let end = |address: std::net::IpAddr, port: u16| match address {
+        std::net::IpAddr::V4(address) => format!("{address}:{port}"),
+        std::net::IpAddr::V6(address) => format!("[{address}]:{port}"),
+    };
+    let mut text = format!(
+        "{} {} > {} protocol {} rule {} action {} reason {} tracker \"{}\" sent {}/{} received {}/{}",
+        record.subtype.name(),
+        end(record.source, record.source_port),
+        end(record.destination, record.destination_port),
+        record.protocol,
+        names.rule(record.rule),
+        record.action.name(),
+        record.end_reason.name(),
+        record.tracker.name(),
+        record.sent.packets,
+        record.sent.bytes,
+        record.received.packets,
+        record.received.bytes,
+    );
+    if let Some(translation) = &record.translation {
+        let (from, to) = (
+            end(translation.source, translation.source_port),
+            end(translation.destination, translation.destination_port),
+        );
+        let _ = write!(text, " nat {from} > {to}");
+    }
+    text
+}
