@@ -7,13 +7,18 @@ mod categories;
 mod custom;
 mod decryption;
 mod external;
+mod forwarding;
 mod groups;
 mod high_availability;
+mod interfaces;
 mod lists;
 mod logging;
+mod management;
 mod nat;
 mod network;
 mod overrides;
+mod protection;
+mod routers;
 mod routes;
 mod rules;
 mod schedules;
@@ -21,6 +26,7 @@ mod services;
 mod tag_filter;
 mod tags;
 mod view;
+mod warnings;
 
 use crate::{
     Config,
@@ -41,8 +47,13 @@ pub(crate) fn config(schema: &Schema, root: &Node, report: &mut Report<'_>) -> C
     let services = services::Services::read(&root, &tags, report);
     let (applications, custom) = applications::Applications::read(&root, &tags, report);
     config.applications = custom;
-    config.interfaces = network::interfaces(&root, &addresses, report);
-    config.routes = routes::routes(&root, &addresses, &config.interfaces, report);
+    config.management_profiles = management::profiles(&root, &addresses, report);
+    config.interfaces = interfaces::interfaces(&root, &addresses, &config.management_profiles, report);
+    config.virtual_routers = routers::routers(&root, &mut config.interfaces, report);
+    routers::check_addresses(&root, &addresses, &mut config.interfaces, report);
+    config.routes = routes::routes(&root, &addresses, &config.interfaces, &config.virtual_routers, report);
+    config.virtual_wires = network::wires(&root, &config.interfaces, report);
+    config.zone_protection_profiles = protection::profiles(&root, &addresses, report);
     config.zones = network::zones(&root, &config.interfaces, report);
     config.categories = categories::categories(&root, report);
     config.log_settings = logging::log_settings(&root, report);
@@ -60,12 +71,14 @@ pub(crate) fn config(schema: &Schema, root: &Node, report: &mut Report<'_>) -> C
     };
     config.rules = rules::security(&root, names, report);
     config.nat_rules = nat::rules(&root, names, report);
+    config.forwarding_rules = forwarding::rules(&root, names, report);
     config.application_overrides = overrides::rules(&root, names, report);
     config.decryption_rules = decryption::rules(&root, names, report);
     [config.intrazone_default, config.interzone_default] = rules::defaults(&root, names, report);
     config.high_availability = high_availability::high_availability(&root, &config.interfaces, report);
     tags.finish(&root, report);
     network::check_users(&root, &config, report);
+    warnings::warn(&root, &config, report);
     config
 }
 

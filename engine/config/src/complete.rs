@@ -273,7 +273,9 @@ fn known_words(kind: Kind) -> Vec<&'static str> {
         | Kind::Ports
         | Kind::Interface
         | Kind::NextHop
-        | Kind::Profile
+        | Kind::NameOf { .. }
+        | Kind::Mac
+        | Kind::VlanTags
         | Kind::InterfaceAddresses
         | Kind::Interfaces
         | Kind::AddressNames

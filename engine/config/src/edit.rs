@@ -75,6 +75,34 @@ const ALTERNATIVES: &[(&str, &[&str])] = &[
     ("network interface ethernet <interface>", &["layer3", "tap", "virtual-wire", "ha"]),
     ("zone <zone> network", &["layer3", "tap", "virtual-wire"]),
     (
+        "network virtual-router <virtual-router> routing-table ip static-route <route> nexthop",
+        &["ip-address", "discard", "next-vr"],
+    ),
+    (
+        "network virtual-router <virtual-router> routing-table ipv6 static-route <route> nexthop",
+        &["ipv6-address", "discard", "next-vr"],
+    ),
+    (
+        "network virtual-router <virtual-router> routing-table ip static-route <route> route-table",
+        &["unicast", "no-install"],
+    ),
+    (
+        "network virtual-router <virtual-router> routing-table ipv6 static-route <route> route-table",
+        &["unicast", "no-install"],
+    ),
+    (
+        "network virtual-router <virtual-router> ecmp algorithm",
+        &["ip-modulo", "ip-hash", "weighted-round-robin", "balanced-round-robin"],
+    ),
+    ("network profiles zone-protection-profile <profile> flood tcp-syn", &["red", "syn-cookies"]),
+    (
+        "network profiles zone-protection-profile <profile> scan <scan> action",
+        &["allow", "alert", "block", "block-ip"],
+    ),
+    ("network profiles zone-protection-profile <profile> scan-white-list <exempt-source>", &["ipv4", "ipv6"]),
+    ("rulebase pbf rules <rule> from", &["zone", "interface"]),
+    ("rulebase pbf rules <rule> action", &["forward", "discard", "no-pbf"]),
+    (
         "rulebase nat rules <rule> source-translation",
         &["dynamic-ip-and-port", "persistent-dynamic-ip-and-port", "dynamic-ip", "static-ip"],
     ),

@@ -13,7 +13,7 @@ pub(crate) fn places(kind: Kind) -> &'static [&'static str] {
     match kind {
         Kind::Interface | Kind::AnyInterface | Kind::Interfaces => &["<interface>", "<unit>", "<aggregate>"],
         Kind::NextHop | Kind::InterfaceAddresses => &["<address>"],
-        Kind::Profile => &["<profile>"],
+        Kind::NameOf { places, .. } => places,
         Kind::AddressNames | Kind::Addresses | Kind::Address | Kind::Pool => {
             &["<address>", "<address-group>", "<external-list>"]
         }
@@ -58,6 +58,8 @@ pub(crate) fn places(kind: Kind) -> &'static [&'static str] {
         | Kind::Mask
         | Kind::HaPort
         | Kind::OnlyAny
+        | Kind::Mac
+        | Kind::VlanTags
         | Kind::Only(_) => &[],
     }
 }

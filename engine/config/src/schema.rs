@@ -8,10 +8,13 @@ mod applications;
 mod device;
 mod forms;
 mod high_availability;
+mod interfaces;
 mod logging;
 mod nat;
 mod network;
 mod objects;
+mod protection;
+mod routing;
 mod rules;
 mod times;
 mod values;
@@ -19,7 +22,8 @@ mod values;
 use alloc::{boxed::Box, vec::Vec};
 
 pub(crate) use forms::{
-    parse_app_ports, parse_hex, parse_mask, parse_ports, parse_prefix, parse_range, parse_wildcard, range_of,
+    parse_app_ports, parse_hex, parse_mask, parse_ports, parse_prefix, parse_range, parse_vlan_tags,
+    parse_wildcard, range_of,
 };
 pub(crate) use times::{DAYS, parse_dates, parse_day_time};
 pub(crate) use values::Kind;
@@ -74,9 +78,17 @@ pub(crate) const KEYS: &[Key] = &[
     Key { place: "<unit>", kind: Kind::UnitName },
     Key { place: "<aggregate>", kind: Kind::AggregateName },
     Key { place: "<management-profile>", kind: Kind::Name { max: 31 } },
+    Key { place: "<neighbor>", kind: Kind::IpAddress },
+    Key { place: "<proxied-address>", kind: Kind::Address },
+    Key { place: "<virtual-wire>", kind: Kind::Name { max: 31 } },
     Key { place: "<virtual-router>", kind: Kind::Name { max: 31 } },
+    Key { place: "<weighted-interface>", kind: Kind::Interface },
     Key { place: "<route>", kind: Kind::Name { max: 63 } },
+    Key { place: "<monitor-destination>", kind: Kind::Name { max: 63 } },
+    Key { place: "<monitor-profile>", kind: Kind::Name { max: 31 } },
     Key { place: "<profile>", kind: Kind::Name { max: 31 } },
+    Key { place: "<scan>", kind: Kind::Words(&["8001", "8002", "8003", "8006"]) },
+    Key { place: "<exempt-source>", kind: Kind::Name { max: 31 } },
     Key { place: "<zone>", kind: Kind::Name { max: 31 } },
     Key { place: "<tag>", kind: Kind::TagName },
     Key { place: "<address>", kind: Kind::Name { max: 63 } },
@@ -119,10 +131,21 @@ pub(crate) const SECTIONS: &[Section] = &[
     device::APPLICATION,
     applications::SETTINGS,
     nat::SETTINGS,
-    network::INTERFACES,
-    network::MORE_INTERFACES,
-    network::ROUTES,
-    network::ZONE_PROTECTION,
+    interfaces::INTERFACES,
+    interfaces::UNITS,
+    interfaces::AGGREGATES,
+    interfaces::AGGREGATE_UNITS,
+    interfaces::MORE_INTERFACES,
+    interfaces::MORE_UNITS,
+    interfaces::MANAGEMENT,
+    network::WIRES,
+    routing::ROUTERS,
+    routing::ROUTES,
+    routing::PATH_MONITORS,
+    routing::MONITOR_PROFILES,
+    protection::FLOODS,
+    protection::SCANS,
+    protection::DROPS,
     network::ZONES,
     objects::TAGS,
     objects::ADDRESSES,
@@ -136,6 +159,7 @@ pub(crate) const SECTIONS: &[Section] = &[
     rules::SECURITY,
     rules::DEFAULT,
     nat::NAT,
+    routing::FORWARDING,
     nat::OVERRIDES,
     rules::DECRYPTION,
     logging::SYSLOG,

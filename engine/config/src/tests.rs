@@ -1,10 +1,13 @@
 //! Whole configurations: what they mean, and what is said of the wrong ones.
 
 mod applications;
+mod forwarding;
 mod limits;
 mod nat;
 mod network;
 mod objects;
+mod protection;
+mod routing;
 mod rules;
 
 use alloc::{
@@ -348,10 +351,6 @@ fn routes_that_do_not_fit() {
                  ip-address 192.0.2.1",
                 "v routing-table ip static-route r nexthop ip-address: no interface's network holds the \
                  next hop `192.0.2.1`",
-            ),
-            (
-                "set network virtual-router v\nset network virtual-router w",
-                "w: not supported: a second virtual router, `w`",
             ),
         ],
     );

@@ -176,7 +176,7 @@ impl Names<'_> {
         value: Value<'_>,
         report: &mut Report<'_>,
     ) -> Option<usize> {
-        super::network::interface(view, value, self.interfaces, report)
+        super::interfaces::interface(view, value, self.interfaces, report)
     }
 }
 

@@ -1,191 +1,79 @@
-//! Interfaces and zones.
+//! Wires and zones: what interfaces belong to.
 
-use alloc::{
-    collections::{BTreeMap, BTreeSet},
-    format,
-    vec::Vec,
-};
+use alloc::{format, vec::Vec};
 
-use super::{Value, View, addresses::Addresses};
+use super::{Value, View, interfaces::interface};
 use crate::{
     Config, Problem,
     parse::Report,
-    typed::{Interface, InterfaceKind, Prefix, Zone},
+    schema::parse_vlan_tags,
+    typed::{Interface, InterfaceKind, VirtualWire, Zone},
 };
 
-pub(super) fn interfaces<'a>(
-    root: &View<'a>,
-    addresses: &'a Addresses,
-    report: &mut Report<'_>,
-) -> Vec<Interface> {
-    let profiles = root.at(&["network", "profiles", "interface-management-profile"]).entries();
-    let profiles = profiles.into_iter().map(|(name, _)| name).collect();
-    let mut reader = Reader { addresses, profiles, found: Vec::new(), idle: BTreeSet::new() };
-    let network = root.at(&["network", "interface"]);
-    for (name, entry) in network.below("ethernet").entries() {
-        reader.ethernet(name, &entry, report);
-    }
-    for (name, entry) in network.below("aggregate-ethernet").entries() {
-        let layer3 = entry.below("layer3");
-        reader.add(name, InterfaceKind::Layer3, None, &layer3, report);
-        reader.units(name, InterfaceKind::Layer3, &layer3.below("units"), report);
-    }
-    for (name, kind) in [
-        ("loopback", InterfaceKind::Loopback),
-        ("vlan", InterfaceKind::Layer3),
-        ("tunnel", InterfaceKind::Tunnel),
-    ] {
-        let view = network.below(name);
-        if view.below("ip").exists() {
-            reader.add(name, kind, None, &view, report);
-        }
-        reader.units(name, kind, &view.below("units"), report);
-    }
-    let Reader { found, idle, .. } = reader;
-    let members = root.at(&["import", "network", "interface"]);
-    for value in members.values().into_iter().filter(|value| !idle.contains(value.text)) {
-        interface(&members, value, &found, report);
-    }
-    found
-}
-
-struct Reader<'a> {
-    addresses: &'a Addresses,
-    /// Management profiles.
-    profiles: BTreeSet<&'a str>,
-    found: Vec<Interface>,
-    /// Interfaces that are there, but carry no traffic.
-    idle: BTreeSet<&'a str>,
-}
-
-impl<'a> Reader<'a> {
-    fn ethernet(&mut self, name: &'a str, entry: &View<'_>, report: &mut Report<'_>) {
-        let kinds = ["layer3", "tap", "virtual-wire", "ha"].map(|kind| entry.below(kind));
-        let mut used = kinds.iter().filter(|view| view.exists());
-        if let (Some(_), Some(second)) = (used.next(), used.next()) {
-            let what = "an interface is one of `layer3`, `tap`, `virtual-wire` and `ha`".into();
-            second.gap(report, second.line(), Problem::Conflict { what });
-        }
-        let [layer3, tap, wire, other_device] = &kinds;
-        let state = entry.below("link-state");
-        if state.word() == "down" {
-            let what = "not supported: an interface that is down; leave it out of its zone".into();
-            state.gap(report, state.line(), Problem::Conflict { what });
-        }
-        if other_device.exists() {
-            self.idle.insert(name);
-            return;
-        }
-        let kind = if tap.exists() {
-            InterfaceKind::Tap
-        } else if wire.exists() {
-            InterfaceKind::VirtualWire
-        } else {
-            InterfaceKind::Layer3
-        };
-        self.add(name, kind, None, layer3, report);
-        self.units(name, InterfaceKind::Layer3, &layer3.below("units"), report);
-    }
-
-    /// The units of the interface `parent`. Those of interfaces with a wire know their frames by a tag of
-    /// their own.
-    fn units(&mut self, parent: &str, kind: InterfaceKind, units: &View<'_>, report: &mut Report<'_>) {
-        let has_tags = !matches!(parent, "loopback" | "vlan" | "tunnel");
-        let mut used: BTreeMap<u16, &str> = BTreeMap::new();
-        for (name, entry) in units.entries() {
-            if name.rsplit_once('.').is_none_or(|(before, _)| before != parent) {
-                let what = format!("a unit of `{parent}` is called `{parent}.NUMBER`");
-                entry.gap(report, entry.line(), Problem::Conflict { what });
-                continue;
-            }
-            let tag = entry.below("tag").number().and_then(|tag| u16::try_from(tag).ok());
-            match tag {
-                None if has_tags => {
-                    let what = "a unit without a `tag` gets no frames";
-                    report.warn(entry.line(), entry.path(), Problem::Incomplete { what });
+pub(super) fn wires(root: &View<'_>, interfaces: &[Interface], report: &mut Report<'_>) -> Vec<VirtualWire> {
+    let mut wires: Vec<VirtualWire> = Vec::new();
+    for (name, entry) in root.at(&["network", "virtual-wire"]).entries() {
+        let mut ends = Vec::new();
+        for word in ["interface1", "interface2"] {
+            let view = entry.below(word);
+            match view.value() {
+                Some(value) => ends.extend(end(&view, value, interfaces, &wires, report)),
+                None => {
+                    let what = "a wire has two ends, `interface1` and `interface2`";
+                    entry.gap(report, entry.line(), Problem::Incomplete { what });
+                    break;
                 }
-                Some(tag) => {
-                    if let Some(other) = used.insert(tag, name) {
-                        let what = format!("`{other}` has the tag {tag} already");
-                        entry.gap(report, entry.below("tag").line(), Problem::Conflict { what });
-                        continue;
-                    }
-                }
-                None => {}
-            }
-            self.add(name, kind, tag, &entry, report);
-        }
-    }
-
-    /// An interface whose addresses stand at `view`.
-    fn add(
-        &mut self,
-        name: &str,
-        kind: InterfaceKind,
-        tag: Option<u16>,
-        view: &View<'_>,
-        report: &mut Report<'_>,
-    ) {
-        let mut addresses = Vec::new();
-        let (four, six) = (view.below("ip"), view.at(&["ipv6", "address"]));
-        for value in four.values() {
-            addresses.extend(self.address(&four, value, false, report));
-        }
-        if view.at(&["ipv6", "enabled"]).value().is_none_or(|value| value.text == "yes") {
-            for value in six.values() {
-                addresses.extend(self.address(&six, value, true, report));
             }
         }
-        let profile = view.below("interface-management-profile");
-        if let Some(value) = profile.value().filter(|value| !self.profiles.contains(value.text)) {
-            profile.unknown(report, "management profile", value, self.profiles.iter().copied());
+        let [one, other] = ends.as_slice() else { continue };
+        if one == other {
+            let what = "the two ends of a wire are two interfaces".into();
+            entry.gap(report, entry.line(), Problem::Conflict { what });
+            continue;
         }
-        self.found.push(Interface { name: name.into(), kind, tag, addresses, ..Interface::default() });
+        wires.push(VirtualWire {
+            name: name.into(),
+            interfaces: [*one, *other],
+            tags: parse_vlan_tags(&entry.below("tag-allowed").word()).unwrap_or_default(),
+            multicast_firewalling: entry.at(&["multicast-firewalling", "enable"]).is_yes(),
+            link_state_pass_through: entry.at(&["link-state-pass-through", "enable"]).is_yes(),
+        });
     }
-
-    fn address(
-        &self,
-        view: &View<'_>,
-        value: Value<'_>,
-        is_ipv6: bool,
-        report: &mut Report<'_>,
-    ) -> Option<Prefix> {
-        let Some(prefix) = self.addresses.prefix(value.text) else {
-            self.addresses.unknown(view, value, report);
-            return None;
-        };
-        family(view, value, prefix, is_ipv6, report)
-    }
+    wires
 }
 
-/// The prefix, if it is of the family that stands in the path.
-pub(super) fn family(
-    view: &View<'_>,
-    value: Value<'_>,
-    prefix: Prefix,
-    is_ipv6: bool,
-    report: &mut Report<'_>,
-) -> Option<Prefix> {
-    if prefix.address.is_ipv6() == is_ipv6 {
-        return Some(prefix);
-    }
-    let what = format!("`{}` is not an {} address", value.text, if is_ipv6 { "IPv6" } else { "IPv4" });
-    view.gap(report, value.line, Problem::Conflict { what });
-    None
-}
-
-/// The place of the interface that the value names.
-pub(super) fn interface(
+/// The interface that the value names, if it can be an end of a further wire.
+fn end(
     view: &View<'_>,
     value: Value<'_>,
     interfaces: &[Interface],
+    wires: &[VirtualWire],
     report: &mut Report<'_>,
 ) -> Option<usize> {
-    let place = interfaces.iter().position(|interface| interface.name == value.text);
-    if place.is_none() {
-        view.unknown(report, "interface", value, interfaces.iter().map(|interface| interface.name.as_str()));
+    let place = interface(view, value, interfaces, report)?;
+    if interfaces.get(place).is_some_and(|interface| interface.kind != InterfaceKind::VirtualWire) {
+        let what = format!("`{}` is no `virtual-wire` interface", value.text);
+        view.gap(report, value.line, Problem::Conflict { what });
+        return None;
     }
-    place
+    if let Some(other) = wires.iter().find(|wire| wire.interfaces.contains(&place)) {
+        let what = format!("`{}` is an end of the wire `{}` already", value.text, other.name);
+        view.gap(report, value.line, Problem::Conflict { what });
+        return None;
+    }
+    Some(place)
+}
+
+/// The kinds of interfaces that a zone may have.
+const KINDS: [&str; 3] = ["layer3", "tap", "virtual-wire"];
+
+fn fits(kind: InterfaceKind, word: &str) -> bool {
+    match kind {
+        InterfaceKind::Tap => word == "tap",
+        InterfaceKind::VirtualWire => word == "virtual-wire",
+        InterfaceKind::Layer3 | InterfaceKind::Loopback | InterfaceKind::Tunnel => word == "layer3",
+        InterfaceKind::Ha => false,
+    }
 }
 
 pub(super) fn zones(root: &View<'_>, interfaces: &[Interface], report: &mut Report<'_>) -> Vec<Zone> {
@@ -197,17 +85,21 @@ pub(super) fn zones(root: &View<'_>, interfaces: &[Interface], report: &mut Repo
         }
         let network = entry.below("network");
         let mut zone = Zone { name: name.into(), ..Zone::default() };
-        let kinds = ["layer3", "tap", "virtual-wire"].map(|kind| network.below(kind));
+        let kinds = KINDS.map(|kind| network.below(kind));
         let mut used = kinds.iter().filter(|view| view.exists());
         if let (Some(_), Some(second)) = (used.next(), used.next()) {
             let what = "a zone has interfaces of one kind: `layer3`, `tap` or `virtual-wire`".into();
             second.gap(report, second.line(), Problem::Conflict { what });
         }
-        for view in &kinds {
+        for (view, word) in kinds.iter().zip(KINDS) {
             for value in view.values() {
                 let place = interface(view, value, interfaces, report);
                 let Some(place) = place.filter(|place| !zone.interfaces.contains(place)) else { continue };
-                if let Some(other) = zones.iter().find(|zone| zone.interfaces.contains(&place)) {
+                let kind = interfaces.get(place).map(|interface| interface.kind);
+                if kind.is_some_and(|kind| !fits(kind, word)) {
+                    let what = format!("`{}` is no `{word}` interface", value.text);
+                    view.gap(report, value.line, Problem::Conflict { what });
+                } else if let Some(other) = zones.iter().find(|zone| zone.interfaces.contains(&place)) {
                     let what = format!("`{}` belongs to zone `{}` already", value.text, other.name);
                     view.gap(report, value.line, Problem::Conflict { what });
                 } else {
@@ -217,8 +109,11 @@ pub(super) fn zones(root: &View<'_>, interfaces: &[Interface], report: &mut Repo
         }
         let view = network.below("zone-protection-profile");
         if let Some(value) = view.value() {
-            match profiles.iter().find(|(name, _)| *name == value.text) {
-                Some((_, profile)) => protect(&mut zone, profile),
+            match profiles.iter().enumerate().find(|(_, (name, _))| *name == value.text) {
+                Some((place, (_, profile))) => {
+                    zone.protection = Some(place);
+                    protect(&mut zone, profile);
+                }
                 None => {
                     let known = profiles.iter().map(|(name, _)| *name);
                     view.unknown(report, "zone protection profile", value, known);

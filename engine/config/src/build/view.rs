@@ -4,7 +4,7 @@ use alloc::{format, string::String, vec::Vec};
 
 use crate::{Accepted, Problem, parse::Report, schema::Schema, tree::Node, words::text_of};
 
-/// The longest path of the schema has eleven words.
+/// The longest path of the schema has twelve words.
 const MOST_STEPS: usize = 14;
 
 /// A place in the tree, whether something stands there or not.

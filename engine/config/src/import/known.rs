@@ -97,11 +97,7 @@ const TABLE: &[Known] = &[
     lost("zone * network layer2", "layer 2 interfaces", Effect::Stricter),
     lost("zone * network external", "traffic between virtual systems", Effect::Stricter),
     lost("zone * network tunnel", "tunnel interfaces", Effect::Stricter),
-    lost("network profiles zone-protection-profile * flood", "protection from floods", Effect::Looser),
-    lost("network profiles zone-protection-profile * scan", "protection from scans", Effect::Looser),
     lost("network profiles zone-protection-profile", "protection of zones", Effect::Looser),
-    idle("network profiles monitor-profile", "monitoring of tunnels"),
-    idle("network profiles interface-management-profile", "management of the device"),
     idle("network profiles lldp-profile", "discovery of neighbours"),
     lost("network profiles bfd-profile", "dynamic routing", Effect::Unclear),
     idle("network qos", "quality of service"),
@@ -113,55 +109,26 @@ const TABLE: &[Known] = &[
     lost("network dhcp", "address assignment for clients", Effect::Stricter),
     lost("network underlay-net", "tunnels", Effect::Stricter),
     lost("network vlan", "layer 2 interfaces", Effect::Stricter),
-    lost("network virtual-wire", "pairs of virtual wires", Effect::Stricter),
     lost("network logical-router", "logical routers", Effect::Stricter),
     lost("network routing-profile", "dynamic routing", Effect::Unclear),
     lost("network virtual-router * protocol", "dynamic routing", Effect::Unclear),
     lost("network virtual-router * multicast", "multicast routing", Effect::Stricter),
-    lost("network virtual-router * ecmp", "several equal routes", Effect::Unclear),
-    lost("network virtual-router * admin-dists", "dynamic routing", Effect::Unclear),
+    lost("network virtual-router * admin-dists", "dynamic routing", Effect::None),
     lost("network virtual-router * routing-table", "this part of a route", Effect::Unclear),
     lost("network virtual-router * routing-table * static-route * bfd", "dynamic routing", Effect::Unclear),
     lost(
-        "network virtual-router * routing-table * static-route * metric",
-        "several equal routes",
+        "network virtual-router * routing-table * static-route * nexthop fqdn",
+        "next routers by name (FQDN)",
         Effect::Unclear,
-    ),
-    lost(
-        "network virtual-router * routing-table * static-route * admin-dist",
-        "several equal routes",
-        Effect::Unclear,
-    ),
-    lost(
-        "network virtual-router * routing-table * static-route * path-monitor",
-        "monitoring of routes",
-        Effect::Unclear,
-    ),
-    lost(
-        "network virtual-router * routing-table * static-route * nexthop discard",
-        "routes that discard",
-        Effect::Looser,
-    ),
-    lost(
-        "network virtual-router * routing-table * static-route * nexthop next-vr",
-        "several virtual routers",
-        Effect::Stricter,
     ),
     idle("network virtual-router * routing-table * static-route * route-table", "the table for multicast"),
-    idle("network interface ethernet * layer3 adjust-tcp-mss", "packet sizes"),
-    idle("network interface ethernet * link-speed", "speed of links"),
-    idle("network interface ethernet * link-duplex", "speed of links"),
     idle("network interface ethernet * lldp", "discovery of neighbours"),
-    idle("network interface ethernet * comment", "a comment"),
-    idle("network interface ethernet * layer3 mtu", "packet sizes"),
     idle("network interface ethernet * layer3 lldp", "discovery of neighbours"),
-    idle("network interface ethernet * layer3 ndp-proxy", "answers for neighbours"),
-    idle("network interface ethernet * layer3 interface-management-profile", "management of the device"),
     idle("network interface ethernet * layer3 ipv6 neighbor-discovery", "neighbour discovery"),
     idle("network interface ethernet * layer3 netflow-profile", "flow export"),
     lost("network interface ethernet * layer3 dhcp-client", "addresses by DHCP", Effect::Stricter),
     lost("network interface ethernet * layer3 pppoe", "addresses by PPPoE", Effect::Stricter),
-    lost("network interface ethernet * layer3 units", "subinterfaces", Effect::Stricter),
+    lost("network interface ethernet * layer3 units", "this part of a subinterface", Effect::Unclear),
     lost("network interface ethernet * virtual-wire units", "subinterfaces", Effect::Stricter),
     lost("network interface ethernet * layer2", "layer 2 interfaces", Effect::Stricter),
     lost("network interface ethernet * aggregate-group", "aggregated interfaces", Effect::Stricter),
@@ -204,7 +171,7 @@ const TABLE: &[Known] = &[
     lost("rulebase authentication", "authentication of users in a portal", Effect::Looser),
     lost("rulebase captive-portal", "authentication of users in a portal", Effect::Looser),
     lost("rulebase tunnel-inspect", "inspection inside tunnels", Effect::Looser),
-    lost("rulebase pbf", "routing by policy", Effect::Unclear),
+    lost("rulebase pbf", "this part of routing by policy", Effect::Unclear),
     lost("rulebase sdwan", "choice among uplinks", Effect::Unclear),
     lost("rulebase network-packet-broker", "forwarding to other devices for inspection", Effect::Looser),
     idle("rulebase qos", "quality of service"),
@@ -247,8 +214,8 @@ mod tests {
     fn the_longest_row_counts_and_rows_are_unique() {
         let paths: BTreeSet<_> = TABLE.iter().map(|known| known.path).collect();
         assert_eq!(paths.len(), TABLE.len());
-        let flood = reason(&words("network profiles zone-protection-profile p flood tcp-syn enable yes"));
-        assert_eq!(flood, Some(Reason::NotSupported { what: "protection from floods".into() }));
+        let flood = reason(&words("network profiles zone-protection-profile p flood sctp-init enable yes"));
+        assert_eq!(flood, Some(Reason::NotSupported { what: "protection of zones".into() }));
         assert_eq!(effect(&words("rulebase security rules r tag x")), Some(Effect::None));
         assert_eq!(reason(&words("no such thing")), None);
     }

@@ -68,6 +68,11 @@ pub(crate) fn parse_ports(text: &str) -> Option<alloc::vec::Vec<(u16, u16)>> {
         .collect()
 }
 
+/// `0,100-199`: IEEE 802.1Q tags, 0 for a frame without one.
+pub(crate) fn parse_vlan_tags(text: &str) -> Option<Vec<(u16, u16)>> {
+    parse_ports(text).filter(|tags| tags.iter().all(|(_, last)| *last <= 4094))
+}
+
 /// `10.0.0.1/0.0.255.0`: set bits of the mask are free. As ranges, in order.
 pub(crate) fn parse_wildcard(text: &str) -> Option<Vec<AddressRange>> {
     let (address, mask) = text.split_once('/')?;

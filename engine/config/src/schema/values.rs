@@ -3,10 +3,12 @@
 use alloc::{format, string::String};
 use core::net::IpAddr;
 
+use bifrons_model::MacAddress;
+
 use super::{
     forms::{
         digits, parse_app_ports, parse_hex, parse_mask, parse_ports, parse_prefix, parse_range,
-        parse_wildcard,
+        parse_vlan_tags, parse_wildcard,
     },
     times::{parse_dates, parse_day_time},
 };
@@ -45,8 +47,11 @@ pub(crate) enum Kind {
     Interface,
     /// An address or the name of an address object.
     NextHop,
-    /// The name of a zone protection profile.
-    Profile,
+    /// The name of an entry at one of these places.
+    NameOf {
+        places: &'static [&'static str],
+        what: &'static str,
+    },
     /// Prefixes or names of address objects.
     InterfaceAddresses,
     /// Interfaces' names.
@@ -132,6 +137,10 @@ pub(crate) enum Kind {
     OnlyAny,
     /// A feature that this engine does not have: only the value that does without.
     Only(&'static str),
+    /// An Ethernet address.
+    Mac,
+    /// `0,100-199`: IEEE 802.1Q tags, 0 for none.
+    VlanTags,
 }
 
 impl Kind {
@@ -192,7 +201,9 @@ impl Kind {
             | Self::Mask
             | Self::HaPort
             | Self::Only(_)
-            | Self::Profile => false,
+            | Self::Mac
+            | Self::VlanTags
+            | Self::NameOf { .. } => false,
         }
     }
 
@@ -216,6 +227,8 @@ impl Kind {
             Self::IntegerOr { word, min, max, .. } => value == word || is_integer(value, min, max),
             Self::IpAddress | Self::IpAddresses => value.parse::<IpAddr>().is_ok(),
             Self::Mask => parse_mask(value).is_some(),
+            Self::Mac => MacAddress::from_text(value).is_some(),
+            Self::VlanTags => parse_vlan_tags(value).is_some(),
             Self::HaPort => is_name(&value.replace('/', "-")) && value.len() <= 31,
             Self::Fqdn => is_fqdn(value),
             Self::Wildcard => parse_wildcard(value).is_some(),
@@ -234,7 +247,7 @@ impl Kind {
             | Self::NextHop
             | Self::Addresses
             | Self::Interface
-            | Self::Profile
+            | Self::NameOf { .. }
             | Self::Interfaces
             | Self::AddressNames
             | Self::Zones
@@ -277,7 +290,7 @@ impl Kind {
             Self::Ports => "ports and ranges of ports from 0 to 65,535, like `80,8000-8080`",
             Self::Interface => "an interface",
             Self::NextHop => "an address or an address object",
-            Self::Profile => "a zone protection profile",
+            Self::NameOf { what, .. } => what,
             Self::InterfaceAddresses => "prefixes or address objects",
             Self::Interfaces => "interfaces",
             Self::AddressNames => "address objects and groups",
@@ -322,6 +335,8 @@ impl Kind {
             Self::IpAddresses => "addresses",
             Self::Mask => "a mask like `255.255.255.0`, or a prefix length",
             Self::HaPort => "a port like `management`, `ha1-a` or `ethernet1/5`",
+            Self::Mac => "an Ethernet address like `02:00:5e:10:00:01`",
+            Self::VlanTags => "tags and ranges of tags from 0 to 4,094, like `0,100-199`",
             Self::OnlyAny => "`any`",
         };
         text.into()
@@ -440,6 +455,8 @@ mod tests {
                 &["ethernet1/1.100", "ae1.7", "loopback.1", "vlan.9999"],
                 &["ethernet1/1", "ethernet1/1.0", "eth0.1", "tunnel.10000", "tunnel.", "ae.1", "tunnel.1.1"],
             ),
+            (Kind::Mac, &["02:00:5e:10:00:01", "02:00:5E:10:00:01"], &["", "02-00-5e-10-00-01", "02:00"]),
+            (Kind::VlanTags, &["0", "0-4094", "0,7,100-199"], &["", "4095", "9-1", "1,", "a"]),
             (Kind::AggregateName, &["ae1", "ae16"], &["ae", "ae0", "ae100", "bond0"]),
             (Kind::Fqdn, &["www.example.com", "a"], &["", "a..b", "a b", "https://a"]),
             (Kind::Url, &["file:///lists/a.txt", "https://a/b", "a.example"], &["", "a b"]),
