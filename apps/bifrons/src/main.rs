@@ -2,6 +2,7 @@
 
 mod config;
 mod explain;
+mod explain_logs;
 mod progress;
 mod replay;
 mod setup;
@@ -27,6 +28,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Replay(replay::Arguments),
+    Explain(explain_logs::Arguments),
     ExplainPacket(explain::packet::Arguments),
     #[command(subcommand)]
     Test(explain::policy_match::Command),
@@ -37,6 +39,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Replay(arguments) => replay::run(&arguments),
+        Command::Explain(arguments) => explain_logs::run(&arguments),
         Command::ExplainPacket(arguments) => explain::packet::run(&arguments),
         Command::Test(command) => explain::policy_match::run(&command),
         Command::Config(command) => config::run(&command),
