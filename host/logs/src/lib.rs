@@ -14,6 +14,7 @@ mod protocol;
 pub mod read;
 pub mod record;
 mod row;
+pub mod store;
 mod summary;
 mod text;
 mod version;
