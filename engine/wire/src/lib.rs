@@ -7,6 +7,7 @@
 
 extern crate alloc;
 
+mod arp;
 mod build;
 mod checksum;
 mod difference;
@@ -16,6 +17,7 @@ mod fragment;
 mod icmp;
 mod ip;
 mod link;
+mod neighbor;
 mod options;
 mod packet;
 mod payload;
@@ -26,6 +28,7 @@ mod tcp;
 mod testing;
 mod translate64;
 
+pub use arp::Arp;
 pub use build::{HOP_LIMIT, IcmpError, Reset, echo_reply, icmp_error, may_report_on, tcp_reset};
 pub use checksum::{internet_checksum, verify, verify_transport};
 pub use forward::{
@@ -35,6 +38,7 @@ pub use forward::{
 pub use fragment::{fragment, may_fragment, unfragment};
 pub use icmp::Embedded;
 pub use link::LinkType;
+pub use neighbor::{ALL_NODES, NeighborMessage, NeighborMessageKind, link_local, solicited_node};
 pub use options::{TcpOption, tcp_options};
 pub use packet::{
     Addresses, Fragment, FrameInfo, Icmp, Packet, Reading, Tcp, TcpFlags, parse, parse_into,
