@@ -37,6 +37,9 @@ const MODBUS_FUNCTIONS: [u8; 21] =
 
 fn modbus(evidence: &Evidence<'_>) -> ProbeAnswer {
     let at_home = evidence.uses_port(PORT_MODBUS);
+    // Behind a gateway the connection may be opened by the device.
+    let is_turned = evidence.client_port == PORT_MODBUS && evidence.server_port != PORT_MODBUS;
+    let evidence = &if is_turned { evidence.turned() } else { *evidence };
     // A server answers with the transaction, the unit and the function that it was asked for.
     let same = |place: usize, mask: u8| match (evidence.sent.get(place), evidence.received.get(place)) {
         (Some(one), Some(other)) => one & mask == other & mask,
@@ -56,17 +59,22 @@ fn modbus(evidence: &Evidence<'_>) -> ProbeAnswer {
         evidence,
         app::MODBUS_BASE,
         at_home,
-        |bytes| modbus_frame(bytes, false),
-        |bytes| modbus_frame(bytes, true),
+        |bytes| modbus_frame(bytes, false, at_home),
+        |bytes| modbus_frame(bytes, true, at_home),
     )
 }
 
-fn modbus_frame(bytes: &[u8], is_answer: bool) -> Fit {
+/// At home a function that is not known waits for what the device says to it.
+fn modbus_frame(bytes: &[u8], is_answer: bool, at_home: bool) -> Fit {
     let shape = [B::Any, B::Any, B::Is(0), B::Is(0), B::Is(0), B::In(2, 254), B::Any, B::Any];
     begins(bytes, &shape).and(|| {
         let function = bytes.get(7).copied().unwrap_or_default();
         let plain = if is_answer { function & 0x7f } else { function };
-        Fit::of(MODBUS_FUNCTIONS.contains(&plain))
+        match MODBUS_FUNCTIONS.contains(&plain) {
+            true => Fit::Yes,
+            false if at_home && plain < 0x80 => Fit::Open,
+            false => Fit::No,
+        }
     })
 }
 
@@ -292,6 +300,9 @@ mod tests {
         assert_recognised(MODBUS, app::MODBUS_BASE, question, b"\0\x01\0\0\0\x03\x11\x83\x02");
         assert_never_certain(MODBUS, question, b"");
         assert_never_certain(MODBUS, question, b"\0\x02\0\0\0\x09\x11\x03\x06");
+        let (strange, refusal) = (b"\0\x01\0\0\0\x06\x11\0\0\0\0\0", b"\0\x01\0\0\0\x03\x11\x80\x01");
+        assert_recognised_at(MODBUS, app::MODBUS_BASE, 502, strange, refusal);
+        assert_never_certain(MODBUS, strange, refusal);
         assert_never_certain(MODBUS, b"\0\x01\0\0\0\x06\x11\x7f", b"\0\x01\0\0\0\x06\x11\x7f");
     }
 

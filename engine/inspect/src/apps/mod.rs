@@ -169,7 +169,7 @@ pub const PROBES: &[Probe] = &[
     peers::GNUTELLA,
     peers::EDONKEY,
     peers::QQ,
-    peers::WHATSAPP,
+    peers::MESSENGERS,
     storage::ISCSI,
     storage::AFP,
     storage::RSYNC,

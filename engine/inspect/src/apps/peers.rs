@@ -1,5 +1,6 @@
 //! Between equals and on the local link: SSDP, WS-Discovery, SLP (RFC 2608), BJNP, the lookouts of Dropbox,
-//! Spotify, TiVo and Syncthing; Bitcoin, Ethereum, Stratum, Gnutella, eDonkey, QQ, WhatsApp.
+//! Spotify, TiVo and Syncthing; Bitcoin, Ethereum, Stratum, Gnutella, eDonkey, QQ, WhatsApp,
+//! Telegram.
 
 use bifrons_catalog::app;
 
@@ -24,12 +25,12 @@ pub(super) const STRATUM: Probe =
 pub(super) const ETHEREUM: Probe =
     Probe { name: "ethereum", tcp: true, udp: true, probe: ethereum, decoder: None };
 pub(super) const GNUTELLA: Probe =
-    Probe { name: "gnutella", tcp: true, udp: false, probe: gnutella, decoder: None };
+    Probe { name: "gnutella", tcp: true, udp: true, probe: gnutella, decoder: None };
 pub(super) const EDONKEY: Probe =
     Probe { name: "edonkey", tcp: true, udp: false, probe: edonkey, decoder: None };
 pub(super) const QQ: Probe = Probe { name: "qq", tcp: false, udp: true, probe: qq, decoder: None };
-pub(super) const WHATSAPP: Probe =
-    Probe { name: "whatsapp", tcp: true, udp: false, probe: whatsapp, decoder: None };
+pub(super) const MESSENGERS: Probe =
+    Probe { name: "messengers", tcp: true, udp: true, probe: messengers, decoder: None };
 
 fn ssdp(evidence: &Evidence<'_>) -> ProbeAnswer {
     const LINES: [&[u8]; 2] = [b"M-SEARCH * HTTP/1.", b"NOTIFY * HTTP/1."];
@@ -206,7 +207,21 @@ fn stratum(evidence: &Evidence<'_>) -> ProbeAnswer {
     client_first(evidence, app::STRATUM_MINING_PROTOCOL, call, answer)
 }
 
+/// The line that opens a connection; messages over UDP: sixteen bytes of a name, the kind, hops left and made,
+/// the length of the rest. Those that want an answer may have a head before them.
 fn gnutella(evidence: &Evidence<'_>) -> ProbeAnswer {
+    const KINDS: [u8; 9] = [0x00, 0x01, 0x02, 0x30, 0x31, 0x32, 0x40, 0x80, 0x81];
+    const HEAD: usize = 23;
+    const MOST_HOPS: u8 = 15;
+    if evidence.transport == Transport::Udp {
+        return datagrams(evidence, app::GNUTELLA, 1, |_, datagram| {
+            let is_reliable = matches!(datagram, [b'G', b'N' | b'T', b'D' | b'A', 0..=3, _, 0..=2, ..]);
+            let is_message = matches!(datagram.get(16..19), Some([kind, left, made])
+                if KINDS.contains(kind) && left.saturating_add(*made) <= MOST_HOPS);
+            is_reliable
+                || (is_message && little(datagram, 19, 4).map(|length| length + HEAD) == Some(datagram.len()))
+        });
+    }
     let line = |bytes: &[u8]| magic(bytes, b"GNUTELLA CONNECT/0.").or(magic(bytes, b"GNUTELLA/0."));
     either(evidence, app::GNUTELLA, line, line)
 }
@@ -235,6 +250,43 @@ fn qq(evidence: &Evidence<'_>) -> ProbeAnswer {
     datagrams(evidence, app::QQ_BASE, 1, |_, datagram| {
         datagram.len() >= 12 && matches!(datagram, [2, 1..=0x40, _, 0, _, .., 3])
     })
+}
+
+/// WhatsApp over TCP, Telegram over both.
+fn messengers(evidence: &Evidence<'_>) -> ProbeAnswer {
+    if evidence.transport == Transport::Udp {
+        // Who is called, then ones. The silence of a voice is ones as well, behind RTP's version.
+        return datagrams(evidence, app::TELEGRAM, 1, |_, datagram| {
+            datagram.get(16..28) == Some(&[0xff; 12])
+                && matches!(datagram.first(), Some(0..=0x7f | 0xc0..=0xfe))
+        });
+    }
+    match evidence.sent.first() {
+        Some(0xdd..=0xef) => client_first(evidence, app::TELEGRAM, telegram, |_| Fit::Open),
+        _ => whatsapp(evidence),
+    }
+}
+
+/// MTProto over TCP: a mark of how lengths are written, the first length, and of a client that has no key yet
+/// its eight zeros.
+fn telegram(bytes: &[u8]) -> Fit {
+    const NO_KEY: [u8; 8] = [0; 8];
+    let after = |place: usize| match bytes.get(place..) {
+        Some(rest) => magic(rest, &NO_KEY),
+        None => Fit::Open,
+    };
+    match bytes {
+        [0xef, 10..=0x7e, ..] => after(2),
+        [0xee, 0xee, 0xee, 0xee, 40..=255, 0..=3, 0, 0, ..]
+        | [0xdd, 0xdd, 0xdd, 0xdd, 40..=255, 0..=3, 0, 0, ..] => after(8),
+        [mark @ (0xdd | 0xee), rest @ ..]
+            if rest.iter().take(3).all(|byte| byte == mark) && rest.len() < 7 =>
+        {
+            Fit::Open
+        }
+        [0xef] => Fit::Open,
+        _ => Fit::No,
+    }
 }
 
 /// `WA` and the version, perhaps behind a hint for the way.
@@ -314,14 +366,25 @@ mod tests {
     fn sharers_and_talkers() {
         assert_recognised(GNUTELLA, app::GNUTELLA, b"GNUTELLA CONNECT/0.6\r\n", b"");
         assert_never_certain(GNUTELLA, b"GNUTELLA HELLO\r\n", b"");
+        assert_datagrams(GNUTELLA, app::GNUTELLA, 6346, &[b"abcdefghijklmnop\0\x01\0\x02\0\0\0ab"]);
+        assert_no_datagram(GNUTELLA, 6346, b"abcdefghijklmnop\0\x01\0\x03\0\0\0ab");
+        assert_no_datagram(GNUTELLA, 6346, b"abcdefghijklmnop\x03\x01\0\x02\0\0\0ab");
         let mut hello = Vec::from(*b"\xe3\x29\0\0\0\x01\x10");
         hello.extend([7; 37]);
         assert_recognised(EDONKEY, app::EMULE, &hello, b"");
         assert_never_certain(EDONKEY, b"\xe3\x29\0\0\0\x02\x10", b"");
         assert_datagrams(QQ, app::QQ_BASE, 8000, &[b"\x02\x3b\x0b\0\x01\0\x17\x56\x1f\x0c\x7b\x03"]);
         assert_no_datagram(QQ, 40_001, b"\x02\x3b\x0b\0\x01\0\x17\x56\x1f\x0c\x7b\x03");
-        assert_recognised(WHATSAPP, app::WHATSAPP_BASE, b"WA\x05\x02\0\0\x24\x12", b"");
-        assert_recognised(WHATSAPP, app::WHATSAPP_BASE, b"ED\0\x01\0\0\x02\x08\x05WA\x05\x02\0\0", b"");
-        assert_never_certain(WHATSAPP, b"WATCH OUT", b"");
+        assert_recognised(MESSENGERS, app::WHATSAPP_BASE, b"WA\x05\x02\0\0\x24\x12", b"");
+        assert_recognised(MESSENGERS, app::WHATSAPP_BASE, b"ED\0\x01\0\0\x02\x08\x05WA\x05\x02\0\0", b"");
+        assert_never_certain(MESSENGERS, b"WATCH OUT", b"");
+        assert_recognised(MESSENGERS, app::TELEGRAM, b"\xef\x0a\0\0\0\0\0\0\0\0abc", b"");
+        assert_recognised(MESSENGERS, app::TELEGRAM, b"\xee\xee\xee\xee\x28\0\0\0\0\0\0\0\0\0\0\0", b"");
+        assert_never_certain(MESSENGERS, b"\xef\x0a\0\0\0\0\0\0\0\x01abc", b"");
+        let call = [&[7; 16][..], &[0xff; 12], &[1, 2, 3, 4]].concat();
+        assert_datagrams(MESSENGERS, app::TELEGRAM, 40_001, &[&call]);
+        assert_no_datagram(MESSENGERS, 40_001, &[0xff; 32]);
+        let silence = [&[0x80, 0, 0, 1, 0, 0, 0, 160, 0, 0, 0, 7][..], &[0xff; 160]].concat();
+        assert_no_datagram(MESSENGERS, 40_001, &silence);
     }
 }

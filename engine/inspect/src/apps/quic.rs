@@ -2,7 +2,7 @@
 //!
 //! A long header that names a known version is enough to be certain. A short header says nothing; only on
 //! the port of HTTP/3 do two with the same connection ID stand for a connection whose beginning was not
-//! seen. The client's first packets are protected with keys that follow from the header alone (RFC 9001
+//! seen (it was idle for longer than its session), or an exchange of nothing but short headers. The client's first packets are protected with keys that follow from the header alone (RFC 9001
 //! section 5.2), so that the server's name in the ClientHello can be read.
 
 mod client_names;
@@ -41,6 +41,14 @@ fn probe(evidence: &Evidence<'_>) -> ProbeAnswer {
 }
 
 fn is_under_way(evidence: &Evidence<'_>) -> bool {
+    const EXCHANGED: usize = 4;
+    let both_speak = !evidence.sent.is_empty() && !evidence.received.is_empty();
+    if both_speak
+        && evidence.datagrams.len() >= EXCHANGED
+        && evidence.each_datagram().all(|(_, datagram)| header::may_be_short(datagram))
+    {
+        return true;
+    }
     let mut latest: [Option<&[u8]>; 2] = [None, None];
     for (direction, datagram) in evidence.each_datagram() {
         let [sent, received] = &mut latest;

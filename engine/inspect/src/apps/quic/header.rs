@@ -135,16 +135,25 @@ pub(super) fn names_known_version(datagram: &[u8]) -> bool {
         || is_google_rejection(datagram)
 }
 
+/// Bytes of the shortest packet that can be sent (RFC 9001 section 5.4.2): its first, the packet number and
+/// the sample that protects it.
+const SHORTEST_PACKET: usize = 21;
+
+/// Whether it can be a packet with a short header: the highest bit clear, the next one set (RFC 9000 section
+/// 17.3.1).
+pub(super) fn may_be_short(datagram: &[u8]) -> bool {
+    datagram.len() >= SHORTEST_PACKET && datagram.first().is_some_and(|first| first >> 6 == 1)
+}
+
 /// Whether two datagrams of one direction look like packets of one connection in the middle of its life:
 /// short headers whose protected bits differ, with the same connection ID.
 pub(super) fn share_connection_id(one: &[u8], other: &[u8]) -> bool {
-    const SHORTEST: usize = 21;
     match (one, other) {
         ([first, one @ ..], [second, other @ ..]) => {
             let are_short = (first | second) & 0xc0 == 0x40 && first & second & 0x40 != 0 && first != second;
             let length = one.len().min(other.len());
             are_short
-                && length >= SHORTEST
+                && length >= SHORTEST_PACKET
                 && one.get(..8) == other.get(..8)
                 && one.get(8..) != other.get(8..)
         }

@@ -242,6 +242,26 @@ fn short_headers_alone_are_nothing() {
 }
 
 #[test]
+fn an_exchange_of_short_headers_is_under_way() {
+    let ask = |port: u16, bytes: &[u8]| {
+        let ways = [ClientToServer, ServerToClient, ServerToClient, ClientToServer];
+        let packets: Vec<Vec<u8>> = (0..4).map(|number| vec![bytes[number]; 30]).collect();
+        let datagrams: Vec<_> = ways.iter().map(|way| (*way, 30)).collect();
+        probe(&Evidence {
+            transport: Transport::Udp,
+            client_port: 40_000,
+            server_port: port,
+            sent: &[&packets[0][..], &packets[3]].concat(),
+            received: &[&packets[1][..], &packets[2]].concat(),
+            datagrams: &datagrams,
+        })
+    };
+    assert_eq!(ask(443, &[0x40, 0x51, 0x62, 0x73]), ProbeAnswer::Certain(app::QUIC_BASE));
+    assert_eq!(ask(443, &[0x40, 0x51, 0x82, 0x73]), ProbeAnswer::Unsure);
+    assert_eq!(ask(5000, &[0x40, 0x51, 0x62, 0x73]), ProbeAnswer::NotMine);
+}
+
+#[test]
 fn look_alikes_are_left_alone() {
     assert_eq!(answer(443, &[&[0xff; 1200]]), ProbeAnswer::Unsure);
     assert_eq!(answer(5000, &[&[0xff; 1200]]), ProbeAnswer::NotMine);
