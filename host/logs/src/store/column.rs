@@ -2,7 +2,7 @@
 
 use std::{hash::BuildHasher as _, sync::LazyLock};
 
-use foldhash::quality::RandomState;
+use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 /// A column's values, a row each. Rows after the last that is held repeat `rest`, so a column that never
@@ -122,6 +122,31 @@ impl TextBuilder {
         let code = if text.is_empty() { 0 } else { self.code_of(text) };
         self.values.codes.resize(row, self.values.rest);
         self.values.rest = code;
+    }
+
+    /// Gives the rows from `at` on the values of others.
+    pub(crate) fn extend(&mut self, at: usize, values: &TextValues, rows: std::ops::Range<usize>) {
+        // Most texts of a dictionary are in use.
+        let mut codes: Vec<Option<u32>> = vec![None; values.dictionary.len()];
+        for (row, from) in (at..).zip(rows) {
+            let code = match values.code(from).checked_sub(1) {
+                None => 0,
+                Some(place) => match codes.get(place as usize).copied().flatten() {
+                    Some(code) => code,
+                    None => {
+                        let code = self.code_of(values.dictionary.get(place).unwrap_or_default());
+                        if let Some(known) = codes.get_mut(place as usize) {
+                            *known = Some(code);
+                        }
+                        code
+                    }
+                },
+            };
+            if code != self.values.rest {
+                self.values.codes.resize(row, self.values.rest);
+                self.values.rest = code;
+            }
+        }
     }
 
     /// The number that stands for `text` from now on.

@@ -5,9 +5,9 @@
 //! change, so that this takes a third of the lines' bytes and spares the tables most of their work.
 //!
 //! ```text
-//! frame   kind (1 byte)  hour (varint, since 1970)  rows (varint)  row…
+//! frame   kind (1 byte)  hour (varint, since 1970)  rows (varint)  length of the rows (varint)  row…  text…
 //! row     change…  0xff
-//! change  column (1 byte)  length (varint)  text
+//! change  column (1 byte)  length of its text (varint)
 //! ```
 
 use std::ops::Range;
@@ -29,8 +29,9 @@ pub(crate) struct FrameBuilder {
     pub(crate) key: Key,
     pub(crate) rows: u64,
     changes: Vec<u8>,
+    text: String,
     layout: Option<&'static Layout>,
-    /// Where in `changes` the last value of each column stands.
+    /// Where in `text` the last value of each column stands.
     last: Box<[Range<usize>; Column::COUNT]>,
 }
 
@@ -48,6 +49,7 @@ pub(crate) struct Frame<'a> {
     pub(crate) key: Key,
     pub(crate) row_count: u64,
     changes: &'a [u8],
+    text: &'a str,
     /// What the numbers of columns mean in this frame: another release of the program may have had others.
     columns: &'a [Option<Column>],
 }
@@ -62,7 +64,7 @@ pub(crate) struct Rows<'a> {
 impl FrameBuilder {
     pub(crate) fn new(key: Key) -> Self {
         let last = Box::new([const { 0..0 }; Column::COUNT]);
-        Self { key, rows: 0, changes: Vec::new(), layout: None, last }
+        Self { key, rows: 0, changes: Vec::new(), text: String::new(), layout: None, last }
     }
 
     pub(crate) fn add(&mut self, record: &LogRecord<'_>) {
@@ -88,20 +90,20 @@ impl FrameBuilder {
         let Some(last) = self.last.get_mut(column.index()) else { return };
         // Most columns are empty in all records.
         if text.len() == last.len()
-            && (text.is_empty() || self.changes.get(last.clone()) == Some(text.as_bytes()))
+            && (text.is_empty() || self.text.get(last.clone()) == Some(text))
         {
             return;
         }
         self.changes.push(column.index() as u8);
         varint::write(text.len() as u64, &mut self.changes);
-        let begin = self.changes.len();
-        self.changes.extend_from_slice(text.as_bytes());
-        *last = begin..self.changes.len();
+        let begin = self.text.len();
+        self.text.push_str(text);
+        *last = begin..self.text.len();
     }
 
     /// Bytes so far.
     pub(crate) fn size(&self) -> usize {
-        self.changes.len()
+        self.changes.len() + self.text.len()
     }
 
     /// Empties the frame for records of another kind and hour, and keeps its memory.
@@ -109,6 +111,7 @@ impl FrameBuilder {
         self.key = key;
         self.rows = 0;
         self.changes.clear();
+        self.text.clear();
         self.layout = None;
         self.last.fill(0..0);
     }
@@ -118,7 +121,9 @@ impl FrameBuilder {
         out.push(KINDS.iter().position(|kind| *kind == self.key.kind).unwrap_or(0) as u8);
         varint::write(u64::from(self.key.hour), out);
         varint::write(self.rows, out);
+        varint::write(self.changes.len() as u64, out);
         out.extend_from_slice(&self.changes);
+        out.extend_from_slice(self.text.as_bytes());
     }
 }
 
@@ -130,7 +135,10 @@ impl<'a> Frame<'a> {
         let hour = varint::read(&mut bytes)?;
         let hour = u32::try_from(hour).map_err(|_| Damaged("a frame of no hour"))?;
         let row_count = varint::read(&mut bytes)?;
-        Ok(Self { key: Key { kind, hour }, row_count, changes: bytes, columns })
+        let length = usize::try_from(varint::read(&mut bytes)?).map_err(|_| Damaged("a frame ends early"))?;
+        let (changes, text) = bytes.split_at_checked(length).ok_or(Damaged("a frame ends early"))?;
+        let text = str::from_utf8(text).map_err(|_| Damaged("a value is not UTF-8"))?;
+        Ok(Self { key: Key { kind, hour }, row_count, changes, text, columns })
     }
 
     pub(crate) fn rows(&self) -> Rows<'a> {
@@ -155,10 +163,9 @@ impl<'a> Rows<'a> {
             let length = varint::read(&mut self.frame.changes)?;
             let (text, rest) = usize::try_from(length)
                 .ok()
-                .and_then(|length| self.frame.changes.split_at_checked(length))
+                .and_then(|length| self.frame.text.split_at_checked(length))
                 .ok_or(Damaged("a value ends early"))?;
-            self.frame.changes = rest;
-            let text = str::from_utf8(text).map_err(|_| Damaged("a value is not UTF-8"))?;
+            self.frame.text = rest;
             if let Some(column) = self.frame.columns.get(usize::from(*number)).copied().flatten() {
                 self.changes.push((column, text));
             }

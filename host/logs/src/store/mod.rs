@@ -22,6 +22,7 @@ mod schema;
 mod segment;
 mod selection;
 mod table;
+mod upkeep;
 mod wal;
 mod writer;
 
@@ -32,6 +33,7 @@ pub use parquet::Damaged;
 pub use group::RowBuffer;
 pub use query::{Figures, Query, Share, Weight};
 pub use reader::StoreReader;
+pub use upkeep::{Retention, Upkeep};
 pub use writer::{StoreWriter, WriterOptions};
 
 /// Why a store cannot be read or written.
@@ -86,3 +88,6 @@ impl StoreError {
         Self::Parquet { path: path.to_owned(), source }
     }
 }
+
+#[cfg(test)]
+mod tests;

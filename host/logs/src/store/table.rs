@@ -68,6 +68,30 @@ impl TableBuilder {
         Ok(())
     }
 
+    /// Adds rows of a table that has all its columns.
+    pub(crate) fn add_rows(&mut self, table: &Table, rows: std::ops::Range<usize>) {
+        self.forget_values();
+        let at = self.rows;
+        for (builder, values) in self.columns.iter_mut().zip(&table.columns) {
+            match (builder, values) {
+                (Builder::Text(builder), Some(Values::Text(values))) => builder.extend(at, values, rows.clone()),
+                (Builder::Number(_, builder), Some(Values::Number(values))) => {
+                    for (row, from) in (at..).zip(rows.clone()) {
+                        if builder.get(row) != values.get(from) {
+                            builder.set(row, values.get(from));
+                        }
+                    }
+                }
+                // A column that is not there has no values, nor has the builder any.
+                (Builder::Text(_) | Builder::Number(..), _) => {}
+            }
+        }
+        if let Some(other) = &table.other {
+            self.other.extend(at, other, rows.clone());
+        }
+        self.rows += rows.len();
+    }
+
     /// Gives the next row, and those after it until the next change, a value. Says whether the values without
     /// a column changed.
     fn set(&mut self, column: Column, text: &str) -> bool {
@@ -119,8 +143,8 @@ impl TableBuilder {
                 Builder::Text(_) | Builder::Number(..) => {}
             }
         }
-        if !self.misfits.is_empty() {
-            self.misfits.clear();
+        self.misfits.clear();
+        if self.other.values().rest != 0 {
             self.other.set(self.rows, "");
         }
     }

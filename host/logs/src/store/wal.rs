@@ -44,7 +44,7 @@ impl WriteAhead {
         let mut file = File::create_new(&path)?;
         let names: Vec<&str> = Column::ALL.iter().map(|column| column.name()).collect();
         let mut head = MAGIC.to_vec();
-        push_entry(names.join("\n").as_bytes(), &mut head);
+        push_entry(&mut head, |out| out.extend_from_slice(names.join("\n").as_bytes()));
         file.write_all(&head)?;
         file.sync_all()?;
         sync_folder(&store.join(FOLDER))?;
@@ -104,11 +104,15 @@ pub(crate) fn own_frames(mut entries: &[u8]) -> impl Iterator<Item = Result<Fram
     })
 }
 
-/// Appends an entry.
-pub(crate) fn push_entry(content: &[u8], out: &mut Vec<u8>) {
-    out.extend_from_slice(&(content.len() as u32).to_le_bytes());
-    out.extend_from_slice(&crc32fast::hash(content).to_le_bytes());
-    out.extend_from_slice(content);
+/// Appends an entry of what `write` appends.
+pub(crate) fn push_entry(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    let begin = out.len();
+    out.extend_from_slice(&[0; 8]);
+    write(out);
+    if let Some((head, content)) = out.get_mut(begin..).and_then(<[u8]>::split_first_chunk_mut::<8>) {
+        let check = crc32fast::hash(content);
+        *head = (u64::from(check) << 32 | content.len() as u64 & 0xffff_ffff).to_le_bytes();
+    }
 }
 
 fn split_entry(bytes: &[u8]) -> Option<(&[u8], &[u8])> {

@@ -108,12 +108,7 @@ impl StoreWriter {
         self.mend()?;
         let mut entries = std::mem::take(&mut self.entries);
         entries.clear();
-        let mut frame_bytes = Vec::new();
-        for frame in batch.frames() {
-            frame_bytes.clear();
-            frame.write(&mut frame_bytes);
-            wal::push_entry(&frame_bytes, &mut entries);
-        }
+        batch.frames().iter().for_each(|frame| wal::push_entry(&mut entries, |out| frame.write(out)));
         let written = self.write_ahead(&entries);
         self.entries = entries;
         written?;
@@ -139,6 +134,14 @@ impl StoreWriter {
         let written = self.write_segments();
         self.is_broken = written.is_err();
         written
+    }
+
+    pub(crate) fn encoder(&mut self) -> &mut Encoder {
+        &mut self.encoder
+    }
+
+    pub(crate) fn group_rows_max(&self) -> usize {
+        self.options.group_rows_max.max(1)
     }
 
     fn write_segments(&mut self) -> Result<(), StoreError> {
