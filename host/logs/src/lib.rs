@@ -6,6 +6,7 @@
 
 mod canonical;
 mod columns;
+pub mod filter;
 mod formats;
 mod human;
 pub mod manual;

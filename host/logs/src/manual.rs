@@ -1,15 +1,20 @@
-//! The manual's page on the traffic log, made from the table of fields so that it cannot lag behind.
+//! The manual's pages on the traffic log and on filters, made from the tables of fields so that they cannot
+//! lag behind.
 
 use std::fmt::Write as _;
 
 use crate::{
     columns::{COLUMNS, Content, Field, Json, OWN_FIELDS},
+    filter::{Class, FIELDS, FLAG_NAMES, TIME_WORDS},
+    record::Column,
     version::LogVersion,
 };
 
 const TOP: &str = include_str!("manual/top.md");
 const JSON: &str = include_str!("manual/json.md");
 const END: &str = include_str!("manual/end.md");
+const FILTERS: &str = include_str!("manual/filters.md");
+const FILTERS_END: &str = include_str!("manual/filters_end.md");
 
 /// The page `traffic-log.md`.
 pub fn traffic_log() -> String {
@@ -32,6 +37,38 @@ pub fn traffic_log() -> String {
             writeln!(page, "| `{}` | {} | {} |", field.column.name(), json(field), field.column.meaning());
     }
     page + "\n" + END
+}
+
+/// The page `filters.md`.
+pub fn filters() -> String {
+    let mut page = FILTERS.to_owned();
+    page.push_str("\n| field | columns | operators | example |\n|---|---|---|---|\n");
+    for field in FIELDS {
+        let columns: Vec<String> =
+            field.columns.iter().map(|column| format!("`{}`", column.name())).collect();
+        let row = [columns.join(", "), operators(field.class), format!("`{}`", field.example)];
+        let _ = writeln!(page, "| `{}` | {} |", field.name, row.join(" | "));
+    }
+    page.push_str("\n## Spans of time\n\n| word | means |\n|---|---|\n");
+    for (word, meaning) in TIME_WORDS {
+        let _ = writeln!(page, "| `{word}` | {meaning} |");
+    }
+    page.push_str("\n## Flags\n\n| name | bit | means |\n|---|---|---|\n");
+    for (name, bits, meaning) in FLAG_NAMES {
+        let _ = writeln!(page, "| `{name}` | `{bits:#x}` | {meaning} |");
+    }
+    let _ = write!(page, "\n{FILTERS_END}\n| column | operators | holds |\n|---|---|---|\n");
+    for column in Column::ALL {
+        let operators = operators(Class::of(column));
+        let _ = writeln!(page, "| `{}` | {operators} | {} |", column.name(), column.meaning());
+    }
+    page
+}
+
+fn operators(class: Class) -> String {
+    let names: Vec<String> =
+        class.operators().iter().map(|operator| format!("`{}`", operator.name())).collect();
+    names.join(", ")
 }
 
 fn json(field: &Field) -> &'static str {
@@ -65,14 +102,24 @@ fn holds(field: &Field) -> String {
 mod tests {
     use super::*;
 
-    /// `BIFRONS_BLESS=1` writes the page anew.
+    /// `BIFRONS_BLESS=1` writes the pages anew.
     #[test]
-    fn the_page_in_the_manual_is_this_one() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/manual/traffic-log.md");
-        if std::env::var_os("BIFRONS_BLESS").is_some() {
-            std::fs::write(path, traffic_log()).unwrap();
+    fn the_pages_in_the_manual_are_these() {
+        for (name, page) in [("traffic-log", traffic_log()), ("filters", filters())] {
+            let path = format!("{}/../../docs/manual/{name}.md", env!("CARGO_MANIFEST_DIR"));
+            if std::env::var_os("BIFRONS_BLESS").is_some() {
+                std::fs::write(&path, &page).unwrap();
+            }
+            let found = std::fs::read_to_string(&path).unwrap_or_default();
+            assert!(found == page, "{path} is not current: run this test with BIFRONS_BLESS=1");
         }
-        let found = std::fs::read_to_string(path).unwrap_or_default();
-        assert!(found == traffic_log(), "{path} is not current: run this test with BIFRONS_BLESS=1");
+    }
+
+    #[test]
+    fn examples_are_filters() {
+        for field in FIELDS {
+            let parsed = crate::filter::Filter::parse(field.example, bifrons_model::Timestamp::ZERO);
+            assert!(parsed.is_ok(), "{}", field.example);
+        }
     }
 }
