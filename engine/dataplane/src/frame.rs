@@ -39,7 +39,7 @@ pub enum Verdict {
     /// It waits: a fragment for the rest of its packet, whose last one's verdict holds for all, or a packet for
     /// the next station's address.
     Held,
-    /// It is for the device itself, on this interface: ARP and neighbour discovery, or a service that the
+    /// It is for the device itself, on this interface: ARP and neighbor discovery, or a service that the
     /// interface offers.
     Host(InterfaceId),
 }
@@ -69,9 +69,9 @@ pub struct Emitted {
 /// What a worker asks of the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The station address of a neighbour is wanted; `Worker::handle_neighbour` takes the answer.
+    /// The station address of a neighbor is wanted; `Worker::handle_neighbor` takes the answer.
     Resolve {
-        /// The interface that the neighbour is on.
+        /// The interface that the neighbor is on.
         interface: InterfaceId,
         /// Its address.
         address: IpAddr,

@@ -26,6 +26,7 @@ mod host;
 mod links;
 mod nat;
 mod stage;
+mod steer;
 mod trace;
 mod worker;
 
@@ -34,5 +35,6 @@ pub use compiled::Compiled;
 pub use counters::Counters;
 pub use frame::{Emitted, Event, Frame, Outbox, Replaced, Verdict};
 pub use links::{Link, Links, Own, Port, PortMode, Wire};
+pub use steer::steer;
 pub use trace::Step;
 pub use worker::Worker;

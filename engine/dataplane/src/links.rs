@@ -12,7 +12,7 @@ use bifrons_model::{DropReason, InterfaceId, MacAddress, VirtualRouterId};
 use bifrons_wire::protocol;
 
 /// The links of a device, immutable; a change makes another table.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Links {
     ports: Box<[Option<Port>]>,
     interfaces: Box<[Option<Link>]>,

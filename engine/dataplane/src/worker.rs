@@ -6,7 +6,7 @@ use core::net::IpAddr;
 use bifrons_config::typed::TimeoutOverride;
 use bifrons_inspect::{Inspection, Limits, Signatures};
 use bifrons_model::{DropReason, Generation, InterfaceId, MacAddress, RuleId, Timestamp, Volume, ZoneId};
-use bifrons_policy::{Fib, NatOwner, Policy, RuleHits};
+use bifrons_policy::{NatOwner, Policy, RuleHits};
 use bifrons_session::{
     Candidate, FlowKey, FragmentFrame, HashSeed, Hit, Reassembler, SessionFlags, SessionTable,
     nat::{Nat, PortShare},
@@ -45,7 +45,6 @@ pub struct Worker {
     pub(crate) foretold: Foretold,
     pub(crate) last_identification: u16,
     pub(crate) links: Arc<Links>,
-    pub(crate) fib: Arc<Fib>,
     pub(crate) adjacencies: Adjacencies,
     /// By `RuleId`.
     hits: Vec<RuleHits>,
@@ -170,7 +169,6 @@ impl Worker {
             foretold: Foretold::default(),
             last_identification: 0,
             links: Arc::default(),
-            fib: Arc::default(),
             adjacencies: Adjacencies::default(),
             hits: Vec::new(),
             refusals: Rate::default(),
@@ -191,6 +189,7 @@ impl Worker {
         let Compiled { policy, signatures } = compiled.clone();
         self.policy = policy;
         self.signatures = signatures;
+        self.adjacencies.outdate();
         self.take_settings();
     }
 
@@ -325,22 +324,23 @@ impl Worker {
         }
     }
 
-    /// Swaps in the device's links. What waited for a neighbour is lost.
+    /// Swaps in the device's links. What waited for a neighbor is lost.
     pub fn handle_links(&mut self, links: Arc<Links>, outbox: &mut Outbox) {
         self.links = links;
         let waiting = self.adjacencies.forget();
-        self.give_up(waiting, DropReason::NeighbourUnreachable, outbox);
+        self.give_up(waiting, DropReason::NeighborUnreachable, outbox);
     }
 
-    /// Swaps in another forwarding table. Sessions look for their way anew at their next packet.
-    pub fn handle_routes(&mut self, fib: Arc<Fib>) {
-        self.fib = fib;
+    /// Swaps in the same configuration with other routes (`Policy::with_fib`). Sessions look for their way
+    /// anew at their next packet.
+    pub fn handle_routes(&mut self, policy: Arc<Policy>) {
+        self.policy = policy;
         self.adjacencies.outdate();
     }
 
-    /// Takes note of a neighbour's station address; `None` says that it does not answer. What has waited for
+    /// Takes note of a neighbor's station address; `None` says that it does not answer. What has waited for
     /// it leaves, or is lost.
-    pub fn handle_neighbour(
+    pub fn handle_neighbor(
         &mut self,
         interface: InterfaceId,
         address: IpAddr,
@@ -351,7 +351,7 @@ impl Worker {
             return;
         };
         let Some(station) = self.adjacencies.station(place).copied().filter(Station::is_known) else {
-            return self.give_up(waiting, DropReason::NeighbourUnreachable, outbox);
+            return self.give_up(waiting, DropReason::NeighborUnreachable, outbox);
         };
         for waited in waiting {
             self.counters.transmitted += u64::from(waited.frames);

@@ -82,8 +82,8 @@ drop_reasons! {
     HopLimitExceeded = 77, "hop-limit-exceeded", "The packet's hops were used up.";
     PacketTooBig = 78, "packet-too-big", "The packet does not fit into the next link and may not be fragmented.";
     BlackholeRoute = 79, "blackhole-route", "The route to the destination is to discard.";
-    NeighbourUnreachable = 80, "neighbour-unreachable", "The next station does not answer.";
-    NeighbourQueueFull = 81, "neighbour-queue-full", "Too many packets wait for the next station's address.";
+    NeighborUnreachable = 80, "neighbor-unreachable", "The next station does not answer.";
+    NeighborQueueFull = 81, "neighbor-queue-full", "Too many packets wait for the next station's address.";
     EgressZoneChanged = 82, "egress-zone-changed", "The route to the destination now leads to another zone than the session was allowed for.";
     HostService = 83, "host-service", "The interface's management profile does not offer the service to the sender.";
     ForwardingDiscard = 84, "forwarding-discard", "A policy-based forwarding rule discards the traffic.";

@@ -50,7 +50,7 @@ impl Worker {
             Exit::Station { place, is_told } => (place, is_told),
         };
         let Some(station) = self.adjacencies.station(place).copied() else {
-            return Verdict::Drop(DropReason::NeighbourUnreachable);
+            return Verdict::Drop(DropReason::NeighborUnreachable);
         };
         let segment_size = self.segment_size(&station, lane, packet);
         let is_in_place = packet.frames == 1
@@ -87,7 +87,7 @@ impl Worker {
         if self.adjacencies.wait(place, Waiting { packets, frames: packet.frames, report_to }) {
             Verdict::Held
         } else {
-            Verdict::Drop(DropReason::NeighbourQueueFull)
+            Verdict::Drop(DropReason::NeighborQueueFull)
         }
     }
 

@@ -164,7 +164,7 @@ impl Worker {
             source_port: leaving.source_port(),
             destination_port: leaving.destination_port(),
         };
-        match self.fib.lookup(link.router, flow.destination, &flow) {
+        match self.policy.fib().lookup(link.router, flow.destination, &flow) {
             None => Err(DropReason::NoRoute),
             Some(Forwarding::Discard) => Err(DropReason::BlackholeRoute),
             Some(Forwarding::Via(way)) if self.links.is_up(way.interface) => Ok(way),
@@ -176,7 +176,7 @@ impl Worker {
     pub(crate) fn station(&mut self, way: Forward, destination: IpAddr, outbox: &mut Outbox) -> u16 {
         let address = way.gateway.unwrap_or(destination);
         let placed = self.adjacencies.place(way.interface, address, &self.links);
-        self.give_up(placed.forgotten, DropReason::NeighbourQueueFull, outbox);
+        self.give_up(placed.forgotten, DropReason::NeighborQueueFull, outbox);
         if placed.asks {
             outbox.events.push(Event::Resolve { interface: way.interface, address });
         }

@@ -15,7 +15,7 @@ use crate::{
     worker::{Lane, Wiring},
 };
 
-/// Router and neighbour solicitations and advertisements, redirects (RFC 4861, section 4).
+/// Router and neighbor solicitations and advertisements, redirects (RFC 4861, section 4).
 const NEIGHBOUR_DISCOVERY: core::ops::RangeInclusive<u8> = 133..=137;
 /// What comes over a router has fewer hops left (RFC 4861, section 3.1).
 const HOP_LIMIT_OF_NEIGHBOURS: u8 = 255;

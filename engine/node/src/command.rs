@@ -1,0 +1,180 @@
+//! What goes into a node and what comes out of it.
+
+use alloc::{boxed::Box, string::String, vec::Vec};
+use core::fmt;
+
+use bifrons_config::{CommitError, CommitRequest, Committed, ConfigError, Document, Sources};
+use bifrons_dataplane::ClearFilter;
+use bifrons_inspect::SignatureError;
+use bifrons_model::{MacAddress, TrafficRecord};
+use bifrons_policy::DynamicRoute;
+use bifrons_session::HashSeed;
+
+/// A port's place in `Startup::ports`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PortId(pub u16);
+
+impl PortId {
+    /// The number as an index into a table.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A place where frames come in and go out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortInfo {
+    /// The interface that it is in the configuration: `ethernet1/1`.
+    pub name: String,
+    /// Its own station address.
+    pub mac: MacAddress,
+    /// Whether it has a carrier.
+    pub is_up: bool,
+}
+
+/// What a device keeps to itself; none of it shows in a result.
+#[derive(Clone, Copy)]
+pub struct Secrets {
+    /// The key of the session tables' hash.
+    pub hash: HashSeed,
+}
+
+/// What a node begins with.
+pub struct Startup {
+    /// The configuration that it runs from the start.
+    pub document: Document,
+    /// What the configuration refers to outside itself.
+    pub sources: Sources,
+    /// The serial number, for the log; may be empty.
+    pub serial: String,
+    /// Its ports.
+    pub ports: Vec<PortInfo>,
+    /// How many workers share the traffic; at least one.
+    pub workers: usize,
+    /// What it keeps to itself.
+    pub secrets: Secrets,
+}
+
+/// What an operator, or the program around the node, asks for.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Run this configuration in place of the running one.
+    Commit {
+        /// The configuration.
+        document: Document,
+        /// Who, what for, and whether it is to be confirmed.
+        request: CommitRequest,
+    },
+    /// Look whether this configuration could run.
+    Validate(Document),
+    /// The commit that waits to be confirmed is there to stay.
+    Confirm,
+    /// A port has gained or lost its carrier.
+    Carrier {
+        /// The port.
+        port: PortId,
+        /// Whether there is one.
+        is_up: bool,
+    },
+    /// A route is there that no configuration holds.
+    AddRoute(DynamicRoute),
+    /// It is there no more.
+    RemoveRoute(DynamicRoute),
+    /// End sessions.
+    ClearSessions(ClearFilter),
+}
+
+/// What came of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// It was done.
+    Done,
+    /// It runs.
+    Committed(Committed),
+    /// It could run; these are the warnings.
+    Valid(Vec<String>),
+    /// So many sessions were ended.
+    Cleared(usize),
+}
+
+/// Why a command was not done. Nothing has changed.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum CommandError {
+    /// The configuration means nothing.
+    #[error("{}", Lines(.0))]
+    Config(Vec<ConfigError>),
+    /// A signature of a custom application cannot be used.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    /// It cannot be committed now.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// There is no such port.
+    #[error("there is no port {0}; the device has {1}")]
+    Port(u16, usize),
+    /// The route is there already, or not there.
+    #[error("the route to {0}/{1} is {2}")]
+    Route(core::net::IpAddr, u8, &'static str),
+}
+
+/// One error a line.
+struct Lines<'a>(&'a [ConfigError]);
+
+impl fmt::Display for Lines<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, error) in self.0.iter().enumerate() {
+            let separator = if place == 0 { "" } else { "\n" };
+            write!(f, "{separator}{error}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What a node lets out.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// A frame onto a port.
+    Frame {
+        /// The port.
+        port: PortId,
+        /// The frame.
+        bytes: Vec<u8>,
+    },
+    /// A frame for a service of the device, which its interface offers.
+    Host {
+        /// The port that it came in by.
+        port: PortId,
+        /// The frame.
+        bytes: Vec<u8>,
+    },
+    /// A line for the traffic log; its numbers are those of `Node::policy`.
+    Record(Box<TrafficRecord>),
+    /// Something that the operator should know.
+    Notice(Notice),
+}
+
+/// What happened to the device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// A commit that nobody confirmed was taken back; this version runs.
+    CommitTakenBack {
+        /// The version.
+        version: u32,
+    },
+    /// Keep this text for the next start.
+    Keep {
+        /// The version.
+        version: u32,
+        /// The configuration.
+        text: alloc::sync::Arc<str>,
+    },
+    /// An address of the device is in use by another station.
+    AddressConflict {
+        /// The interface.
+        interface: bifrons_model::InterfaceId,
+        /// The address.
+        address: core::net::IpAddr,
+        /// The other station.
+        station: MacAddress,
+    },
+}

@@ -1,0 +1,230 @@
+//! The device: frames to workers, what they ask to the controller, what it decides back to them.
+
+use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
+
+use bifrons_dataplane::{Counters, Event, Frame, Outbox, Verdict, Worker};
+use bifrons_model::{InterfaceId, Timestamp};
+use bifrons_policy::Policy;
+use bifrons_wire::LinkType;
+
+use crate::{
+    Command, CommandError, Output, PortId, Reply, Startup,
+    controller::{Controller, Order},
+};
+
+/// One firewall.
+///
+/// After each `handle_…` everything is taken from `poll_output`; `poll_timeout` says when `handle_timeout` is
+/// due.
+pub struct Node {
+    controller: Controller,
+    workers: Vec<Worker>,
+    outbox: Outbox,
+    outputs: VecDeque<Output>,
+    /// The ports' interfaces, and the ports by interface.
+    interfaces: Vec<Option<InterfaceId>>,
+    ports: Vec<Option<PortId>>,
+}
+
+impl Node {
+    /// A device that runs a configuration from `now` on.
+    ///
+    /// # Errors
+    /// What is wrong with the configuration.
+    pub fn new(now: Timestamp, startup: Startup) -> Result<Self, CommandError> {
+        let Startup { document, sources, serial, ports, workers, secrets } = startup;
+        let controller = Controller::new(now, document, sources, &serial, ports)?;
+        let workers = (0..workers.max(1)).map(|_| Worker::new(controller.compiled(), secrets.hash)).collect();
+        let mut node = Self {
+            controller,
+            workers,
+            outbox: Outbox::default(),
+            outputs: VecDeque::new(),
+            interfaces: Vec::new(),
+            ports: Vec::new(),
+        };
+        node.follow(now);
+        Ok(node)
+    }
+
+    /// Takes a frame that came in by a port.
+    pub fn handle_frame(&mut self, now: Timestamp, port: PortId, mut bytes: Vec<u8>) {
+        let Some(interface) = self.interfaces.get(port.index()).copied() else { return };
+        let wire_length = bytes.len() as u32;
+        let worker = bifrons_dataplane::steer(&bytes, self.workers.len());
+        let Some(at) = self.workers.get_mut(worker) else { return };
+        let mut frames = [Frame {
+            bytes: &mut bytes,
+            wire_length,
+            link: Some(LinkType::Ethernet),
+            // A port that the configuration does not have is one that is down.
+            interface: Some(interface.unwrap_or(InterfaceId(u16::MAX))),
+            arrival: now,
+            verdict: Verdict::Pending,
+        }];
+        at.process(now, &mut frames, &mut self.outbox);
+        let [Frame { verdict, .. }] = frames;
+        match verdict {
+            Verdict::Transmit(interface) if self.outbox.replaced.is_empty() => self.transmit(interface, bytes),
+            Verdict::Transmit(interface) => {
+                for replaced in core::mem::take(&mut self.outbox.replaced) {
+                    self.transmit(interface, replaced.bytes);
+                }
+            }
+            Verdict::Host(interface) => self.handle_own(now, port, interface, bytes),
+            Verdict::Drop(_) | Verdict::Held | Verdict::Pending => {}
+        }
+        self.collect(now);
+        self.follow(now);
+    }
+
+    /// Does what it is told.
+    ///
+    /// # Errors
+    /// Why it was not done; then nothing has changed.
+    pub fn handle_command(&mut self, now: Timestamp, command: Command) -> Result<Reply, CommandError> {
+        let reply = match command {
+            Command::Commit { document, request } => {
+                self.controller.commit(now, document, request).map(Reply::Committed)
+            }
+            Command::Validate(document) => self.controller.validate(document).map(Reply::Valid),
+            Command::Confirm => self.controller.confirm().map(|()| Reply::Done),
+            Command::Carrier { port, is_up } => {
+                self.controller.set_carrier(port, is_up).map(|()| Reply::Done)
+            }
+            Command::AddRoute(route) => self.controller.add_route(&route).map(|()| Reply::Done),
+            Command::RemoveRoute(route) => self.controller.remove_route(&route).map(|()| Reply::Done),
+            Command::ClearSessions(filter) => {
+                let mut cleared = 0;
+                for worker in &mut self.workers {
+                    cleared += worker.clear(&filter, &mut self.outbox);
+                }
+                self.collect(now);
+                Ok(Reply::Cleared(cleared))
+            }
+        };
+        self.follow(now);
+        reply
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        for worker in &mut self.workers {
+            if worker.poll_timeout().is_some_and(|due| due <= now) {
+                worker.handle_timeout(now, &mut self.outbox);
+            }
+        }
+        self.collect(now);
+        // The configuration that it goes back to has run before.
+        let _ = self.controller.handle_timeout(now);
+        self.follow(now);
+    }
+
+    /// When something is due next.
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        let workers = self.workers.iter().filter_map(Worker::poll_timeout);
+        workers.chain(self.controller.poll_timeout()).min()
+    }
+
+    /// What came of it, in order.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// The policy in force: what the numbers of records are called.
+    pub const fn policy(&self) -> &Arc<Policy> {
+        &self.controller.compiled().policy
+    }
+
+    /// The workers, for their counters and sessions.
+    pub fn workers(&self) -> &[Worker] {
+        &self.workers
+    }
+
+    /// What the workers count, each for itself.
+    pub fn counters(&self) -> impl Iterator<Item = &Counters> {
+        self.workers.iter().map(Worker::counters)
+    }
+
+    /// Puts a frame onto the port of an interface.
+    fn transmit(&mut self, interface: InterfaceId, bytes: Vec<u8>) {
+        let port = self.controller.links().port_of(interface);
+        if let Some(port) = self.ports.get(port.index()).copied().flatten() {
+            self.outputs.push_back(Output::Frame { port, bytes });
+        }
+    }
+
+    /// A frame for the device itself.
+    fn handle_own(&mut self, now: Timestamp, port: PortId, interface: InterfaceId, bytes: Vec<u8>) {
+        if self.controller.handle_neighbor_frame(now, interface, &bytes) {
+            return;
+        }
+        self.outputs.push_back(Output::Host { port, bytes });
+    }
+
+    /// Takes what the workers have left in the outbox.
+    fn collect(&mut self, now: Timestamp) {
+        let mut outbox = core::mem::take(&mut self.outbox);
+        for emitted in outbox.emitted.drain(..) {
+            self.transmit(emitted.interface, emitted.packet);
+        }
+        for record in outbox.records.drain(..) {
+            self.outputs.push_back(Output::Record(Box::new(record)));
+        }
+        for event in outbox.events.drain(..) {
+            match event {
+                Event::Resolve { interface, address } => self.controller.resolve(now, interface, address),
+            }
+        }
+        outbox.clear();
+        self.outbox = outbox;
+    }
+
+    /// Lets the workers take over what the controller has decided, until nothing is left to say.
+    fn follow(&mut self, now: Timestamp) {
+        loop {
+            let orders = self.controller.take_orders();
+            if orders.is_empty() {
+                break;
+            }
+            for order in &orders {
+                self.obey(order);
+            }
+            self.collect(now);
+        }
+        self.outputs.extend(self.controller.take_notices().into_iter().map(Output::Notice));
+    }
+
+    fn obey(&mut self, order: &Order) {
+        if let Order::Links(_) = order {
+            self.number_ports();
+        }
+        for worker in &mut self.workers {
+            match order {
+                Order::Commit(compiled) => worker.handle_commit(compiled),
+                Order::Links(links) => worker.handle_links(Arc::clone(links), &mut self.outbox),
+                Order::Routes(policy) => worker.handle_routes(Arc::clone(policy)),
+                Order::Frame { .. } => {}
+                Order::Neighbor { interface, address, mac } => {
+                    worker.handle_neighbor(*interface, *address, *mac, &mut self.outbox);
+                }
+            }
+        }
+        if let Order::Frame { interface, bytes } = order {
+            let bytes = self.controller.tagged(*interface, bytes);
+            self.transmit(*interface, bytes);
+        }
+    }
+
+    fn number_ports(&mut self) {
+        self.interfaces = self.controller.port_interfaces();
+        self.ports.clear();
+        for (port, interface) in (0..).zip(&self.interfaces) {
+            let Some(interface) = interface else { continue };
+            if self.ports.len() <= interface.index() {
+                self.ports.resize(interface.index() + 1, None);
+            }
+            self.ports[interface.index()] = Some(PortId(port));
+        }
+    }
+}
