@@ -69,7 +69,10 @@ fn check(found: &[u64], acknowledged: u64) -> u64 {
     let expected: Vec<u64> = (0..found.len() as u64).collect();
     assert!(found == expected, "{} records, not each once", found.len());
     let count = found.len() as u64;
-    assert!(count == acknowledged || count == acknowledged + BATCH, "{count} records, {acknowledged} acknowledged");
+    assert!(
+        count == acknowledged || count == acknowledged + BATCH,
+        "{count} records, {acknowledged} acknowledged"
+    );
     count
 }
 
@@ -114,10 +117,53 @@ fn line(number: u64) -> String {
     let minute = 55 + number % 10;
     let time = format!("2026/01/31 {:02}:{:02}:00", 10 + minute / 60, minute % 60);
     let columns = [
-        "1", &time, "0042", "TRAFFIC", "end", "2049", &time, "192.0.2.1", "198.51.100.2", "", "", "out", "", "",
-        "ssl", "vsys1", "trust", "untrust", "ethernet1/1", "ethernet1/2", "", &time, &number.to_string(), "1",
-        "50000", "443", "0", "0", "0x0", "tcp", "allow", "100", "60", "40", "2", &time, "1", "any", "",
-        &number.to_string(), "0x0", "", "", "", "1", "1", "tcp-fin",
+        "1",
+        &time,
+        "0042",
+        "TRAFFIC",
+        "end",
+        "2049",
+        &time,
+        "192.0.2.1",
+        "198.51.100.2",
+        "",
+        "",
+        "out",
+        "",
+        "",
+        "ssl",
+        "vsys1",
+        "trust",
+        "untrust",
+        "ethernet1/1",
+        "ethernet1/2",
+        "",
+        &time,
+        &number.to_string(),
+        "1",
+        "50000",
+        "443",
+        "0",
+        "0",
+        "0x0",
+        "tcp",
+        "allow",
+        "100",
+        "60",
+        "40",
+        "2",
+        &time,
+        "1",
+        "any",
+        "",
+        &number.to_string(),
+        "0x0",
+        "",
+        "",
+        "",
+        "1",
+        "1",
+        "tcp-fin",
     ];
     columns.join(",")
 }

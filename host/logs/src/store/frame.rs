@@ -89,9 +89,7 @@ impl FrameBuilder {
     fn set(&mut self, column: Column, text: &str) {
         let Some(last) = self.last.get_mut(column.index()) else { return };
         // Most columns are empty in all records.
-        if text.len() == last.len()
-            && (text.is_empty() || self.text.get(last.clone()) == Some(text))
-        {
+        if text.len() == last.len() && (text.is_empty() || self.text.get(last.clone()) == Some(text)) {
             return;
         }
         self.changes.push(column.index() as u8);

@@ -11,7 +11,6 @@
 
 mod batch;
 mod column;
-mod condition;
 mod frame;
 mod group;
 mod parquet;
@@ -20,6 +19,7 @@ mod query;
 mod reader;
 mod schema;
 mod segment;
+mod select;
 mod selection;
 mod table;
 mod upkeep;
@@ -29,8 +29,8 @@ mod writer;
 use std::path::{Path, PathBuf};
 
 pub use batch::Batch;
-pub use parquet::Damaged;
 pub use group::RowBuffer;
+pub use parquet::Damaged;
 pub use query::{Figures, Query, Share, Weight};
 pub use reader::StoreReader;
 pub use upkeep::{Retention, Upkeep};
@@ -89,5 +89,7 @@ impl StoreError {
     }
 }
 
+#[cfg(test)]
+mod select_tests;
 #[cfg(test)]
 mod tests;

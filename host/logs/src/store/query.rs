@@ -3,19 +3,23 @@
 use std::{collections::HashMap, ops::ControlFlow};
 
 use crate::{
+    filter::Filter,
     record::{Column, LogKind, LogRecord},
     store::{
         RowBuffer, StoreError, StoreReader,
         column::Values,
-        condition::Condition,
+        frame::Key,
         group::Group,
+        select::{rules_out_group, rules_out_hour, select},
         selection::Selection,
     },
 };
 
 /// What is asked for.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Query {
+    /// Which records; all without one.
+    pub filter: Option<Filter>,
     /// The kinds of log; all without any.
     pub kinds: Vec<LogKind>,
     /// Whether the newest records come first. Records of one hour come in the order of their arrival,
@@ -26,9 +30,9 @@ pub struct Query {
 /// What answering took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
-    /// Rows that were looked at, those of groups included that statistics ruled out.
+    /// Rows of the hours and kinds that could match.
     pub rows: u64,
-    /// Rows of groups that statistics ruled out.
+    /// Of these, rows that statistics ruled out unread.
     pub skipped: u64,
     /// Rows that matched.
     pub matched: u64,
@@ -128,17 +132,20 @@ impl StoreReader {
         mut each: impl FnMut(&mut Group<'_>, &Selection) -> Result<ControlFlow<()>, StoreError>,
     ) -> Result<Figures, StoreError> {
         let mut figures = Figures::default();
-        let condition: Option<Condition<'_>> = None;
-        let wanted = |kind: LogKind| query.kinds.is_empty() || query.kinds.contains(&kind);
-        self.snapshot()?.visit(query.newest_first, |key| wanted(key.kind), |mut group| {
+        let filter = query.filter.as_ref();
+        let wanted = |key: Key| {
+            (query.kinds.is_empty() || query.kinds.contains(&key.kind))
+                && filter.is_none_or(|filter| !rules_out_hour(filter.expression(), key))
+        };
+        self.snapshot()?.visit(query.newest_first, wanted, |mut group| {
             figures.rows += group.rows() as u64;
-            let selection = match &condition {
+            let selection = match filter {
                 None => Selection::all(group.rows()),
-                Some(condition) if condition.passes_nothing(&group) => {
+                Some(filter) if rules_out_group(filter.expression(), &group) => {
                     figures.skipped += group.rows() as u64;
                     return Ok(ControlFlow::Continue(()));
                 }
-                Some(condition) => condition.select(&mut group)?,
+                Some(filter) => select(filter, &mut group)?,
             };
             figures.matched += selection.count() as u64;
             if selection.is_empty() { Ok(ControlFlow::Continue(())) } else { each(&mut group, &selection) }

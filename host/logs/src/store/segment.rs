@@ -62,7 +62,8 @@ pub(crate) fn write(path: &Path, schema: &Schema, groups: Vec<EncodedGroup>) -> 
     let unfinished = folder.join(format!(".{name}.unfinished"));
     let io_error = |source| StoreError::io(&unfinished, source);
     let file = File::create(&unfinished).map_err(io_error)?;
-    let file = write_groups(file, schema, groups).map_err(|source| StoreError::parquet(&unfinished, source))?;
+    let file =
+        write_groups(file, schema, groups).map_err(|source| StoreError::parquet(&unfinished, source))?;
     file.sync_all().map_err(io_error)?;
     std::fs::rename(&unfinished, path).map_err(io_error)?;
     sync_folder(folder).map_err(|source| StoreError::io(folder, source))
@@ -100,8 +101,7 @@ pub(crate) struct Segment {
 impl Segment {
     pub(crate) fn open(path: &Path, schema: &'static Schema) -> Result<Self, StoreError> {
         let file = File::open(path).map_err(|source| StoreError::io(path, source))?;
-        let reader =
-            SerializedFileReader::new(file).map_err(|source| StoreError::parquet(path, source))?;
+        let reader = SerializedFileReader::new(file).map_err(|source| StoreError::parquet(path, source))?;
         let leaves = reader.metadata().file_metadata().schema_descr().columns();
         let names = schema.columns.iter().map(|column| column.name()).chain([OTHER]);
         let places = names.map(|name| leaves.iter().position(|leaf| leaf.name() == name)).collect();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    record::{Column, ColumnType, LogKind, parse_number, parse_time},
+    record::{Column, LogKind, parse_number, parse_time},
     store::{
         column::{NO_NUMBER, NumberValues, TextBuilder, TextValues, Values},
         frame::Frame,
@@ -74,7 +74,9 @@ impl TableBuilder {
         let at = self.rows;
         for (builder, values) in self.columns.iter_mut().zip(&table.columns) {
             match (builder, values) {
-                (Builder::Text(builder), Some(Values::Text(values))) => builder.extend(at, values, rows.clone()),
+                (Builder::Text(builder), Some(Values::Text(values))) => {
+                    builder.extend(at, values, rows.clone())
+                }
                 (Builder::Number(_, builder), Some(Values::Number(values))) => {
                     for (row, from) in (at..).zip(rows.clone()) {
                         if builder.get(row) != values.get(from) {
@@ -173,6 +175,12 @@ impl Table {
         self.columns.get(self.schema.place(column)?)?.as_ref()
     }
 
+    /// The rows with values that no column can hold.
+    pub(crate) fn rows_with_misfits(&self) -> impl Iterator<Item = usize> {
+        let has_some = |row: &usize| self.other.as_ref().is_some_and(|other| other.code(*row) != 0);
+        (0..self.rows).filter(has_some)
+    }
+
     /// The values of a row that no column can hold, and their columns.
     pub(crate) fn misfits(&self, row: usize) -> Vec<(Column, String)> {
         let text = self.other.as_ref().and_then(|other| other.get(row)).unwrap_or_default();
@@ -236,12 +244,4 @@ fn unescaped(value: &str) -> String {
         }
     }
     text
-}
-
-/// Whether a column's values are compared as text.
-pub(crate) fn is_text(column: Column) -> bool {
-    match column.column_type() {
-        ColumnType::Text | ColumnType::Word | ColumnType::Address => true,
-        ColumnType::Number | ColumnType::Flags | ColumnType::Time => false,
-    }
 }

@@ -82,8 +82,7 @@ impl StoreWriter {
         let [first, .., last] = files else { return Ok(()) };
         let key = first.key;
         let schema = Schema::of(key.kind);
-        let merged =
-            SegmentPath::new(self.folder(), key, (first.generations.0, last.generations.1));
+        let merged = SegmentPath::new(self.folder(), key, (first.generations.0, last.generations.1));
         let mut table = TableBuilder::new(key.kind);
         let mut groups = Vec::new();
         let rows_max = self.group_rows_max();

@@ -234,9 +234,7 @@ impl StoreWriter {
             self.generation = *generation;
             for frame in entries.frames() {
                 let frame = frame.map_err(|source| StoreError::Damaged { path: path.clone(), source })?;
-                let stands = |segment: &SegmentPath| {
-                    segment.key == frame.key && segment.covers(*generation)
-                };
+                let stands = |segment: &SegmentPath| segment.key == frame.key && segment.covers(*generation);
                 if !current.iter().any(stands) {
                     self.take(&frame)?;
                 }

@@ -82,7 +82,9 @@ impl Lines {
         let (client, server) = (self.popular(4_000), self.popular(30_000));
         let source = format!("10.{}.{}.{}", 16 + client / 8192, client / 200 % 256, client % 200 + 20);
         let destination = match (traffic.is_outside, traffic.ports) {
-            (true, _) => format!("{}.{}.{}.{}", 20 + server % 180, server / 7 % 256, server / 3 % 256, server % 251),
+            (true, _) => {
+                format!("{}.{}.{}.{}", 20 + server % 180, server / 7 % 256, server / 3 % 256, server % 251)
+            }
             (false, [53 | 123]) => format!("10.0.0.{}", 53 + server % 2),
             (false, _) => format!("10.1.{}.{}", server % 4, 10 + server / 4 % 200),
         };

@@ -259,11 +259,7 @@ fn text_bounds(dictionary: &Dictionary) -> Option<(&str, &str)> {
 }
 
 /// The values of a column chunk of `rows` rows.
-pub(crate) fn decode(
-    pages: &mut dyn PageReader,
-    is_number: bool,
-    rows: usize,
-) -> Result<Values, ReadError> {
+pub(crate) fn decode(pages: &mut dyn PageReader, is_number: bool, rows: usize) -> Result<Values, ReadError> {
     let mut dictionary = Vec::new();
     let mut values = Values::absent(is_number);
     let mut row = 0;

@@ -62,9 +62,8 @@ fn pack(values: &[u32], width: u8, out: &mut Vec<u8>) {
         32 => values.iter().for_each(|value| out.extend_from_slice(&value.to_le_bytes())),
         _ => {
             let per_byte = usize::from(8 / width);
-            let byte = |values: &[u32]| {
-                values.iter().rev().fold(0_u32, |byte, value| byte << width | value) as u8
-            };
+            let byte =
+                |values: &[u32]| values.iter().rev().fold(0_u32, |byte, value| byte << width | value) as u8;
             out.extend(values.chunks(per_byte).map(byte));
         }
     }
@@ -92,8 +91,9 @@ pub(super) fn decode(
         let header = varint::read(&mut bytes)?;
         let length = usize::try_from(header >> 1).map_err(|_| Damaged("a run is too long"))?;
         if header & 1 == 0 {
-            let (value, rest) =
-                bytes.split_at_checked(usize::from(width.div_ceil(8))).ok_or(Damaged("a run has no value"))?;
+            let (value, rest) = bytes
+                .split_at_checked(usize::from(width.div_ceil(8)))
+                .ok_or(Damaged("a run has no value"))?;
             bytes = rest;
             let value = value.iter().rev().fold(0_u32, |number, byte| number << 8 | u32::from(*byte));
             let run = length.min(left);
@@ -126,7 +126,10 @@ fn unpack(packed: &[u8], width: u8, count: usize, offset: u32, out: &mut Vec<u32
         16 => {
             let (pairs, _) = packed.as_chunks::<2>();
             out.extend(
-                pairs.iter().take(count).map(|pair| u32::from(u16::from_le_bytes(*pair)).wrapping_add(offset)),
+                pairs
+                    .iter()
+                    .take(count)
+                    .map(|pair| u32::from(u16::from_le_bytes(*pair)).wrapping_add(offset)),
             );
         }
         _ => {
