@@ -34,7 +34,7 @@ impl Worker {
         outbox: &mut Outbox,
     ) -> Result<Plan, DropReason> {
         let addresses = c2s.addresses();
-        let query = NatQuery {
+        let query = || NatQuery {
             zone_from: c2s.zone(),
             zone_to,
             interface_out,
@@ -44,8 +44,11 @@ impl Worker {
             destination_port: c2s.destination_port(),
             protocol: c2s.protocol(),
         };
-        outbox.note(|| Step::Nat(query));
-        let Some(found) = self.policy.nat(&query, self.nat_owner) else {
+        outbox.note(|| Step::Nat(query()));
+        if self.policy.nat_rules().next().is_none() {
+            return Ok(Plan::none(*c2s));
+        }
+        let Some(found) = self.policy.nat(&query(), self.nat_owner) else {
             return Ok(Plan::none(*c2s));
         };
         let (is_reverse, translates) = (found.is_reverse, found.translates);

@@ -267,23 +267,13 @@ impl Worker {
                 Err(verdict) => return verdict,
             },
         };
-        if self.table.get(hit.slot).flags.has(SessionFlags::SHIFTED) {
-            let packet = self.unshifted(hit.slot, hit.direction, packet);
-            return self.pass_on(hit, body, lane, &packet, outbox);
-        }
-        self.pass_on(hit, body, lane, packet, outbox)
-    }
-
-    /// A packet of a session, in the numbers that the session is tracked in.
-    #[inline]
-    fn pass_on(
-        &mut self,
-        hit: Hit,
-        body: &mut Body<'_>,
-        lane: &Lane,
-        packet: &Packet,
-        outbox: &mut Outbox,
-    ) -> Verdict {
+        let unshifted;
+        let packet = if self.table.get(hit.slot).flags.has(SessionFlags::SHIFTED) {
+            unshifted = self.unshifted(hit.slot, hit.direction, packet);
+            &unshifted
+        } else {
+            packet
+        };
         let exit = match self.forward(hit, body, lane, packet, outbox) {
             Ok(exit) => exit,
             Err(verdict) => return verdict,

@@ -382,15 +382,15 @@ impl Inspection {
 
     /// Shows the winner's decoder what was held, then the bytes that decided.
     fn replay(&mut self, place: usize, direction: Direction, bytes: &[u8], progress: &mut Progress) {
-        let Stage::Probing(probing) = core::mem::replace(&mut self.stage, Stage::Finished) else {
-            return;
-        };
         let decoder = PROBES.get(place).and_then(|probe| probe.decoder).map(|make| make());
         let Some(reading) = Reading::new(place, decoder, self.opening.transport, &self.findings) else {
+            self.stage = Stage::Finished;
+            return;
+        };
+        let Stage::Probing(probing) = core::mem::replace(&mut self.stage, Stage::Reading(reading)) else {
             return;
         };
         self.findings.number(Number::HttpPort, usize::from(self.opening.server_port));
-        self.stage = Stage::Reading(reading);
         let place = self.place.take();
         let mut held = probing.each_held().peekable();
         while let Some((direction, bytes)) = held.next() {

@@ -8,7 +8,7 @@
 //! is not acknowledged is told apart: whoever drops it makes sure that the receiver sees what was inspected.
 //! A range that the capture cut off is a gap that closes itself.
 
-use alloc::{boxed::Box, collections::VecDeque};
+use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 
 /// Bytes that may wait for a gap in one direction.
 const WAITING_BYTES: usize = 32 * 1024;
@@ -22,9 +22,18 @@ pub(crate) struct Stream {
     next: Option<u32>,
     waiting: VecDeque<Segment>,
     waiting_bytes: usize,
-    /// What was passed on last and is not acknowledged.
-    passed: VecDeque<Segment>,
-    passed_bytes: usize,
+    passed: Passed,
+}
+
+/// What was passed on and is not acknowledged.
+#[derive(Debug, Default)]
+struct Passed {
+    /// The last bytes, without a hole.
+    run: VecDeque<u8>,
+    /// The sequence number behind them.
+    end: u32,
+    /// Runs before a hole, in order.
+    earlier: Vec<Segment>,
 }
 
 /// What became of one packet's payload.
@@ -57,40 +66,34 @@ struct Segment {
 
 impl Stream {
     /// A direction whose first byte has this sequence number; `None`: whatever comes first is the first.
-    pub(crate) const fn new(first: Option<u32>) -> Self {
-        Self {
-            next: first,
-            waiting: VecDeque::new(),
-            waiting_bytes: 0,
-            passed: VecDeque::new(),
-            passed_bytes: 0,
-        }
+    pub(crate) fn new(first: Option<u32>) -> Self {
+        Self { next: first, ..Self::default() }
     }
 
     /// Whether a segment has other bytes than were seen before at the same sequence numbers, and the receiver
     /// has not acknowledged them: it may not have them yet. `acknowledged` is the highest number that it has.
     pub(crate) fn contradicts(&mut self, sequence: u32, bytes: &[u8], acknowledged: Option<u32>) -> bool {
+        if self.passed.is_empty() && self.waiting.is_empty() {
+            return false;
+        }
         let (sequence, bytes) = match acknowledged {
             None => (sequence, bytes),
             Some(number) => {
-                self.forget_until(number);
+                self.passed.forget_until(number);
                 match after(number, sequence, bytes, 0) {
                     Some((sequence, bytes, _)) => (sequence, bytes),
                     None => return false,
                 }
             }
         };
-        self.passed.iter().chain(&self.waiting).any(|known| known.differs(sequence, bytes))
+        self.passed.differs(sequence, bytes)
+            || self.waiting.iter().any(|known| known.differs(sequence, bytes))
     }
 
     /// Remembers bytes that were passed on, the last of which is the one before `next`.
     pub(crate) fn remember(&mut self, bytes: &[u8]) {
-        let Some(next) = self.next else { return };
-        let length = bytes.len() as u32;
-        self.passed_bytes += bytes.len();
-        self.passed.push_back(Segment { sequence: next.wrapping_sub(length), length, bytes: bytes.into() });
-        while self.passed_bytes > PASSED_BYTES {
-            self.forget_first();
+        if let Some(next) = self.next {
+            self.passed.add(next, bytes);
         }
     }
 
@@ -100,7 +103,7 @@ impl Stream {
         match acknowledged {
             None => false,
             Some(number) => {
-                self.forget_until(number);
+                self.passed.forget_until(number);
                 !self.passed.is_empty()
             }
         }
@@ -156,18 +159,6 @@ impl Stream {
         self.waiting.iter().map(|segment| &*segment.bytes).filter(|bytes| !bytes.is_empty())
     }
 
-    fn forget_until(&mut self, acknowledged: u32) {
-        while self.passed.front().is_some_and(|first| distance(acknowledged, first.end()) <= 0) {
-            self.forget_first();
-        }
-    }
-
-    fn forget_first(&mut self) {
-        if let Some(first) = self.passed.pop_front() {
-            self.passed_bytes -= first.bytes.len();
-        }
-    }
-
     /// Puts those parts of a range into the queue that nothing there covers. Empty `bytes`: the range has
     /// none.
     fn fill(&mut self, sequence: u32, length: u32, bytes: &[u8]) {
@@ -199,6 +190,56 @@ impl Stream {
     }
 }
 
+impl Passed {
+    /// Adds bytes, the last of which is the one before `end`. The oldest beyond the bound are forgotten.
+    fn add(&mut self, end: u32, bytes: &[u8]) {
+        if self.end != end.wrapping_sub(bytes.len() as u32) && !self.run.is_empty() {
+            let run = core::mem::take(&mut self.run);
+            let length = run.len() as u32;
+            let bytes = Vec::from(run).into_boxed_slice();
+            self.earlier.push(Segment { sequence: self.end.wrapping_sub(length), length, bytes });
+        }
+        self.run.extend(bytes);
+        self.end = end;
+        let mut excess = self.len().saturating_sub(PASSED_BYTES);
+        while excess > 0 && !self.earlier.is_empty() {
+            excess = excess.saturating_sub(self.earlier.remove(0).bytes.len());
+        }
+        self.run.drain(..excess.min(self.run.len()));
+    }
+
+    /// Forgets what lies before the sequence number `acknowledged`.
+    fn forget_until(&mut self, acknowledged: u32) {
+        if self.is_empty() {
+            return;
+        }
+        self.earlier.retain(|run| distance(acknowledged, run.end()) > 0);
+        match usize::try_from(distance(acknowledged, self.end)) {
+            Ok(left @ 1..) if left < self.run.len() => drop(self.run.drain(..self.run.len() - left)),
+            Ok(1..) => (),
+            Ok(0) | Err(_) => self.run.clear(),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.run.is_empty() && self.earlier.is_empty()
+    }
+
+    fn len(&self) -> usize {
+        self.run.len() + self.earlier.iter().map(|run| run.bytes.len()).sum::<usize>()
+    }
+
+    /// Whether these bytes differ from those at the same sequence numbers.
+    fn differs(&self, sequence: u32, bytes: &[u8]) -> bool {
+        let (first, second) = self.run.as_slices();
+        let middle = self.end.wrapping_sub(second.len() as u32);
+        let start = middle.wrapping_sub(first.len() as u32);
+        differ((start, first), (sequence, bytes))
+            || differ((middle, second), (sequence, bytes))
+            || self.earlier.iter().any(|run| run.differs(sequence, bytes))
+    }
+}
+
 impl Segment {
     const fn end(&self) -> u32 {
         self.sequence.wrapping_add(self.length)
@@ -206,16 +247,22 @@ impl Segment {
 
     /// Whether these bytes differ from its own where both are at hand.
     fn differs(&self, sequence: u32, bytes: &[u8]) -> bool {
-        let ahead = distance(self.sequence, sequence);
-        let skipped = ahead.unsigned_abs() as usize;
-        let (own, others) = if ahead >= 0 {
-            (self.bytes.get(skipped..), Some(bytes))
-        } else {
-            (Some(&*self.bytes), bytes.get(skipped..))
-        };
-        let (own, others) = (own.unwrap_or_default(), others.unwrap_or_default());
-        own.iter().zip(others).any(|(own, other)| own != other)
+        differ((self.sequence, &self.bytes), (sequence, bytes))
     }
+}
+
+/// Whether two ranges, each with the sequence number of its first byte, differ where they overlap.
+fn differ(one: (u32, &[u8]), other: (u32, &[u8])) -> bool {
+    let ahead = distance(one.0, other.0);
+    let skipped = ahead.unsigned_abs() as usize;
+    let (one, other) = if ahead >= 0 {
+        (one.1.get(skipped..), Some(other.1))
+    } else {
+        (Some(one.1), other.1.get(skipped..))
+    };
+    let (one, other) = (one.unwrap_or_default(), other.unwrap_or_default());
+    let common = one.len().min(other.len());
+    one.get(..common) != other.get(..common)
 }
 
 /// The part of a segment from `next` on: its sequence number, its bytes, and what is cut off behind them.
@@ -345,7 +392,28 @@ mod tests {
         assert!(!stream.contradicts(0, b"XX", Some(2)), "the receiver has these two");
         assert!(stream.contradicts(0, b"XXX", Some(2)));
         assert!(!stream.is_unacknowledged(Some(3)));
-        assert_eq!(stream.passed_bytes, 0);
+        assert!(stream.passed.is_empty());
+    }
+
+    #[test]
+    fn bytes_before_a_hole_are_remembered_too() {
+        let mut stream = Stream::new(Some(0));
+        for (sequence, bytes) in [(0, &b"abc"[..]), (5, b"fg"), (7, b"h"), (10, b"kl")] {
+            stream.segment(sequence, bytes, 0);
+            stream.skip_gap();
+            while stream.next_ready().is_some() {}
+            stream.remember(bytes);
+        }
+        for (acknowledged, contradicts) in
+            [(0, [true; 4]), (3, [false, true, true, true]), (10, [false, false, false, true])]
+        {
+            let others: [(u32, &[u8]); 4] = [(2, b"X"), (6, b"Xh"), (6, b"gX"), (10, b"kX")];
+            let told =
+                others.map(|(sequence, bytes)| stream.contradicts(sequence, bytes, Some(acknowledged)));
+            assert_eq!(told, contradicts, "{acknowledged}");
+            assert!(!stream.contradicts(0, b"abcXXfghXXkl", Some(acknowledged)), "holes hold anything");
+        }
+        assert!(!stream.is_unacknowledged(Some(12)));
     }
 
     #[test]
@@ -355,7 +423,7 @@ mod tests {
         for sequence in (0..100_000).step_by(block.len()) {
             stream.segment(sequence, &block, 0);
             stream.remember(&block);
-            assert!(stream.passed_bytes <= PASSED_BYTES);
+            assert!(stream.passed.len() <= PASSED_BYTES);
         }
         assert!(!stream.contradicts(0, &[8; 1000], Some(0)), "forgotten");
         assert!(stream.contradicts(99_000, &[8; 1000], Some(0)));

@@ -133,24 +133,11 @@ impl Applications {
     }
 
     /// What is known of the application; of a custom one of the past its name alone.
+    #[inline]
     pub(crate) fn facts(&self, id: AppId) -> ApplicationFacts<'_> {
-        let Some(place) = id.0.checked_sub(CUSTOM_FIRST).map(usize::from) else {
-            return of_catalogue(application(id));
-        };
-        match self.custom.get(place) {
-            Some(Some(custom)) => self.of_custom(id, custom),
-            Some(None) | None => match self.names.get(place) {
-                Some(past) => ApplicationFacts {
-                    id,
-                    name: &past.name,
-                    category: &past.category,
-                    subcategory: &past.subcategory,
-                    technology: &past.technology,
-                    risk: past.risk,
-                    ..of_catalogue(application(AppId(u16::MAX)))
-                },
-                None => of_catalogue(application(id)),
-            },
+        match id.0.checked_sub(CUSTOM_FIRST) {
+            None => of_catalogue(application(id)),
+            Some(place) => self.of_place(id, usize::from(place)),
         }
     }
 
@@ -181,6 +168,24 @@ impl Applications {
             pending.extend(own.filter(|carrier| *carrier != id && carriers.insert(*carrier)));
         }
         carriers
+    }
+
+    fn of_place(&self, id: AppId, place: usize) -> ApplicationFacts<'_> {
+        match self.custom.get(place) {
+            Some(Some(custom)) => self.of_custom(id, custom),
+            Some(None) | None => match self.names.get(place) {
+                Some(past) => ApplicationFacts {
+                    id,
+                    name: &past.name,
+                    category: &past.category,
+                    subcategory: &past.subcategory,
+                    technology: &past.technology,
+                    risk: past.risk,
+                    ..of_catalogue(application(AppId(u16::MAX)))
+                },
+                None => of_catalogue(application(id)),
+            },
+        }
     }
 
     fn of_custom<'a>(&self, id: AppId, custom: &'a CustomApplication) -> ApplicationFacts<'a> {
@@ -216,6 +221,7 @@ impl Applications {
     }
 }
 
+#[inline]
 fn of_catalogue(application: &'static Application) -> ApplicationFacts<'static> {
     ApplicationFacts {
         id: application.id,

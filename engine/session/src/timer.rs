@@ -42,6 +42,35 @@ pub enum Timer {
     DiscardOther,
 }
 
+impl Timer {
+    /// How long it runs, in seconds, where neither service nor application has a timeout of its own for it.
+    pub const fn device_seconds(self, settings: &SessionSettings) -> u32 {
+        match self {
+            Self::TcpInit => settings.timeout_tcpinit,
+            Self::TcpHandshake => settings.timeout_tcphandshake,
+            Self::Tcp => settings.timeout_tcp,
+            Self::TcpHalfClosed => settings.timeout_tcp_half_closed,
+            // A larger time-wait is accepted at commit and capped at run time.
+            Self::TcpTimeWait if settings.timeout_tcp_time_wait > settings.timeout_tcp_half_closed => {
+                settings.timeout_tcp_half_closed
+            }
+            Self::TcpTimeWait => settings.timeout_tcp_time_wait,
+            Self::TcpUnverifiedReset => settings.timeout_tcp_unverified_rst,
+            Self::Udp => settings.timeout_udp,
+            Self::Icmp => settings.timeout_icmp,
+            Self::SctpInit => settings.timeout_sctp_init,
+            Self::SctpCookie => settings.timeout_sctp_cookie,
+            Self::Sctp => settings.timeout_sctp,
+            Self::SctpShutdown => settings.timeout_sctp_shutdown,
+            Self::Other => settings.timeout_default,
+            Self::DiscardTcp => settings.timeout_discard_tcp,
+            Self::DiscardUdp => settings.timeout_discard_udp,
+            Self::DiscardSctp => settings.timeout_discard_sctp,
+            Self::DiscardOther => settings.timeout_discard_default,
+        }
+    }
+}
+
 /// Where a session's timeouts come from, most specific first: the service that its rule names, its
 /// application once that is known, the device's settings ("Service-based session timeouts").
 #[derive(Clone, Copy, Debug)]
@@ -72,9 +101,6 @@ impl Timeouts<'_> {
     pub fn seconds(&self, timer: Timer) -> u32 {
         let settings = self.settings;
         match timer {
-            Timer::TcpInit => settings.timeout_tcpinit,
-            Timer::TcpHandshake => settings.timeout_tcphandshake,
-            Timer::Tcp => self.specific(self.service.timeout, self.application.tcp, settings.timeout_tcp),
             Timer::TcpHalfClosed => self.half_closed(),
             // A larger time-wait is accepted at commit and capped at run time.
             Timer::TcpTimeWait => self
@@ -84,18 +110,21 @@ impl Timeouts<'_> {
                     settings.timeout_tcp_time_wait,
                 )
                 .min(self.half_closed()),
-            Timer::TcpUnverifiedReset => settings.timeout_tcp_unverified_rst,
             Timer::Udp => self.specific(self.service.timeout, self.application.udp, settings.timeout_udp),
-            Timer::Icmp => settings.timeout_icmp,
-            Timer::SctpInit => settings.timeout_sctp_init,
-            Timer::SctpCookie => settings.timeout_sctp_cookie,
-            Timer::Sctp => settings.timeout_sctp,
-            Timer::SctpShutdown => settings.timeout_sctp_shutdown,
-            Timer::Other => settings.timeout_default,
-            Timer::DiscardTcp => settings.timeout_discard_tcp,
-            Timer::DiscardUdp => settings.timeout_discard_udp,
-            Timer::DiscardSctp => settings.timeout_discard_sctp,
-            Timer::DiscardOther => settings.timeout_discard_default,
+            Timer::Tcp => self.specific(self.service.timeout, self.application.tcp, settings.timeout_tcp),
+            Timer::TcpInit
+            | Timer::TcpHandshake
+            | Timer::TcpUnverifiedReset
+            | Timer::Icmp
+            | Timer::SctpInit
+            | Timer::SctpCookie
+            | Timer::Sctp
+            | Timer::SctpShutdown
+            | Timer::Other
+            | Timer::DiscardTcp
+            | Timer::DiscardUdp
+            | Timer::DiscardSctp
+            | Timer::DiscardOther => timer.device_seconds(settings),
         }
     }
 
@@ -144,6 +173,7 @@ mod tests {
             (Timer::DiscardOther, 60),
         ] {
             assert_eq!(of(None, TimeoutOverride::default(), timer), seconds, "{timer:?}");
+            assert_eq!(timer.device_seconds(&SessionSettings::default()), seconds, "{timer:?}");
         }
     }
 
@@ -161,5 +191,11 @@ mod tests {
     fn time_wait_never_exceeds_half_closed() {
         let service = TimeoutOverride { half_closed: Some(9), time_wait: Some(500), timeout: None };
         assert_eq!(of(None, service, Timer::TcpTimeWait), 9);
+        let settings = SessionSettings {
+            timeout_tcp_half_closed: 9,
+            timeout_tcp_time_wait: 500,
+            ..SessionSettings::default()
+        };
+        assert_eq!(Timer::TcpTimeWait.device_seconds(&settings), 9);
     }
 }

@@ -3,11 +3,14 @@
 use core::net::IpAddr;
 
 use bifrons_catalog::{Port, app, applications};
+use bifrons_config::typed::TimeoutOverride;
 use bifrons_model::{
     Action, AppId, CategoryId, Direction, DropReason, InterfaceId, Subtype, Tracker, UserId, ZoneId,
 };
 use bifrons_policy::{Decision, Query};
-use bifrons_session::{ApplicationTimeouts, FlowKey, Hit, NO_NUMBER, SessionFlags, State, Timer, tcp};
+use bifrons_session::{
+    ApplicationTimeouts, FlowKey, Hit, NO_NUMBER, SessionFlags, State, Timeouts, Timer, tcp,
+};
 use bifrons_wire::{Packet, TcpFlags, TcpOption, protocol, tcp_options};
 
 use crate::{
@@ -385,27 +388,26 @@ impl Worker {
 
     /// The timeout that `timer` has for a session of this application and service.
     pub(crate) fn timeout(&self, timer: Timer, app: AppId, service: u16) -> u32 {
-        let application = if app == app::UNDECIDED {
-            ApplicationTimeouts::default()
-        } else {
+        let settings = self.policy.session();
+        if app == app::UNDECIDED && service == NO_NUMBER {
+            return timer.device_seconds(settings);
+        }
+        let mut application = ApplicationTimeouts::default();
+        if app != app::UNDECIDED {
             let facts = self.policy.application(app);
-            ApplicationTimeouts {
+            application = ApplicationTimeouts {
                 tcp: facts.tcp_timeout,
                 tcp_half_closed: facts.tcp_half_closed_timeout,
                 tcp_time_wait: facts.tcp_time_wait_timeout,
                 udp: facts.udp_timeout,
-            }
-        };
-        bifrons_session::Timeouts {
-            settings: self.policy.session(),
-            application,
-            service: self.overrides.get(usize::from(service)).copied().unwrap_or_default(),
+            };
         }
-        .seconds(timer)
+        let service = self.overrides.get(usize::from(service)).copied().unwrap_or_default();
+        Timeouts { settings, application, service }.seconds(timer)
     }
 
     /// The number of a service's timeouts; equal ones share it, so there are no more than services.
-    pub(crate) fn intern(&mut self, timeouts: bifrons_config::typed::TimeoutOverride) -> u16 {
+    pub(crate) fn intern(&mut self, timeouts: TimeoutOverride) -> u16 {
         if timeouts == Default::default() {
             return NO_NUMBER;
         }

@@ -41,8 +41,21 @@ impl Worker {
             }
             return Ok(None);
         }
+        self.look_into(hit, bytes, lane, packet, outbox)
+    }
+
+    /// The same for payload that the identification has to see; apart, since few packets come here.
+    #[inline(never)]
+    fn look_into(
+        &mut self,
+        hit: Hit,
+        bytes: &[u8],
+        lane: &Lane,
+        packet: &Packet,
+        outbox: &mut Outbox,
+    ) -> Result<Option<Vec<u8>>, DropReason> {
         self.counters.inspected += 1;
-        let handle = match session.inspection {
+        let handle = match self.table.get(hit.slot).inspection {
             NONE => self.begin_inspection(hit.slot),
             handle => handle,
         };

@@ -60,14 +60,13 @@ impl Worker {
         let knobs = self.knobs_of(lane.zone);
         let segment = segment_of(packet, bytes, hit.direction);
         let session = self.table.get_mut(hit.slot);
-        let before = session.tcp.connection();
         let is_first = session.volume[0].packets + session.volume[1].packets == 0;
         let outcome = if is_first {
             session.tcp.open(&segment, &knobs, &mut session.causes, &mut session.handshake)
         } else {
             session.tcp.track(&segment, &knobs, &mut session.causes, &mut session.handshake)
         };
-        let after = session.tcp.connection();
+        let (before, after) = (session.timer, session.tcp.connection().timer());
         match outcome {
             tcp::Outcome::Pass => {}
             // That of the first packet was counted when it was admitted.
@@ -80,8 +79,8 @@ impl Worker {
                 return self.reopen(hit, &segment, &Blocked { hit, bytes, lane, packet }, outbox);
             }
         }
-        if before != after || is_first {
-            self.run_timer(hit.slot, after.timer());
+        if before != after {
+            self.run_timer(hit.slot, after);
         }
         Ok(hit)
     }
@@ -174,11 +173,14 @@ impl Worker {
         let timeout = self.timeout(timer, app, session.service);
         let now = self.now;
         let session = self.table.get_mut(slot);
+        let is_shorter = timeout < session.timeout;
         session.timer = timer;
         session.timeout = timeout;
         session.last_packet = now;
-        self.table.rearm(slot);
-        self.look_at(now.after_secs(timeout));
+        if is_shorter {
+            self.table.rearm(slot);
+            self.look_at(now.after_secs(timeout));
+        }
     }
 
     #[inline]
