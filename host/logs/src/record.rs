@@ -38,6 +38,9 @@ pub(crate) struct Text<'a> {
     pub(crate) unescaped: &'a str,
 }
 
+/// The longest line that can be a record: places in it, and in the text unescaped from it, fit a [`Span`].
+pub(crate) const LENGTH_MAX: usize = 1 << 30;
+
 /// A value's place in a [`Text`].
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Span {
@@ -51,18 +54,15 @@ impl Span {
     pub(crate) const EMPTY: Self = Self { start: 0, end: 0 };
     const UNESCAPED: u32 = 1 << 31;
 
-    /// Of the line. Lines are far shorter than 2 GiB; a place that does not fit is absent.
+    /// Of the line, which is shorter than [`LENGTH_MAX`].
+    #[inline]
     pub(crate) fn line(start: usize, end: usize) -> Self {
-        match (u32::try_from(start), u32::try_from(end)) {
-            (Ok(start), Ok(end)) if end < Self::UNESCAPED => Self { start, end },
-            _ => Self::ABSENT,
-        }
+        Self { start: start as u32, end: end as u32 }
     }
 
     /// Of the unescaped text.
     pub(crate) fn unescaped(start: usize, end: usize) -> Self {
-        let Self { start, end } = Self::line(start, end);
-        Self { start: start | Self::UNESCAPED, end }
+        Self { start: start as u32 | Self::UNESCAPED, end: end as u32 }
     }
 
     /// Absent or empty.

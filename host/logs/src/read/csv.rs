@@ -20,35 +20,69 @@ pub(super) fn split(
     unescaped: &mut String,
 ) -> Result<(), Reject> {
     let bytes = line.as_bytes();
-    let mut commas = Commas { bytes, next: from, base: from, found: 0 };
-    let mut start = from;
-    loop {
-        let first = bytes.get(start);
-        let special = match first {
+    // Where the present value begins; nothing once the line is done.
+    let mut start = special(line, from, fields, unescaped)?;
+    let mut base = from;
+    while let Some(word) = word(bytes, base) {
+        let mut commas = commas(word);
+        while commas != 0 {
+            let comma = base + commas.trailing_zeros() as usize / 8;
+            commas &= commas - 1;
+            // Commas before the present value stand in one that has been taken as a whole.
+            if let Some(begin) = start
+                && begin <= comma
+            {
+                fields.push(Span::line(begin, comma));
+                start = special(line, comma + 1, fields, unescaped)?;
+            }
+        }
+        if fields.len() > COLUMNS_MAX {
+            return Err(Reject::TooManyColumns { max: COLUMNS_MAX });
+        }
+        base += size_of::<u64>();
+    }
+    if let Some(begin) = start {
+        fields.push(Span::line(begin, bytes.len()));
+    }
+    Ok(())
+}
+
+/// Takes the values from `start` on that are more than what stands before the next comma. Gives where the
+/// first one begins that is not; nothing when the line ends before.
+#[inline]
+fn special(
+    line: &str,
+    start: usize,
+    fields: &mut Vec<Span>,
+    unescaped: &mut String,
+) -> Result<Option<usize>, Reject> {
+    match line.as_bytes().get(start) {
+        Some(b'"' | b'{') => take_special(line, start, fields, unescaped),
+        _ => Ok(Some(start)),
+    }
+}
+
+#[cold]
+fn take_special(
+    line: &str,
+    mut start: usize,
+    fields: &mut Vec<Span>,
+    unescaped: &mut String,
+) -> Result<Option<usize>, Reject> {
+    while fields.len() <= COLUMNS_MAX {
+        let found = match line.as_bytes().get(start) {
             Some(b'"') => Some(quoted(line, start, unescaped)?),
             Some(b'{') if fields.len() == Column::LINK_SWITCHES.index() => braced(line, start),
             _ => None,
         };
-        let end = match special {
-            Some((span, end)) => {
-                fields.push(span);
-                commas.seek(end);
-                commas.next()
-            }
-            None => {
-                let end = commas.next();
-                fields.push(Span::line(start, end.unwrap_or(bytes.len())));
-                end
-            }
-        };
-        match end {
-            Some(comma) => start = comma + 1,
-            None => return Ok(()),
+        let Some((span, end)) = found else { break };
+        fields.push(span);
+        if end >= line.len() {
+            return Ok(None);
         }
-        if fields.len() >= COLUMNS_MAX {
-            return Err(Reject::TooManyColumns { max: COLUMNS_MAX });
-        }
+        start = end + 1;
     }
+    Ok(Some(start))
 }
 
 /// The value in quotes that begins at `start`, and the place of the comma after it or of the line's end.
@@ -97,50 +131,29 @@ fn braced(line: &str, start: usize) -> Option<(Span, usize)> {
     (depth == 0).then_some((Span::line(start, bytes.len()), bytes.len()))
 }
 
-/// The places of commas, found eight bytes at a time: values are too short for a search that is set up for
-/// each of them.
-struct Commas<'a> {
-    bytes: &'a [u8],
-    /// Where the next eight bytes begin.
-    next: usize,
-    /// Where the present ones began.
-    base: usize,
-    /// A bit for each comma in them that is still to be given out.
-    found: u64,
+/// The eight bytes from `base` on, zeros behind the end; nothing from there on. Values are too short for a
+/// search that is set up for each of them.
+#[inline]
+fn word(bytes: &[u8], base: usize) -> Option<u64> {
+    let rest = bytes.get(base..)?;
+    match rest.first_chunk::<8>() {
+        Some(word) => Some(u64::from_le_bytes(*word)),
+        None if rest.is_empty() => None,
+        None => {
+            let mut word = [0; 8];
+            word.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+            Some(u64::from_le_bytes(word))
+        }
+    }
 }
 
-const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
-const COMMAS: u64 = 0x2c2c_2c2c_2c2c_2c2c;
-
-impl Commas<'_> {
-    #[inline]
-    fn next(&mut self) -> Option<usize> {
-        while self.found == 0 {
-            let rest = self.bytes.get(self.next..).unwrap_or_default();
-            let word = match rest.first_chunk::<8>() {
-                Some(word) => u64::from_le_bytes(*word),
-                None if rest.is_empty() => return None,
-                None => {
-                    let mut word = [0; 8];
-                    word.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-                    u64::from_le_bytes(word)
-                }
-            };
-            // The high bit of each byte that is zero after the commas have been taken out.
-            let other = word ^ COMMAS;
-            self.found = !(((other & LOW) + LOW) | other | LOW);
-            self.base = self.next;
-            self.next += 8;
-        }
-        let place = self.base + self.found.trailing_zeros() as usize / 8;
-        self.found &= self.found - 1;
-        Some(place)
-    }
-
-    fn seek(&mut self, place: usize) {
-        self.next = place;
-        self.found = 0;
-    }
+/// The high bit of each byte that is a comma.
+#[inline]
+fn commas(word: u64) -> u64 {
+    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    // Bytes that are zero once the commas have been taken out of them.
+    let other = word ^ 0x2c2c_2c2c_2c2c_2c2c;
+    !(((other & LOW) + LOW) | other | LOW)
 }
 
 #[cfg(test)]
@@ -201,8 +214,13 @@ mod tests {
                     *b",ab,\x2d\x2b\xac\x00".get((state >> 24) as usize % 8).unwrap()
                 })
                 .collect();
-            let mut commas = Commas { bytes: &text, next: 0, base: 0, found: 0 };
-            let found: Vec<usize> = std::iter::from_fn(|| commas.next()).collect();
+            let mut found = Vec::new();
+            let mut base = 0;
+            while let Some(word) = word(&text, base) {
+                let commas = commas(word);
+                found.extend((0..8).filter(|byte| commas >> (byte * 8) & 0x80 != 0).map(|byte| base + byte));
+                base += 8;
+            }
             let expected: Vec<usize> = (0..length).filter(|place| text[*place] == b',').collect();
             assert_eq!(found, expected);
         }

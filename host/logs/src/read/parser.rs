@@ -4,8 +4,8 @@ use memchr::{memmem, memrchr};
 
 use super::{csv, header, header::Body, json, names, pairs, reject::Reject};
 use crate::record::{
-    CONFIG, CONFIG_SHORT, Column, Layout, LogKind, LogRecord, OTHER, SYSTEM, Span, THREAT, TRAFFIC, Text,
-    by_name, parse_time,
+    CONFIG, CONFIG_SHORT, Column, LENGTH_MAX, Layout, LogKind, LogRecord, OTHER, SYSTEM, Span, THREAT,
+    TRAFFIC, Text, by_name, parse_time,
 };
 
 /// Reads lines one by one. It keeps the memory that a record lies in, so one parser serves many lines.
@@ -30,6 +30,9 @@ impl Parser {
     /// Why the line is no record.
     pub fn parse<'a>(&'a mut self, line: &'a [u8]) -> Result<LogRecord<'a>, Reject> {
         let line = trim(line);
+        if line.len() > LENGTH_MAX {
+            return Err(Reject::TooLong { limit: LENGTH_MAX });
+        }
         let line =
             std::str::from_utf8(line).map_err(|error| Reject::NotUtf8 { at: error.valid_up_to() + 1 })?;
         self.fields.clear();

@@ -9,7 +9,7 @@ use super::{
     parser::Parser,
     reject::Reject,
 };
-use crate::record::LogRecord;
+use crate::record::{LENGTH_MAX, LogRecord};
 
 /// The longest line that is read, unless the reader is told otherwise: several times the longest that a
 /// device sends.
@@ -102,7 +102,7 @@ impl<'s> Reader<'s> {
 
     /// Rejects lines longer than `line_max` bytes, at most 1 GiB.
     pub fn with_line_max(self, line_max: usize) -> Self {
-        Self { line_max: line_max.clamp(1, 1 << 30), ..self }
+        Self { line_max: line_max.clamp(1, LENGTH_MAX), ..self }
     }
 
     /// The next record, or the next line that is none; `None` at the end. Blank lines, and lines that name
