@@ -143,6 +143,7 @@ pub(crate) const SECTIONS: &[Section] = &[
     routing::ROUTES,
     routing::PATH_MONITORS,
     routing::MONITOR_PROFILES,
+    protection::PROFILES,
     protection::FLOODS,
     protection::SCANS,
     protection::DROPS,

@@ -1,6 +1,6 @@
 //! Static routes and what they depend on.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{collections::BTreeSet, format, string::String, vec::Vec};
 use core::net::IpAddr;
 
 use super::{
@@ -29,10 +29,15 @@ pub(super) fn routes(
     report: &mut Report<'_>,
 ) -> Vec<Route> {
     let names: Vec<String> = routers.iter().map(|router| router.name.clone()).collect();
+    let addresses_of = |interface: &Interface| {
+        let router = interface.virtual_router.unwrap_or(0);
+        interface.addresses.iter().map(|own| (router, own.address)).collect::<Vec<_>>()
+    };
+    let hosts: BTreeSet<(usize, IpAddr)> = interfaces.iter().flat_map(addresses_of).collect();
     let mut routes = Vec::new();
     for (own, (_, entry)) in root.at(&["network", "virtual-router"]).entries().into_iter().enumerate() {
         for is_ipv6 in [false, true] {
-            let reader = Reader { addresses, interfaces, routers: &names, own, is_ipv6 };
+            let reader = Reader { addresses, interfaces, routers: &names, hosts: &hosts, own, is_ipv6 };
             let family = if is_ipv6 { "ipv6" } else { "ip" };
             let distances = entry.below("admin-dists");
             let usual = distances.below(if is_ipv6 { "static-ipv6" } else { "static" }).number();
@@ -53,6 +58,8 @@ struct Reader<'a> {
     interfaces: &'a [Interface],
     /// The names of the virtual routers.
     routers: &'a [String],
+    /// The addresses of the device, by virtual router.
+    hosts: &'a BTreeSet<(usize, IpAddr)>,
     /// The place of the routes' own virtual router.
     own: usize,
     is_ipv6: bool,
@@ -147,13 +154,13 @@ impl Reader<'_> {
         report: &mut Report<'_>,
     ) -> Option<RouteTarget> {
         let address = self.one_address(view, value, report)?;
-        let places = 0..self.interfaces.len();
+        let places = interface.map_or(0..self.interfaces.len(), |own| own..own + 1);
         let connected = places
-            .filter(|place| interface.map_or(self.is_own(*place), |own| own == *place))
+            .filter(|place| self.is_own(*place))
             .filter_map(|place| Some((self.longest_network(place, address)?, place)));
         // Of two equal prefixes the first counts, as in forwarding.
         let nearest = connected.rev().max_by_key(|(length, _)| *length).map(|(_, place)| place);
-        if self.is_own_address(address) {
+        if self.hosts.contains(&(self.own, address)) {
             let what = format!("the next hop `{}` is an address of this device", value.text);
             view.gap(report, value.line, Problem::Conflict { what });
             return None;
@@ -280,10 +287,5 @@ impl Reader<'_> {
 
     fn is_own(&self, place: usize) -> bool {
         self.interfaces.get(place).is_some_and(|interface| interface.virtual_router.unwrap_or(0) == self.own)
-    }
-
-    fn is_own_address(&self, address: IpAddr) -> bool {
-        let own = self.interfaces.iter().filter(|own| own.virtual_router.unwrap_or(0) == self.own);
-        own.flat_map(|interface| &interface.addresses).any(|prefix| prefix.address == address)
     }
 }

@@ -9,10 +9,9 @@ const ACTIVATE: &str =
     "Above this rate packets are dropped at random, the more the nearer the rate is to `maximal-rate`.";
 const MAXIMAL: &str = "Above this rate all are dropped.";
 
-pub(super) const FLOODS: Section = Section {
-    title: "Protection from floods",
-    text: "A zone protection profile holds for packets that come in from the zones that name it, and before \
-           any rule. Rates are of packets that would open a session, from all sources of the zone together.",
+pub(super) const PROFILES: Section = Section {
+    title: "Zone protection",
+    text: "A profile holds for packets that come in from the zones that name it, and before any rule.",
     leaves: &[
         entry(
             "network profiles zone-protection-profile <profile> description",
@@ -20,6 +19,26 @@ pub(super) const FLOODS: Section = Section {
             "",
             "Free text.",
         ),
+        entry(
+            "network profiles zone-protection-profile <profile> tcp-reject-non-syn",
+            Kind::Words(&["global", "yes", "no"]),
+            "global",
+            "Whether a TCP session must begin with a SYN, or as the global setting says.",
+        ),
+        entry(
+            "network profiles zone-protection-profile <profile> asymmetric-path",
+            Kind::Words(&["global", "drop", "bypass"]),
+            "global",
+            "What happens to segments outside window or sync, or as the global setting says.",
+        ),
+    ],
+};
+
+pub(super) const FLOODS: Section = Section {
+    title: "Protection from floods",
+    text: "Rates are of packets that would open a session, from all sources of the zone together. Without \
+           effect yet.",
+    leaves: &[
         entry(
             "network profiles zone-protection-profile <profile> flood tcp-syn|udp|icmp|icmpv6|other-ip enable",
             FLAG,
@@ -78,7 +97,7 @@ pub(super) const FLOODS: Section = Section {
 pub(super) const SCANS: Section = Section {
     title: "Protection from scans",
     text: "8001 counts the TCP ports of one host that a source tries, 8002 the hosts that it tries, 8003 the \
-           UDP ports and 8006 the IP protocols of one host.",
+           UDP ports and 8006 the IP protocols of one host. Without effect yet.",
     leaves: &[
         entry(
             "network profiles zone-protection-profile <profile> scan <scan> action allow",
@@ -139,7 +158,7 @@ pub(super) const SCANS: Section = Section {
 
 pub(super) const DROPS: Section = Section {
     title: "Protection from packets",
-    text: "",
+    text: "What is wrong with a packet of itself. Without effect yet.",
     leaves: &[
         entry(
             "network profiles zone-protection-profile <profile> discard-ip-spoof",
@@ -178,18 +197,6 @@ pub(super) const DROPS: Section = Section {
             FLAG,
             "no",
             "Drops packets with an IPv4 option whose number and length do not fit.",
-        ),
-        entry(
-            "network profiles zone-protection-profile <profile> tcp-reject-non-syn",
-            Kind::Words(&["global", "yes", "no"]),
-            "global",
-            "Whether a TCP session must begin with a SYN, or as the global setting says.",
-        ),
-        entry(
-            "network profiles zone-protection-profile <profile> asymmetric-path",
-            Kind::Words(&["global", "drop", "bypass"]),
-            "global",
-            "What happens to segments outside window or sync, or as the global setting says.",
         ),
         entry(
             "network profiles zone-protection-profile <profile> discard-overlapping-tcp-segment-mismatch",

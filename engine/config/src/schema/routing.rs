@@ -48,13 +48,14 @@ pub(super) const ROUTERS: Section = Section {
             "network virtual-router <virtual-router> ecmp symmetric-return",
             FLAG,
             "no",
-            "Whether answers leave by the interface that the session came in by.",
+            "Whether answers leave by the interface that the session came in by; without effect yet.",
         ),
         entry(
             "network virtual-router <virtual-router> ecmp strict-source-path",
             FLAG,
             "no",
-            "Whether packets of the device itself leave by the interface of their source address.",
+            "Whether packets of the device itself leave by the interface of their source address; without \
+             effect yet.",
         ),
         entry(
             "network virtual-router <virtual-router> ecmp algorithm ip-modulo",
@@ -243,7 +244,7 @@ pub(super) const PATH_MONITORS: Section = Section {
              path-monitor monitor-destinations <monitor-destination> destination",
             Kind::NextHop,
             "",
-            "Where they go.",
+            "Where they go; without effect yet.",
         ),
         entry(
             "network virtual-router <virtual-router> routing-table ip|ipv6 static-route <route> \
@@ -291,7 +292,7 @@ pub(super) const FORWARDING: Section = Section {
     title: "Forwarding rules",
     text: "Policy-based forwarding: the first rule that matches a session's first packet says which way the \
            session goes, before any route is asked. Rules for certain applications hold only where an \
-           earlier session to the same destination has shown the application.",
+           earlier session to the same destination has shown the application. Without effect yet.",
     leaves: &[
         entry(
             "rulebase pbf rules <rule> from zone",
