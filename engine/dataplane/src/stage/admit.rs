@@ -173,10 +173,8 @@ impl Worker {
         if is_passing {
             return Ok(hit);
         }
+        self.table.get_mut(slot).causes.add(cause);
         self.deny(&Blocked { hit, bytes, lane, packet }, decision, Subtype::Drop, outbox);
-        if cause == Tracker::HostService {
-            self.table.get_mut(slot).causes.withdraw(Tracker::AppidPolicyLookupDeny);
-        }
         Err(Verdict::Drop(DropReason::PolicyDeny))
     }
 
@@ -367,7 +365,9 @@ impl Worker {
         session.rule = decision.rule;
         session.action = decision.action;
         session.action_source = decision.action_source;
-        session.causes.add(Tracker::AppidPolicyLookupDeny);
+        if !session.causes.has(Tracker::HostService) {
+            session.causes.add(Tracker::AppidPolicyLookupDeny);
+        }
         session.timer = timer;
         session.timeout = timeout;
         if subtype == Subtype::Drop {
