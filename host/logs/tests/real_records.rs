@@ -45,20 +45,21 @@ fn looks_like_a_record(line: &str) -> bool {
         "DNS",
     ];
     let kind = |kind: &&str| ["|", ",", "\""].iter().any(|mark| line.contains(&format!("{mark}{kind}")));
-    kinds.iter().any(|word| kind(&word))
+    kinds.iter().any(kind)
 }
 
 /// Every line of the collection and the file that it is from.
 fn lines(folder: &Path) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     for file in files(folder) {
-        let text = String::from_utf8_lossy(&std::fs::read(&file).unwrap()).into_owned();
+        let text =
+            String::from_utf8_lossy(&std::fs::read(&file).expect("a file of the collection")).into_owned();
         let kind = file.extension().and_then(|extension| extension.to_str()).unwrap_or_default().to_owned();
         match kind.as_str() {
             "log" | "samplelog" => found.extend(text.lines().map(|line| (file.clone(), line.to_owned()))),
             "json" => {
-                let test: Value = serde_json::from_str(&text).unwrap();
-                found.push((file, test["input"]["message"].as_str().unwrap().to_owned()));
+                let test: Value = serde_json::from_str(&text).expect("JSON");
+                found.push((file, test["input"]["message"].as_str().expect("a test's message").to_owned()));
             }
             _ => {}
         }
