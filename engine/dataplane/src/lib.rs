@@ -25,6 +25,7 @@ mod gateway;
 mod host;
 mod links;
 mod nat;
+pub mod neighbour;
 mod stage;
 mod steer;
 mod trace;
