@@ -85,7 +85,8 @@ fn rounds(root: &View<'_>, config: &Config, report: &mut Report<'_>) {
             && let Some(view) = view_of_route(root, config, route)
         {
             let what = format!(
-                "packets to {}/{} that no better route leads out go round in the virtual routers and are lost",
+                "packets to {}/{} that no better route leads out go round in the virtual routers and are \
+                 lost",
                 route.destination.address, route.destination.length
             );
             report.warn(view.line(), view.path(), Problem::Conflict { what });

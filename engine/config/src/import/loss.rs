@@ -111,8 +111,8 @@ pub(crate) fn kept_without<'p>(path: &'p [Word], fit: &Fit) -> Option<&'p [Word]
     is_below.then_some(kept)
 }
 
-/// Whether an entry that is wrong as a whole goes as a whole: a rule, an object, a route, a wire. A zone keeps what
-/// is right of it.
+/// Whether an entry that is wrong as a whole goes as a whole: a rule, an object, a route, a wire. A zone
+/// keeps what is right of it.
 pub(crate) fn goes_as_a_whole(entry: &[Word]) -> bool {
     let kind = entry.first().map_or("", |word| &**word);
     let is_wire = is_word(entry.get(1), "virtual-wire");

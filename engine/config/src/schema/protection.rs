@@ -40,7 +40,8 @@ pub(super) const FLOODS: Section = Section {
            effect yet.",
     leaves: &[
         entry(
-            "network profiles zone-protection-profile <profile> flood tcp-syn|udp|icmp|icmpv6|other-ip enable",
+            "network profiles zone-protection-profile <profile> flood tcp-syn|udp|icmp|icmpv6|other-ip \
+             enable",
             FLAG,
             "no",
             "Whether such packets are limited.",

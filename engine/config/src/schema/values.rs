@@ -314,10 +314,7 @@ impl Kind {
             Self::Wildcard => "an address and a mask of free bits, like `10.0.0.1/0.0.255.0`",
             Self::TagFilter => "tags in single quotation marks with `and`, `or`, `not` and parentheses",
             Self::Url => "a URL of at most 255 characters",
-            Self::UnitName => {
-                "a name like `ethernet1/1.100`, `ae1.7`, `loopback.1`, `vlan.1` or `tunnel.1`, the number \
-                 from 1 to 9,999"
-            }
+            Self::UnitName => UNIT_FORM,
             Self::AggregateName => "a name like `ae1`",
             Self::TagName => "a tag's name of at most 127 characters",
             Self::ServiceNames => "services and service groups",
@@ -342,6 +339,9 @@ impl Kind {
         text.into()
     }
 }
+
+const UNIT_FORM: &str = "a name like `ethernet1/1.100`, `ae1.7`, `loopback.1`, `vlan.1` or `tunnel.1`, the \
+                         number from 1 to 9,999";
 
 fn integer(min: u32, max: u32, unit: &str) -> String {
     let unit = if unit.is_empty() { "a number" } else { unit };

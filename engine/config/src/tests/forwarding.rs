@@ -1,6 +1,6 @@
 //! Policy-based forwarding rules.
 
-use alloc::{format, vec};
+use alloc::{format, string::String, vec};
 
 use super::errors;
 use crate::{
@@ -19,7 +19,7 @@ const NETWORK: &str = "\
 const RULE: &str = "rulebase pbf rules r";
 
 fn rule(lines: &[&str]) -> ForwardingRule {
-    let mut text = format!("{NETWORK}");
+    let mut text = String::from(NETWORK);
     for line in lines {
         text.push_str(&format!("set {RULE} {line}\n"));
     }
@@ -80,7 +80,8 @@ fn rules_that_do_not_fit_are_for_nothing() {
         ),
         (
             "action forward egress-interface ethernet1/3",
-            " action forward egress-interface: `ethernet1/3` does not route: it is an end of a wire, or leads \
+            " action forward egress-interface: `ethernet1/3` does not route: it is an end of a wire, or \
+             leads \
              to the other device",
         ),
         (

@@ -96,13 +96,14 @@ fn interfaces_that_do_not_fit() {
             (
                 "set network interface ethernet ethernet1/2 virtual-wire units ethernet1/2.1 tag 5\n\
                  set network interface ethernet ethernet1/2 virtual-wire units ethernet1/2.2 tag 5",
-                "ethernet ethernet1/2 virtual-wire units ethernet1/2.2: `ethernet1/2.1` has the tag 5 already",
+                "ethernet ethernet1/2 virtual-wire units ethernet1/2.2: `ethernet1/2.1` has the tag 5 \
+                 already",
             ),
             (
                 "set network interface ethernet ethernet1/2 layer3 ipv6 address 2001:db8::1/64\n\
                  set network interface ethernet ethernet1/2 layer3 mtu 1279",
-                "ethernet ethernet1/2 layer3 mtu: an interface with IPv6 needs an `mtu` of at least 1280, not \
-                 1279",
+                "ethernet ethernet1/2 layer3 mtu: an interface with IPv6 needs an `mtu` of at least \
+                 1280, not 1279",
             ),
             (
                 "set network interface ethernet ethernet1/2 layer3 ip 10.0.0.1/16",
@@ -128,7 +129,8 @@ fn interfaces_that_do_not_fit() {
             (
                 "set network interface ethernet ethernet1/2 layer3 dhcp-client enable yes",
                 "ethernet ethernet1/2 layer3: not supported: `dhcp-client`; accepted here: `ip`, `ipv6`, \
-                 `mtu`, `adjust-tcp-mss`, `interface-management-profile`, `arp`, `ndp-proxy`, `lldp`, `units`",
+                 `mtu`, `adjust-tcp-mss`, `interface-management-profile`, `arp`, `ndp-proxy`, `lldp`, \
+                 `units`",
             ),
         ],
     );
@@ -242,7 +244,8 @@ fn warnings(text: &str) -> Vec<String> {
 fn what_an_administrator_is_told() {
     let on = "set network interface ethernet ethernet1/";
     let text = format!(
-        "{on}1 layer3 ip 10.0.0.1/8\n{on}2 layer3 ip [ 10.1.0.1/16 10.1.0.9/32 ]\n{on}3 layer3 ip 192.0.2.0/24\n\
+        "{on}1 layer3 ip 10.0.0.1/8\n{on}2 layer3 ip [ 10.1.0.1/16 10.1.0.9/32 ]\n{on}3 layer3 ip \
+         192.0.2.0/24\n\
          {on}4 virtual-wire\n{on}5 layer3 mtu 1400 units ethernet1/5.1 tag 1 mtu 1500\n\
          {on}6 layer3 ip 198.51.100.1/24\n\
          set zone a network layer3 [ ethernet1/1 ethernet1/2 ethernet1/3 ]\n\
@@ -254,13 +257,16 @@ fn what_an_administrator_is_told() {
         [
             "x.set:2: network interface ethernet ethernet1/2 layer3 ip: 10.1.0.1/16 and a network of \
              `ethernet1/1` overlap: some of the hosts are not reached",
-            "x.set:3: network interface ethernet ethernet1/3 layer3 ip: 192.0.2.0/24 names the network itself, \
+            "x.set:3: network interface ethernet ethernet1/3 layer3 ip: 192.0.2.0/24 names the network \
+             itself, \
              and should not be of one host",
             "x.set:5: network interface ethernet ethernet1/5 layer3 units ethernet1/5.1 mtu: packets of 1500 \
              bytes do not fit the `mtu` 1400 of `ethernet1/5`",
-            "x.set:6: network interface ethernet ethernet1/6 layer3: the interface belongs to no zone: no rule \
+            "x.set:6: network interface ethernet ethernet1/6 layer3: the interface belongs to no zone: \
+             no rule \
              allows what comes in by it",
-            "x.set:8: network virtual-wire: `ethernet1/4` is an end of no wire: what comes in by it is dropped",
+            "x.set:8: network virtual-wire: `ethernet1/4` is an end of no wire: what comes in by it is \
+             dropped",
         ]
     );
 }

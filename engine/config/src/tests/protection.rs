@@ -48,7 +48,8 @@ fn floods() {
     let above = format!("{PROFILE} flood udp red activate-rate 10 maximal-rate 9");
     assert_eq!(
         errors(&above),
-        "x.set:1: network profiles zone-protection-profile p flood udp red maximal-rate: `activate-rate` 10 is \
+        "x.set:1: network profiles zone-protection-profile p flood udp red maximal-rate: \
+         `activate-rate` 10 is \
          above `maximal-rate` 9"
     );
     let both = format!("{PROFILE} flood tcp-syn red alarm-rate 1\n{PROFILE} flood tcp-syn syn-cookies");

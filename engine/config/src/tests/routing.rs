@@ -78,7 +78,8 @@ fn interfaces_belong_to_one_virtual_router() {
     let twice = format!("{ROUTERS}set network virtual-router blue interface ethernet1/1");
     assert_eq!(
         errors(&twice),
-        "x.set:7: network virtual-router blue interface: `ethernet1/1` belongs to virtual router `red` already"
+        "x.set:7: network virtual-router blue interface: `ethernet1/1` belongs to virtual router `red` \
+         already"
     );
 }
 
@@ -86,7 +87,8 @@ fn interfaces_belong_to_one_virtual_router() {
 fn where_routes_lead() {
     let text = format!(
         "{ROUTERS}\
-         set network virtual-router red routing-table ip static-route gone destination 10.9.0.0/16 nexthop discard\n\
+         set network virtual-router red routing-table ip static-route gone destination 10.9.0.0/16 \
+         nexthop discard\n\
          set network virtual-router red routing-table ip static-route over destination 10.8.0.0/16\n\
          set network virtual-router red routing-table ip static-route over nexthop next-vr blue\n\
          set network virtual-router red routing-table ip static-route over admin-dist 30 metric 7\n\
@@ -210,7 +212,8 @@ fn routes_that_depend_on_answers() {
         "{ROUTERS}set {route} destination 0.0.0.0/0 nexthop ip-address 10.2.0.9\n\
          set {route} path-monitor enable yes failure-condition all hold-time 5\n\
          set {route} path-monitor monitor-destinations a destination 192.0.2.1\n\
-         set {route} path-monitor monitor-destinations b destination 192.0.2.2 source 10.2.0.1/24 interval 9\n\
+         set {route} path-monitor monitor-destinations b destination 192.0.2.2 source 10.2.0.1/24 \
+         interval 9\n\
          set {route} path-monitor monitor-destinations c destination 192.0.2.3 enable no\n"
     );
     let destination = |name: &str, last: u8, interval| MonitoredDestination {
