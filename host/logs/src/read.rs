@@ -12,6 +12,7 @@ mod parser;
 mod reject;
 mod rejects;
 mod stream;
+mod window;
 
 pub use frame::{Frame, Framing, datagram};
 pub use parser::Parser;

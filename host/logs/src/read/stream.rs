@@ -1,15 +1,16 @@
 //! Many lines from a byte source, plain or compressed, in bounded memory.
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufReader, Read};
 
 use flate2::bufread::MultiGzDecoder;
 
 use super::{
-    frame::{Frame, Framing},
+    frame::Framing,
     parser::Parser,
     reject::Reject,
+    window::{Next, Window},
 };
-use crate::record::{LENGTH_MAX, LogRecord};
+use crate::record::LogRecord;
 
 /// The longest line that is read, unless the reader is told otherwise: several times the longest that a
 /// device sends.
@@ -20,13 +21,8 @@ pub const LINE_MAX: usize = 1 << 20;
 /// Memory does not grow beyond about twice the longest line that is accepted, whatever the source holds.
 pub struct Reader<'s> {
     source: Box<dyn Read + Send + 's>,
-    framing: Framing,
-    line_max: usize,
+    window: Window,
     parser: Parser,
-    buffer: Vec<u8>,
-    /// What of the buffer is not yet read.
-    unread: std::ops::Range<usize>,
-    ended: bool,
     counts: Counts,
 }
 
@@ -56,53 +52,30 @@ pub struct Rejected<'a> {
     pub reason: Reject,
 }
 
-/// What a read of the buffer came to.
-enum Step {
-    Line { start: usize, end: usize },
-    TooLong { start: usize, end: usize },
-    End,
-}
-
-const BUFFER: usize = 256 << 10;
-
-/// How much of a line that is too long is kept.
-const KEPT: usize = 512;
-
 impl<'s> Reader<'s> {
     /// A reader of the lines of `source`, which may be compressed with gzip or zstd: its first bytes tell.
     ///
     /// # Errors
     /// When the source's first bytes cannot be read.
     pub fn new(source: impl Read + Send + 's) -> io::Result<Self> {
-        let mut source = BufReader::with_capacity(BUFFER, source);
-        let start = source.fill_buf()?;
-        let source: Box<dyn Read + Send> = if start.starts_with(&[0x1f, 0x8b]) {
-            Box::new(MultiGzDecoder::new(source))
-        } else if start.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-            Box::new(zstd::Decoder::with_buffer(source)?)
-        } else {
-            Box::new(source)
-        };
         Ok(Self {
-            source,
-            framing: Framing::Lines,
-            line_max: LINE_MAX,
+            source: decompressed(source)?,
+            window: Window::new(Framing::Lines, LINE_MAX),
             parser: Parser::new(),
-            buffer: Vec::new(),
-            unread: 0..0,
-            ended: false,
             counts: Counts::default(),
         })
     }
 
     /// Tells messages apart as `framing` says.
-    pub fn with_framing(self, framing: Framing) -> Self {
-        Self { framing, ..self }
+    pub fn with_framing(mut self, framing: Framing) -> Self {
+        self.window.framing = framing;
+        self
     }
 
     /// Rejects lines longer than `line_max` bytes, at most 1 GiB.
-    pub fn with_line_max(self, line_max: usize) -> Self {
-        Self { line_max: line_max.clamp(1, LENGTH_MAX), ..self }
+    pub fn with_line_max(mut self, line_max: usize) -> Self {
+        self.window = Window::new(self.window.framing, line_max);
+        self
     }
 
     /// The next record, or the next line that is none; `None` at the end. Blank lines, and lines that name
@@ -113,23 +86,29 @@ impl<'s> Reader<'s> {
     #[expect(clippy::should_implement_trait, reason = "what is given borrows the reader")]
     pub fn next(&mut self) -> io::Result<Option<Result<LogRecord<'_>, Rejected<'_>>>> {
         loop {
-            let (start, end) = match self.step()? {
-                Step::Line { start, end } => (start, end),
-                Step::TooLong { start, end } => {
-                    self.counts.rejected += 1;
-                    let line = self.buffer.get(start..end).unwrap_or_default();
-                    let reason = Reject::TooLong { limit: self.line_max };
-                    return Ok(Some(Err(Rejected { number: self.counts.lines, line, reason })));
+            let place = match self.window.next() {
+                Next::More => {
+                    self.window.fill(&mut self.source)?;
+                    continue;
                 }
-                Step::End => return Ok(None),
+                Next::End => return Ok(None),
+                Next::Message(place) => place,
+                Next::TooLong => {
+                    self.counts.lines += 1;
+                    self.counts.rejected += 1;
+                    let Self { window, counts, .. } = self;
+                    let reason = Reject::TooLong { limit: window.message_max() };
+                    return Ok(Some(Err(Rejected { number: counts.lines, line: window.begin(), reason })));
+                }
             };
-            let line = self.buffer.get(start..end).unwrap_or_default();
+            self.counts.lines += 1;
+            let line = self.window.message(&place);
             if line.iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0) {
                 self.counts.blank += 1;
             } else if is_heading(line) {
                 self.counts.headings += 1;
             } else {
-                return Ok(Some(self.parse(start, end)));
+                return Ok(Some(self.parse(&place)));
             }
         }
     }
@@ -139,9 +118,9 @@ impl<'s> Reader<'s> {
         self.counts
     }
 
-    fn parse(&mut self, start: usize, end: usize) -> Result<LogRecord<'_>, Rejected<'_>> {
-        let Self { parser, buffer, counts, .. } = self;
-        let line = buffer.get(start..end).unwrap_or_default();
+    fn parse(&mut self, place: &std::ops::Range<usize>) -> Result<LogRecord<'_>, Rejected<'_>> {
+        let Self { parser, window, counts, .. } = self;
+        let line = window.message(place);
         match parser.parse(line) {
             Ok(record) => {
                 counts.records += 1;
@@ -153,81 +132,25 @@ impl<'s> Reader<'s> {
             }
         }
     }
+}
 
-    /// The place of the next line in the buffer.
-    fn step(&mut self) -> io::Result<Step> {
-        loop {
-            let unread = self.buffer.get(self.unread.clone()).unwrap_or_default();
-            match self.framing.frame(unread, self.ended, self.line_max) {
-                Frame::Message { start, end, next } => {
-                    let base = self.unread.start;
-                    self.unread.start += next;
-                    self.counts.lines += 1;
-                    return Ok(Step::Line { start: base + start, end: base + end });
-                }
-                Frame::TooLong { counted } => {
-                    self.counts.lines += 1;
-                    return self.skip_long(counted);
-                }
-                Frame::Incomplete if self.ended => return Ok(Step::End),
-                Frame::Incomplete => self.fill()?,
-            }
-        }
-    }
-
-    /// Passes over a line that is too long, but for its begin.
-    fn skip_long(&mut self, counted: Option<usize>) -> io::Result<Step> {
-        let start = self.unread.start;
-        let kept = self.buffer.get(self.unread.clone()).unwrap_or_default();
-        let kept: Vec<u8> = kept.iter().take(KEPT).copied().collect();
-        let mut left = counted;
-        loop {
-            let unread = self.buffer.get(self.unread.clone()).unwrap_or_default();
-            let (done, over) = match &mut left {
-                Some(left) => {
-                    let skipped = unread.len().min(*left);
-                    *left -= skipped;
-                    (*left == 0, skipped)
-                }
-                None => match memchr::memchr(b'\n', unread) {
-                    Some(end) => (true, end + 1),
-                    None => (false, unread.len()),
-                },
-            };
-            self.unread.start += over;
-            if done || self.ended {
-                break;
-            }
-            self.fill()?;
-        }
-        // The begin goes to the front of what is free; there is always room, as the line was longer.
-        let place = self.unread.start.saturating_sub(kept.len()).min(start);
-        let end = place + kept.len();
-        match self.buffer.get_mut(place..end) {
-            Some(room) if end <= self.unread.start => room.copy_from_slice(&kept),
-            _ => return Ok(Step::TooLong { start: 0, end: 0 }),
-        }
-        Ok(Step::TooLong { start: place, end })
-    }
-
-    /// Reads more behind what is unread, which is moved to the buffer's front.
-    fn fill(&mut self) -> io::Result<()> {
-        self.buffer.copy_within(self.unread.clone(), 0);
-        self.unread = 0..self.unread.len();
-        if self.buffer.len() < self.unread.end + BUFFER {
-            self.buffer.resize(self.unread.end + BUFFER, 0);
-        }
-        let free = self.buffer.get_mut(self.unread.end..).unwrap_or_default();
-        loop {
-            match self.source.read(free) {
-                Ok(0) => self.ended = true,
-                Ok(count) => self.unread.end += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error),
-            }
-            return Ok(());
-        }
-    }
+/// The source without its compression, if it has any.
+fn decompressed<'s>(mut source: impl Read + Send + 's) -> io::Result<Box<dyn Read + Send + 's>> {
+    const GZIP: &[u8] = &[0x1f, 0x8b];
+    const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+    // A pipe may give the first bytes one by one.
+    let mut start = Vec::with_capacity(ZSTD.len());
+    source.by_ref().take(ZSTD.len() as u64).read_to_end(&mut start)?;
+    let is = |magic| start.starts_with(magic);
+    let [gzip, zstd] = [is(GZIP), is(ZSTD)];
+    let source = io::Cursor::new(start).chain(source);
+    Ok(if gzip {
+        Box::new(MultiGzDecoder::new(BufReader::new(source)))
+    } else if zstd {
+        Box::new(zstd::Decoder::new(source)?)
+    } else {
+        Box::new(source)
+    })
 }
 
 /// Whether a line names columns, as the first one of an exported file does: the fourth is called `type`.

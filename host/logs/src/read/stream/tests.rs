@@ -124,7 +124,7 @@ fn memory_stays_bounded() {
         found,
         ["1: the line is longer than 1048576 bytes", "2: the line is longer than 1048576 bytes", "1"]
     );
-    assert!(reader.buffer.capacity() <= 4 * LINE_MAX, "{} bytes", reader.buffer.capacity());
+    assert!(reader.window.capacity() <= 4 * LINE_MAX, "{} bytes", reader.window.capacity());
 }
 
 #[test]
@@ -132,5 +132,5 @@ fn the_begin_of_a_long_line_is_kept() {
     let text = [b"begin ".to_vec(), vec![b'a'; 1 << 20], b" end\nlast".to_vec()].concat();
     let mut reader = Reader::new(Slow(&text, 1_000)).unwrap().with_line_max(10_000);
     let Some(Err(rejected)) = reader.next().unwrap() else { panic!("a reject") };
-    assert!(rejected.line.starts_with(b"begin aaa") && rejected.line.len() == KEPT);
+    assert!(rejected.line.starts_with(b"begin aaa") && rejected.line.len() == crate::read::window::KEPT);
 }
