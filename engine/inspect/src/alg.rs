@@ -79,9 +79,9 @@ impl Expectation {
     /// The connection between these ends: the address and port that the message came from, and the address
     /// that it went to, as they were in the frame that carried it.
     ///
-    /// An end of FTP behind a translator that does not read FTP names an address that is unknown here. Peers that
-    /// expect as much take the address that the control connection comes from instead, so that is where the
-    /// connection is predicted; a bounce to the address that was named is not.
+    /// An end of FTP behind a translator that does not read FTP names an address that is unknown here. Peers
+    /// that expect as much take the address that the control connection comes from instead, so that is where
+    /// the connection is predicted; a bounce to the address that was named is not.
     ///
     /// # Errors
     /// Why it is not predicted.

@@ -174,8 +174,8 @@ fn discord(evidence: &Evidence<'_>) -> ProbeAnswer {
     ProbeAnswer::Unsure
 }
 
-/// The server gives back the sixteen bytes that the client named itself by; two clients name the call that they
-/// meet in.
+/// The server gives back the sixteen bytes that the client named itself by; two clients name the call that
+/// they meet in.
 fn zoom(evidence: &Evidence<'_>) -> ProbeAnswer {
     let mut named = None;
     for (_, datagram) in evidence.each_datagram() {

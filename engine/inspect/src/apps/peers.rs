@@ -207,8 +207,8 @@ fn stratum(evidence: &Evidence<'_>) -> ProbeAnswer {
     client_first(evidence, app::STRATUM_MINING_PROTOCOL, call, answer)
 }
 
-/// The line that opens a connection; messages over UDP: sixteen bytes of a name, the kind, hops left and made,
-/// the length of the rest. Those that want an answer may have a head before them.
+/// The line that opens a connection; messages over UDP: sixteen bytes of a name, the kind, hops left and
+/// made, the length of the rest. Those that want an answer may have a head before them.
 fn gnutella(evidence: &Evidence<'_>) -> ProbeAnswer {
     const KINDS: [u8; 9] = [0x00, 0x01, 0x02, 0x30, 0x31, 0x32, 0x40, 0x80, 0x81];
     const HEAD: usize = 23;

@@ -2,8 +2,9 @@
 //!
 //! A long header that names a known version is enough to be certain. A short header says nothing; only on
 //! the port of HTTP/3 do two with the same connection ID stand for a connection whose beginning was not
-//! seen (it was idle for longer than its session), or an exchange of nothing but short headers. The client's first packets are protected with keys that follow from the header alone (RFC 9001
-//! section 5.2), so that the server's name in the ClientHello can be read.
+//! seen (it was idle for longer than its session), or an exchange of nothing but short headers. The client's
+//! first packets are protected with keys that follow from the header alone (RFC 9001 section 5.2), so that
+//! the server's name in the ClientHello can be read.
 
 mod client_names;
 mod header;

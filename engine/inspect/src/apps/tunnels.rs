@@ -123,7 +123,8 @@ fn is_plain_answer(packet: &[u8]) -> bool {
         && packet.get(22..) == Some(&PACKET_ZERO)
 }
 
-/// Whether this is the same session's next packet, control or acknowledgement, which acknowledges packet zero.
+/// Whether this is the same session's next packet, control or acknowledgement, which acknowledges packet
+/// zero.
 fn follows(first: &[u8], next: &[u8]) -> bool {
     matches!(next.first(), Some(0x20 | 0x28))
         && next.get(1..1 + SESSION) == first.get(1..1 + SESSION)
@@ -252,7 +253,8 @@ fn teredo(evidence: &Evidence<'_>) -> ProbeAnswer {
     })
 }
 
-/// What may follow the packet: each with its kind and its length (RFC 6081, section 4). Believed at home only.
+/// What may follow the packet: each with its kind and its length (RFC 6081, section 4). Believed at home
+/// only.
 fn are_trailers(mut rest: &[u8]) -> bool {
     while let [1..=6, length, value @ ..] = rest {
         match value.get(usize::from(*length)..) {

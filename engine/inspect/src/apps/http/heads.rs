@@ -205,8 +205,8 @@ fn tell_response(head: &Head<'_>, findings: &mut Findings) {
     }
 }
 
-/// Whether the path ends with a request of OCSP in base64 (RFC 6960, appendix A.1): a sequence, in which SHA-1
-/// is the algorithm that names the certificate (RFC 5019, section 2.1.1).
+/// Whether the path ends with a request of OCSP in base64 (RFC 6960, appendix A.1): a sequence, in which
+/// SHA-1 is the algorithm that names the certificate (RFC 5019, section 2.1.1).
 fn carries_ocsp(path: &[u8]) -> bool {
     /// Tag, length and value of SHA-1's identifier with its empty parameters, at each of the three places in
     /// which bytes can lie in base64.
