@@ -36,10 +36,7 @@ pub(crate) enum Order {
         mac: Option<MacAddress>,
     },
     /// A frame of the device's own, without VLAN tag, to be sent by an interface.
-    Frame {
-        interface: InterfaceId,
-        bytes: Vec<u8>,
-    },
+    Frame { interface: InterfaceId, bytes: Vec<u8> },
 }
 
 /// The controller.
@@ -202,7 +199,11 @@ impl Controller {
         let Some(arp) = bytes.get(length..).and_then(Arp::read) else { return true };
         let Some(mac) = self.links.link(interface).map(|link| link.mac) else { return true };
         self.known.insert((interface, IpAddr::V4(arp.sender)), arp.sender_mac);
-        self.orders.push(Order::Neighbor { interface, address: IpAddr::V4(arp.sender), mac: Some(arp.sender_mac) });
+        self.orders.push(Order::Neighbor {
+            interface,
+            address: IpAddr::V4(arp.sender),
+            mac: Some(arp.sender_mac),
+        });
         let is_own = self
             .compiled
             .policy
@@ -229,14 +230,11 @@ impl Controller {
             return;
         }
         let (Some(link), IpAddr::V4(target)) = (self.links.link(interface), address) else { return };
-        let Some(IpAddr::V4(sender)) = self.compiled.policy.interface_address(interface, address) else { return };
-        let ask = Arp {
-            is_request: true,
-            sender_mac: link.mac,
-            sender,
-            target_mac: MacAddress::default(),
-            target,
+        let Some(IpAddr::V4(sender)) = self.compiled.policy.interface_address(interface, address) else {
+            return;
         };
+        let ask =
+            Arp { is_request: true, sender_mac: link.mac, sender, target_mac: MacAddress::default(), target };
         self.orders.push(Order::Frame { interface, bytes: ask.frame(MacAddress::BROADCAST) });
     }
 
@@ -279,7 +277,10 @@ impl Controller {
     fn follow_links(&mut self) {
         let plan = self.plan();
         let links = plan.links();
-        let states: Vec<_> = (0..).zip(&self.numbers).filter_map(|(place, number)| Some(((*number)?, plan.is_up(place)))).collect();
+        let states: Vec<_> = (0..)
+            .zip(&self.numbers)
+            .filter_map(|(place, number)| Some(((*number)?, plan.is_up(place))))
+            .collect();
         for (interface, is_up) in states {
             self.rib.set_interface(interface, is_up);
         }

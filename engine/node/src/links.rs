@@ -36,7 +36,8 @@ impl Plan<'_> {
         if matches!(interface.kind, InterfaceKind::Loopback) {
             return interface.link_up;
         }
-        let (Some(port), Some(own)) = (self.port_of(place), self.config.interfaces.get(self.owner(place))) else {
+        let (Some(port), Some(own)) = (self.port_of(place), self.config.interfaces.get(self.owner(place)))
+        else {
             return false;
         };
         port.is_up && own.link_up && self.is_through(self.owner(place))
@@ -84,10 +85,9 @@ impl Plan<'_> {
     /// What a port does with frames; `None` for one that carries no traffic.
     fn mode(&self, place: usize) -> Option<PortMode> {
         match self.config.interfaces.get(place)?.kind {
-            InterfaceKind::Layer3 => Some(PortMode::Routed {
-                untagged: self.number(place),
-                tagged: self.subinterfaces(place),
-            }),
+            InterfaceKind::Layer3 => {
+                Some(PortMode::Routed { untagged: self.number(place), tagged: self.subinterfaces(place) })
+            }
             InterfaceKind::Tap => Some(PortMode::Tap),
             InterfaceKind::VirtualWire => self.wire(place).map(PortMode::Wire),
             InterfaceKind::Loopback | InterfaceKind::Tunnel | InterfaceKind::Ha => None,

@@ -65,7 +65,9 @@ impl Node {
         at.process(now, &mut frames, &mut self.outbox);
         let [Frame { verdict, .. }] = frames;
         match verdict {
-            Verdict::Transmit(interface) if self.outbox.replaced.is_empty() => self.transmit(interface, bytes),
+            Verdict::Transmit(interface) if self.outbox.replaced.is_empty() => {
+                self.transmit(interface, bytes)
+            }
             Verdict::Transmit(interface) => {
                 for replaced in core::mem::take(&mut self.outbox.replaced) {
                     self.transmit(interface, replaced.bytes);

@@ -94,10 +94,7 @@ impl Bench {
             target: ask.sender,
         };
         let untagged = reply.frame(ask.sender_mac);
-        let header = EthernetHeader {
-            tag: header.tag,
-            ..EthernetHeader::read(&untagged).unwrap().0
-        };
+        let header = EthernetHeader { tag: header.tag, ..EthernetHeader::read(&untagged).unwrap().0 };
         self.give(port, [&header.bytes()[..header.length()], &untagged[14..]].concat())
     }
 
@@ -223,7 +220,8 @@ fn what_cannot_be_forwarded_is_reported_to_its_sender() {
         let before = bench.dropped(reason);
         let left = bench.give(INSIDE, frame);
         assert_eq!(bench.dropped(reason), before + 1, "{reason:?}");
-        let sent: Vec<_> = left.iter().filter(|(port, _)| *port == INSIDE).map(|(_, frame)| icmp_of(frame)).collect();
+        let sent: Vec<_> =
+            left.iter().filter(|(port, _)| *port == INSIDE).map(|(_, frame)| icmp_of(frame)).collect();
         assert_eq!(sent.first().copied(), message, "{reason:?}");
     }
 }
@@ -283,4 +281,29 @@ fn a_refused_commit_changes_nothing() {
     assert!(bench.node.handle_command(bench.now, commit).is_err());
     assert_eq!(bench.node.policy().generation(), before);
     assert_eq!(bench.node.policy().interface_addresses(bifrons_model::InterfaceId(0)).len(), 1);
+}
+
+#[test]
+fn a_forwarding_rule_comes_before_routes() {
+    let mut bench = Bench::new();
+    let lines = "
+set rulebase pbf rules web from zone inside
+set rulebase pbf rules web source 10.0.0.1
+set rulebase pbf rules web action forward egress-interface ethernet1/2
+set rulebase pbf rules web action forward nexthop ip-address 192.0.2.77
+set rulebase pbf rules none from zone inside
+set rulebase pbf rules none source 10.0.0.2
+set rulebase pbf rules none action discard
+";
+    let document = Document::parse(&format!("{CONFIG}{lines}"), "test").unwrap();
+    let commit = Command::Commit { document, request: CommitRequest::default() };
+    bench.node.handle_command(bench.now, commit).unwrap();
+    bench.drain();
+    bench.frames.clear();
+    for (source, target) in [("10.0.0.1", [192, 0, 2, 77]), ("10.0.0.3", [192, 0, 2, 1])] {
+        let asked = bench.give(INSIDE, udp(OWN[0], source, "203.0.113.9", 64, 30));
+        assert_eq!(Arp::read(&asked[0].1[14..]).unwrap().target, Ipv4Addr::from(target), "{source}");
+    }
+    assert!(bench.give(INSIDE, udp(OWN[0], "10.0.0.2", "203.0.113.9", 64, 30)).is_empty());
+    assert_eq!(bench.dropped(DropReason::ForwardingDiscard), 1);
 }

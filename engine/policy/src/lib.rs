@@ -79,6 +79,7 @@ mod applications;
 mod categories;
 mod explain;
 mod fib;
+mod forwarding;
 mod hits;
 mod index;
 mod interfaces;

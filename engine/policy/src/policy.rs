@@ -17,7 +17,8 @@ use crate::{
     applications::{ApplicationFacts, custom_name},
     categories::Categories,
     explain::Explanation,
-    fib::{Fib, Rib},
+    fib::{Fib, Forwarding, Rib},
+    forwarding::ForwardingRules,
     hits::RuleHits,
     interfaces::Interfaces,
     nat::{NatDecision, NatExplanation, NatOwner, NatQuery, NatRules, NatWarning, ProxyArp},
@@ -39,6 +40,7 @@ pub struct Policy {
     zones: Vec<Option<ZoneSettings>>,
     interfaces: Interfaces,
     fib: Arc<Fib>,
+    forwarding: Arc<ForwardingRules>,
     rules: Arc<Rules>,
     users: Arc<Users>,
     categories: Arc<Categories>,
@@ -85,12 +87,14 @@ impl Policy {
     ) -> Self {
         let numbers = numbering.assign(config);
         let Names { zones, interfaces, applications, users: known, .. } = &numbering.names;
-        let rules = Rules::new(config, &numbers, applications);
+        let mut rules = Rules::new(config, &numbers, applications);
+        let forwarding = ForwardingRules::new(config, &numbers, &mut rules.sets.vocabulary);
         Self {
             generation,
             zone_of_interface: zones_of_interfaces(config, &numbers, interfaces.len()),
             zones: zone_settings(config, &numbers, zones.len()),
             interfaces: Interfaces::new(config, &numbers.interfaces, interfaces.len()),
+            forwarding: Arc::new(forwarding),
             fib: Rib::from_config(config, &numbers.interfaces).fib(),
             users: Arc::new(Users::new(Arc::clone(users), known, &rules.sets.vocabulary)),
             categories: Arc::new(Categories::new(&config.categories, &numbers.categories)),
@@ -252,6 +256,16 @@ impl Policy {
     pub fn application_override(&self, query: &Query) -> Option<AppId> {
         let from = self.rules.zone_places.place_of(query.zone_from)?;
         self.overrides.lookup(query, from, self.rules.zone_places.place_of(query.zone_to)?)
+    }
+
+    /// The way that a policy-based forwarding rule gives to a session whose first packet comes in by
+    /// `interface`; `None` where routes decide. Where the session goes, the query need not know.
+    pub fn forwarding(&self, query: &Query, interface: InterfaceId, owner: NatOwner) -> Option<Forwarding> {
+        if self.forwarding.is_empty() {
+            return None;
+        }
+        let from = self.rules.zone_places.place_of(query.zone_from)?;
+        self.forwarding.lookup(query, (interface, from), &self.users, owner)
     }
 
     /// The number of `intrazone-default`.

@@ -298,13 +298,27 @@ impl Worker {
             (None, Wiring::Capture) => self.policy.egress(address).ok_or(DropReason::NoRoute),
             (None, Wiring::Wire(peer)) => Ok(peer),
             (None, Wiring::Tap) => Ok(lane.interface),
-            (None, Wiring::Routed) => self.way_to(lane.interface, leaving, address).map(|way| way.interface),
+            (None, Wiring::Routed) => self.routed_interface(lane, leaving, address),
         };
         let zone = interface.ok().and_then(|interface| self.policy.zone_of(interface));
         let to = interface.ok().zip(zone);
         outbox.note(|| Step::Route { destination: address, to });
         let interface = interface?;
         Ok(Place { interface, zone: zone.ok_or(DropReason::NoZone)?, is_host: own.is_some() })
+    }
+
+    /// Where a routed packet leaves: by a forwarding rule, else by a route.
+    fn routed_interface(
+        &self,
+        lane: &Lane,
+        leaving: &FlowKey,
+        address: IpAddr,
+    ) -> Result<InterfaceId, DropReason> {
+        let arriving = FlowKey::of(&lane.packet, lane.zone);
+        match self.forced_way(lane.interface, &arriving)? {
+            Some(way) => Ok(way.interface),
+            None => self.way_to(lane.interface, leaving, address).map(|way| way.interface),
+        }
     }
 
     fn insert(&mut self, way: &Way, s2c: &FlowKey, decision: &Decision) -> Result<u32, ()> {

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use bifrons_model::{Direction, DropReason, InterfaceId};
-use bifrons_policy::{Flow, Forward, Forwarding};
+use bifrons_policy::{Flow, Forward, Forwarding, Query};
 use bifrons_session::{FlowKey, Hit, SessionFlags, State};
 use bifrons_wire::{Addresses, IcmpError, Packet, ip_length, may_fragment};
 
@@ -126,7 +126,14 @@ impl Worker {
             Direction::ClientToServer => (s2c.reversed(s2c.zone()), s2c.zone()),
             Direction::ServerToClient => (c2s.reversed(c2s.zone()), c2s.zone()),
         };
-        let way = self.way_towards(lane.interface, &leaving)?;
+        let forced = match hit.direction {
+            Direction::ClientToServer => self.forced_way(lane.interface, &c2s)?,
+            Direction::ServerToClient => None,
+        };
+        let way = match forced {
+            Some(way) => way,
+            None => self.way_towards(lane.interface, &leaving)?,
+        };
         outbox.note(|| Step::NextHop(way));
         if self.policy.zone_of(way.interface) != Some(zone) {
             return Err(DropReason::EgressZoneChanged);
@@ -139,6 +146,35 @@ impl Worker {
             session.interface_out = way.interface;
         }
         Ok(place)
+    }
+
+    /// The way that a policy-based forwarding rule gives to a session that came in by `interface`.
+    pub(crate) fn forced_way(
+        &self,
+        interface: InterfaceId,
+        c2s: &FlowKey,
+    ) -> Result<Option<Forward>, DropReason> {
+        let addresses = c2s.addresses();
+        let query = Query {
+            zone_from: c2s.zone(),
+            zone_to: c2s.zone(),
+            source: addresses.source(),
+            destination: addresses.destination(),
+            source_port: c2s.source_port(),
+            destination_port: c2s.destination_port(),
+            protocol: c2s.protocol(),
+            app: None,
+            user: self.policy.user_of(addresses.source()),
+            category: None,
+            time: self.now,
+        };
+        match self.policy.forwarding(&query, interface, self.nat_owner) {
+            None => Ok(None),
+            Some(Forwarding::Discard) => Err(DropReason::ForwardingDiscard),
+            Some(Forwarding::Via(way)) if self.links.is_up(way.interface) => Ok(Some(way)),
+            // A way that is down leaves the session to the routes.
+            Some(Forwarding::Via(_)) => Ok(None),
+        }
     }
 
     /// Where packets go that came in by a routed `interface` and leave with these ends.

@@ -72,7 +72,7 @@ impl NatOwner {
     /// A device without a peer: it uses the rules of device 0.
     pub const ALONE: Self = Self { device_id: 0, is_primary: true };
 
-    fn uses(self, binding: DeviceBinding) -> bool {
+    pub(crate) fn uses(self, binding: DeviceBinding) -> bool {
         match binding {
             DeviceBinding::Both => true,
             DeviceBinding::Device(id) => id == self.device_id,

@@ -1,0 +1,131 @@
+//! Policy-based forwarding: which way sessions go, before any route is asked.
+
+use alloc::{boxed::Box, collections::BTreeMap, string::String, vec::Vec};
+
+use bifrons_config::{
+    Config,
+    typed::{DeviceBinding, ForwardingAction, ForwardingRule, ForwardingSource, Schedule},
+};
+use bifrons_model::{AppId, InterfaceId};
+
+use crate::{
+    addresses::AddressSet,
+    applications::renumber,
+    fib::{Forward, Forwarding},
+    nat::NatOwner,
+    policy::Numbers,
+    query::Query,
+    schedules,
+    services::Services,
+    users::{UserSet, Users},
+    zones::ZoneSet,
+};
+
+/// The forwarding rules in order; disabled ones are left out.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ForwardingRules(Box<[Rule]>);
+
+#[derive(Clone, Debug)]
+struct Rule {
+    from: From,
+    source: AddressSet,
+    destination: AddressSet,
+    users: Option<UserSet>,
+    applications: Box<[AppId]>,
+    services: Services,
+    schedule: Option<Schedule>,
+    binding: DeviceBinding,
+    /// `None` goes as routes say.
+    way: Option<Forwarding>,
+}
+
+#[derive(Clone, Debug)]
+enum From {
+    Zones(ZoneSet),
+    Interfaces(Box<[InterfaceId]>),
+}
+
+impl ForwardingRules {
+    /// New user names get the next numbers of `vocabulary`.
+    pub(crate) fn new(config: &Config, numbers: &Numbers, vocabulary: &mut BTreeMap<String, u32>) -> Self {
+        let enabled = config.forwarding_rules.iter().filter(|rule| !rule.disabled);
+        let rules = enabled.filter_map(|rule| Rule::new(rule, config, numbers, vocabulary));
+        Self(rules.collect::<Vec<_>>().into_boxed_slice())
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The way of the first rule that matches; `from` is the place of the ingress zone in the configuration.
+    pub(crate) fn lookup(
+        &self,
+        query: &Query,
+        (interface, from): (InterfaceId, u32),
+        users: &Users,
+        owner: NatOwner,
+    ) -> Option<Forwarding> {
+        self.0.iter().find(|rule| rule.matches(query, interface, from, users, owner))?.way
+    }
+}
+
+impl Rule {
+    /// `None` where an interface has no number.
+    fn new(
+        rule: &ForwardingRule,
+        config: &Config,
+        numbers: &Numbers,
+        vocabulary: &mut BTreeMap<String, u32>,
+    ) -> Option<Self> {
+        let interface = |place: &usize| numbers.interfaces.get(*place).copied().flatten();
+        let way = match &rule.action {
+            ForwardingAction::NoPbf => None,
+            ForwardingAction::Discard => Some(Forwarding::Discard),
+            ForwardingAction::Forward { interface: place, next_hop, .. } => {
+                Some(Forwarding::Via(Forward { interface: interface(place)?, gateway: *next_hop }))
+            }
+        };
+        let users = &rule.source_user;
+        let applications = rule.application.iter().filter_map(|app| renumber(*app, &numbers.applications));
+        Some(Self {
+            from: match &rule.from {
+                ForwardingSource::Zones(zones) => From::Zones(ZoneSet::new(zones, config.zones.len())),
+                ForwardingSource::Interfaces(places) => {
+                    From::Interfaces(places.iter().filter_map(interface).collect())
+                }
+            },
+            source: AddressSet::new(&rule.source, rule.negate_source),
+            destination: AddressSet::new(&rule.destination, rule.negate_destination),
+            users: (!users.is_empty()).then(|| UserSet::new(users, vocabulary)),
+            applications: applications.collect(),
+            services: Services::new(&rule.service),
+            schedule: rule.schedule.clone(),
+            binding: rule.binding,
+            way,
+        })
+    }
+
+    fn matches(
+        &self,
+        query: &Query,
+        interface: InterfaceId,
+        from: u32,
+        users: &Users,
+        owner: NatOwner,
+    ) -> bool {
+        let comes_from = match &self.from {
+            From::Zones(zones) => zones.contains(from),
+            From::Interfaces(interfaces) => interfaces.contains(&interface),
+        };
+        let is_application =
+            self.applications.is_empty() || query.app.is_some_and(|app| self.applications.contains(&app));
+        comes_from
+            && self.source.contains(query.source)
+            && self.destination.contains(query.destination)
+            && is_application
+            && self.services.timeouts(query).is_some()
+            && self.users.as_ref().is_none_or(|listed| listed.contains(query.user, users))
+            && self.schedule.as_ref().is_none_or(|schedule| schedules::is_active(schedule, query.time))
+            && owner.uses(self.binding)
+    }
+}
