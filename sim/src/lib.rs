@@ -13,6 +13,7 @@
 
 pub mod chassis;
 pub mod device;
+pub mod firewall;
 pub mod frame;
 pub mod host;
 pub mod link;
@@ -20,6 +21,7 @@ pub mod plan;
 pub mod queue;
 pub mod random;
 pub mod run;
+pub mod sabotage;
 pub mod shadow;
 pub mod shrink;
 pub mod story;

@@ -4,6 +4,7 @@
 //! ([`Plan::parse`]), and shrinks by leaving lines out.
 
 mod configuration;
+
 mod draw;
 mod script;
 
@@ -12,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+pub use configuration::interface;
 pub use script::ScriptError;
 
 use crate::{

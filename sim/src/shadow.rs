@@ -285,9 +285,8 @@ impl Shadow {
                 format!("{given} frames were given to it, it counts {figures:?}"),
             ));
         }
-        let sent = figures.transmitted + figures.emitted;
-        if sent != self.border.sent {
-            let text = format!("{} frames left it, it counts {figures:?}", self.border.sent);
+        if figures.transmitted != self.border.forwarded {
+            let text = format!("{} frames left it, it counts {figures:?}", self.border.forwarded);
             return Err((What::Conservation, text));
         }
         if figures.sessions > figures.capacity {

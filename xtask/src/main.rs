@@ -13,6 +13,7 @@ mod bare;
 mod bench;
 mod manual;
 mod metadata;
+mod planted_bugs;
 mod rings;
 mod tidy;
 
@@ -27,6 +28,7 @@ usage: cargo xtask COMMAND
   bare                 the engine builds for a target without an operating system
   manual               write the generated pages of docs/manual
   bench [NAME…]        speed and memory, one line a figure: name value unit
+  planted-bugs [N]     whether the simulator notices bugs that are planted, in N seeds
 ";
 
 fn main() -> ExitCode {
@@ -40,6 +42,8 @@ fn main() -> ExitCode {
         ["bare"] => bare::run(&root),
         ["bench", names @ ..] => return report(bench::run(&root, names)),
         ["bench-once", name] => return report(bench::run_once(&root, name)),
+        ["planted-bugs"] => return report(planted_bugs::look(None)),
+        ["planted-bugs", seeds] => return report(planted_bugs::look(Some(seeds))),
         ["manual"] => manual::write(&root).map(|()| Vec::new()),
         _ => {
             eprint!("{USAGE}");

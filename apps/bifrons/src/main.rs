@@ -3,9 +3,11 @@
 mod config;
 mod explain;
 mod explain_logs;
+mod logs_command;
 mod progress;
 mod replay;
 mod setup;
+mod sim;
 mod stats;
 mod what_if;
 
@@ -28,8 +30,11 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Replay(replay::Arguments),
+    Sim(sim::Arguments),
     Explain(explain_logs::Arguments),
     ExplainPacket(explain::packet::Arguments),
+    #[command(subcommand)]
+    Logs(logs_command::Command),
     #[command(subcommand)]
     Test(explain::policy_match::Command),
     #[command(subcommand)]
@@ -39,7 +44,9 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Replay(arguments) => replay::run(&arguments),
+        Command::Sim(arguments) => sim::run_command(&arguments),
         Command::Explain(arguments) => explain_logs::run(&arguments),
+        Command::Logs(command) => logs_command::run(&command),
         Command::ExplainPacket(arguments) => explain::packet::run(&arguments),
         Command::Test(command) => explain::policy_match::run(&command),
         Command::Config(command) => config::run(&command),

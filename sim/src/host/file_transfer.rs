@@ -12,7 +12,7 @@ use smoltcp::socket::tcp::Socket;
 /// The port of control connections.
 pub const CONTROL: u16 = 21;
 /// The port that servers open data connections from.
-const DATA: u16 = 20;
+pub const DATA: u16 = 20;
 const BUFFER: usize = 8 * 1024;
 /// The longest line that an end takes.
 const LINE_MAX: usize = 512;

@@ -38,8 +38,8 @@ pub(super) struct Border {
     pub left: HashMap<Flow, Volume>,
     /// Questions about the firewall's own addresses that were not answered yet.
     owed: Vec<Owed>,
-    /// Frames that left since it began.
-    pub sent: u64,
+    /// Frames that were forwarded since it began.
+    pub forwarded: u64,
 }
 
 /// A question for a neighbour's address.
@@ -112,23 +112,23 @@ impl Border {
     }
 
     pub fn leaves(&mut self, port: usize, view: &View, network: &Network, rules: &Rules) -> Judged {
-        self.sent += 1;
         self.settle_answer(port, view);
-        let Some(packet) = view.packet().filter(|packet| travels(packet)) else { return Ok(()) };
+        let Some(packet) = view.packet().filter(|packet| travels(packet)) else {
+            // What neighbours say to each other passes a wire only.
+            self.forwarded += u64::from(network.is_wire());
+            return Ok(());
+        };
         if !packet.is_sound {
             return Err((What::Faithful, format!("it sends {view}")));
         }
         let print = fingerprint(packet, port);
         let is_known = self.inside.get(&print).is_some_and(|inside| inside.count > 0);
-        // A hidden host speaks with an address of the firewall.
-        if !is_known && network.is_own(packet.source) {
-            return Ok(());
-        }
         if !is_known {
             return self.judge_own(view, packet, network, rules);
         }
         let Some(inside) = self.inside.get_mut(&print) else { return Ok(()) };
         inside.count -= 1;
+        self.forwarded += 1;
         let (flow, came_on, hops) = (inside.flow, inside.port, inside.hop_limit);
         let expected = if network.is_wire() { hops } else { hops.saturating_sub(1) };
         if packet.hop_limit != expected {
@@ -157,10 +157,15 @@ impl Border {
 
     /// A packet that did not come in: a reset of a connection that is not allowed, or a control connection
     /// whose words are changed.
-    fn judge_own(&self, view: &View, packet: &Packet, network: &Network, rules: &Rules) -> Judged {
+    fn judge_own(&mut self, view: &View, packet: &Packet, network: &Network, rules: &Rules) -> Judged {
         let flow = Flow::of(packet);
         let is_control = [flow.source.1, flow.destination.1].contains(&file_transfer::CONTROL);
         if network.hidden.is_some() && is_control {
+            self.forwarded += 1;
+            return Ok(());
+        }
+        // Hidden hosts speak with an address of the firewall too, so what came in was looked for first.
+        if network.is_own(packet.source) {
             return Ok(());
         }
         let origin = self.origin(flow);
@@ -189,6 +194,10 @@ impl Border {
         };
         let hides = network.hidden.filter(|_| came_on == 0 && port == 1 && flow.source.0.is_ipv4());
         if let Some(address) = hides.filter(|_| self.begun.contains(&flow)) {
+            // What was announced fares as the session that did so, which was not hidden if others opened it.
+            if out == flow && flow.source.1 == file_transfer::DATA {
+                return Ok(flow);
+            }
             if out.source.0 != address || out.destination.0 != flow.destination.0 {
                 return wrong(format!("source {address}"));
             }
@@ -199,7 +208,10 @@ impl Border {
             if out.source.0 != flow.source.0 || out.destination != *origin {
                 return wrong(format!("destination {origin:?}"));
             }
-            return Ok(Flow { destination: *origin, ..flow });
+            // An echo has one identifier, which stands for both ports.
+            let is_echo = !matches!(flow.protocol, 6 | 17);
+            let source = if is_echo { (flow.source.0, origin.1) } else { flow.source };
+            return Ok(Flow { source, destination: *origin, ..flow });
         }
         // Announced connections to a hidden client are translated back without having been seen.
         if network.hidden.is_some_and(|address| flow.destination.0 == address || out.source.0 == address) {

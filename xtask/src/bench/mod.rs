@@ -16,6 +16,7 @@ mod memory;
 mod new_sessions;
 mod policy;
 mod replay;
+mod simulator;
 mod streams;
 
 use std::path::Path;
@@ -56,6 +57,7 @@ const BENCHES: &[Bench] = &[
     timed("replay_packets_per_second", "1/s", |root| Ok(replay::measure(root)?.packets_per_second)),
     timed("replay_megabytes_per_second", "MB/s", |root| Ok(replay::measure(root)?.megabytes_per_second)),
     once("replay_resident_megabytes", "MB", |root| Ok(replay::measure(root)?.resident_megabytes)),
+    timed("sim_device_hours_per_hour", "h", |_| simulator::measure()),
     timed("policy_lookup_10k_ns", "ns", |_| policy::lookup(10_000)),
     timed("policy_lookup_100k_ns", "ns", |_| policy::lookup(100_000)),
     timed("fib_lookup_1m_ns", "ns", |_| fib::lookup()),
