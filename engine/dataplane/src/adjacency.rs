@@ -35,6 +35,8 @@ pub(crate) struct Adjacencies {
 pub(crate) struct Station {
     /// The interface that leads to it.
     pub interface: InterfaceId,
+    /// Its address.
+    pub address: IpAddr,
     /// The longest packet that its link takes.
     pub mtu: u16,
     /// The largest segment that a SYN through its interface may announce.
@@ -42,6 +44,8 @@ pub(crate) struct Station {
     /// The Ethernet header of frames to it; the first `length` bytes count. Not yet known when 0.
     pub header: [u8; 18],
     pub length: u8,
+    /// Whether its next use is to be told.
+    pub is_stale: bool,
 }
 
 /// A packet that waits for its station's address.
@@ -92,6 +96,12 @@ impl Adjacencies {
         self.stations.get(usize::from(place))
     }
 
+    /// The address of a station whose use is to be told, once.
+    pub fn take_stale(&mut self, place: u16) -> Option<IpAddr> {
+        let station = self.stations.get_mut(usize::from(place))?;
+        core::mem::take(&mut station.is_stale).then_some(station.address)
+    }
+
     /// The number of the station with this address behind the interface, and whether it is new: its station
     /// address is then to be asked for. What waited is returned when the table was full and begins
     /// anew.
@@ -106,10 +116,12 @@ impl Adjacencies {
         let link = links.link(interface);
         self.stations.push(Station {
             interface,
+            address,
             mtu: link.map_or(u16::MAX, |link| link.mtu),
             segment_size: link.and_then(|link| link.segment_size(address.is_ipv6())),
             header: [0; 18],
             length: 0,
+            is_stale: false,
         });
         self.places.insert((interface, address), place);
         Placed { place, asks: true, forgotten }
@@ -130,9 +142,9 @@ impl Adjacencies {
     /// Notes what is known of a station's address; returns its number and what has waited for it.
     pub fn learn(
         &mut self,
-        interface: InterfaceId,
-        address: IpAddr,
+        (interface, address): (InterfaceId, IpAddr),
         mac: Option<MacAddress>,
+        is_stale: bool,
         links: &Links,
     ) -> Option<(u16, Vec<Waiting>)> {
         let place = *self.places.get(&(interface, address))?;
@@ -145,6 +157,7 @@ impl Adjacencies {
         });
         (station.header, station.length) =
             header.map_or(([0; 18], 0), |header| (header.bytes(), header.length() as u8));
+        station.is_stale = is_stale;
         Some((place, self.take_waiting(place)))
     }
 

@@ -328,16 +328,17 @@ impl Worker {
         self.adjacencies.outdate();
     }
 
-    /// Takes note of a neighbor's station address; `None` says that it does not answer. What has waited for
-    /// it leaves, or is lost.
+    /// Takes note of the station address of a neighbor on an interface; `None` says that it does not answer.
+    /// What has waited for it leaves, or is lost. The next use of one that is stale is told by an event.
     pub fn handle_neighbor(
         &mut self,
-        interface: InterfaceId,
-        address: IpAddr,
+        (interface, address): (InterfaceId, IpAddr),
         mac: Option<MacAddress>,
+        is_stale: bool,
         outbox: &mut Outbox,
     ) {
-        let Some((place, waiting)) = self.adjacencies.learn(interface, address, mac, &self.links) else {
+        let learnt = self.adjacencies.learn((interface, address), mac, is_stale, &self.links);
+        let Some((place, waiting)) = learnt else {
             return;
         };
         let Some(station) = self.adjacencies.station(place).copied().filter(Station::is_known) else {

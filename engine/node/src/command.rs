@@ -176,5 +176,7 @@ pub enum Notice {
         address: core::net::IpAddr,
         /// The other station.
         station: MacAddress,
+        /// Whether the device uses the address nevertheless; otherwise the other station was there first.
+        is_used: bool,
     },
 }

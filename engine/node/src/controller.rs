@@ -1,7 +1,7 @@
 //! The slow half of a device: configuration, routes, links, neighbors.
 
 use alloc::{
-    collections::BTreeMap,
+    borrow::Cow,
     string::{String, ToString},
     sync::Arc,
     vec::Vec,
@@ -12,10 +12,13 @@ use bifrons_config::{
     self as config, Cause, CommitRequest, Committed, Config, ConfigStore, Document, HistoryLimits, Sources,
     Validated,
 };
-use bifrons_dataplane::{Compiled, Links};
+use bifrons_dataplane::{
+    Compiled, Links,
+    neighbour::{LinkSettings, NeighbourOutput, NeighbourUpdate, Neighbours, Resolution},
+};
 use bifrons_model::{Generation, InterfaceId, MacAddress, Timestamp};
 use bifrons_policy::{DynamicRoute, Policy, Rib};
-use bifrons_wire::{Arp, ETHERTYPE_ARP, EthernetHeader};
+use bifrons_wire::EthernetHeader;
 
 use crate::{CommandError, Notice, PortId, PortInfo, links::Plan};
 
@@ -34,6 +37,8 @@ pub(crate) enum Order {
         address: IpAddr,
         /// `None` when it does not answer.
         mac: Option<MacAddress>,
+        /// Whether its next use is to be told.
+        is_stale: bool,
     },
     /// A frame of the device's own, without VLAN tag, to be sent by an interface.
     Frame { interface: InterfaceId, bytes: Vec<u8> },
@@ -51,7 +56,7 @@ pub(crate) struct Controller {
     ports: Vec<PortInfo>,
     orders: Vec<Order>,
     notices: Vec<Notice>,
-    known: BTreeMap<(InterfaceId, IpAddr), MacAddress>,
+    neighbors: Neighbours,
 }
 
 impl Controller {
@@ -76,12 +81,12 @@ impl Controller {
             ports,
             orders: Vec::new(),
             notices: Vec::new(),
-            known: BTreeMap::new(),
+            neighbors: Neighbours::new(),
             config,
             compiled,
         };
         controller.rib.apply(&controller.config, &controller.numbers);
-        controller.follow_links();
+        controller.follow_links(now);
         Ok(controller)
     }
 
@@ -133,7 +138,7 @@ impl Controller {
         if outcome.is_err() {
             self.store.load(before);
         }
-        self.follow_store()?;
+        self.follow_store(now)?;
         outcome
     }
 
@@ -150,17 +155,17 @@ impl Controller {
         Ok(validated.warnings)
     }
 
-    pub fn confirm(&mut self) -> Result<(), CommandError> {
+    pub fn confirm(&mut self, now: Timestamp) -> Result<(), CommandError> {
         self.store.confirm()?;
-        self.follow_store()
+        self.follow_store(now)
     }
 
-    pub fn set_carrier(&mut self, port: PortId, is_up: bool) -> Result<(), CommandError> {
+    pub fn set_carrier(&mut self, now: Timestamp, port: PortId, is_up: bool) -> Result<(), CommandError> {
         let count = self.ports.len();
         let found = self.ports.get_mut(port.index()).ok_or(CommandError::Port(port.0, count))?;
         if found.is_up != is_up {
             found.is_up = is_up;
-            self.follow_links();
+            self.follow_links(now);
         }
         Ok(())
     }
@@ -182,60 +187,52 @@ impl Controller {
     }
 
     pub fn handle_timeout(&mut self, now: Timestamp) -> Result<(), CommandError> {
+        self.neighbors.handle_timeout(now);
+        self.follow_neighbors();
         self.store.handle_timeout(now);
-        self.follow_store()
+        self.follow_store(now)
     }
 
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        self.store.poll_timeout()
+        [self.store.poll_timeout(), self.neighbors.poll_timeout()].into_iter().flatten().min()
     }
 
     /// Takes a frame that is for the device; false when it is none of a protocol that the controller speaks.
-    pub fn handle_neighbor_frame(&mut self, _now: Timestamp, interface: InterfaceId, bytes: &[u8]) -> bool {
-        let Some((header, length)) = EthernetHeader::read(bytes) else { return false };
-        if header.ethertype != ETHERTYPE_ARP {
-            return false;
-        }
-        let Some(arp) = bytes.get(length..).and_then(Arp::read) else { return true };
-        let Some(mac) = self.links.link(interface).map(|link| link.mac) else { return true };
-        self.known.insert((interface, IpAddr::V4(arp.sender)), arp.sender_mac);
-        self.orders.push(Order::Neighbor {
-            interface,
-            address: IpAddr::V4(arp.sender),
-            mac: Some(arp.sender_mac),
-        });
-        let is_own = self
-            .compiled
-            .policy
-            .interface_addresses(interface)
-            .iter()
-            .any(|prefix| prefix.address == IpAddr::V4(arp.target));
-        if arp.is_request && is_own {
-            let reply = Arp {
-                is_request: false,
-                sender_mac: mac,
-                sender: arp.target,
-                target_mac: arp.sender_mac,
-                target: arp.sender,
-            };
-            self.orders.push(Order::Frame { interface, bytes: reply.frame(arp.sender_mac) });
-        }
-        true
+    pub fn handle_neighbor_frame(&mut self, now: Timestamp, interface: InterfaceId, bytes: &[u8]) -> bool {
+        let is_taken = self.neighbors.handle_frame(now, interface, &untagged(bytes));
+        self.follow_neighbors();
+        is_taken
     }
 
     /// A worker wants a neighbor's station address.
-    pub fn resolve(&mut self, _now: Timestamp, interface: InterfaceId, address: IpAddr) {
-        if let Some(mac) = self.known.get(&(interface, address)) {
-            self.orders.push(Order::Neighbor { interface, address, mac: Some(*mac) });
-            return;
-        }
-        let (Some(link), IpAddr::V4(target)) = (self.links.link(interface), address) else { return };
-        let Some(IpAddr::V4(sender)) = self.compiled.policy.interface_address(interface, address) else {
-            return;
+    pub fn resolve(&mut self, now: Timestamp, interface: InterfaceId, address: IpAddr) {
+        let resolution = self.neighbors.resolve(now, interface, address);
+        self.follow_neighbors();
+        let mac = match resolution {
+            Resolution::Known(mac) => Some(mac),
+            Resolution::Unreachable => None,
+            Resolution::Pending => return,
         };
-        let ask =
-            Arp { is_request: true, sender_mac: link.mac, sender, target_mac: MacAddress::default(), target };
-        self.orders.push(Order::Frame { interface, bytes: ask.frame(MacAddress::BROADCAST) });
+        self.orders.push(Order::Neighbor { interface, address, mac, is_stale: false });
+    }
+
+    fn follow_neighbors(&mut self) {
+        while let Some(output) = self.neighbors.poll_output() {
+            match output {
+                NeighbourOutput::Frame { interface, bytes } => {
+                    self.orders.push(Order::Frame { interface, bytes })
+                }
+                NeighbourOutput::Update(NeighbourUpdate { interface, address, mac, is_stale }) => {
+                    self.orders.push(Order::Neighbor { interface, address, mac, is_stale });
+                }
+                NeighbourOutput::Unreachable { interface, address } => {
+                    self.orders.push(Order::Neighbor { interface, address, mac: None, is_stale: false });
+                }
+                NeighbourOutput::Conflict { interface, address, mac, is_used } => {
+                    self.notices.push(Notice::AddressConflict { interface, address, station: mac, is_used });
+                }
+            }
+        }
     }
 
     fn compile(&self, config: &Config) -> Policy {
@@ -248,11 +245,11 @@ impl Controller {
     }
 
     /// Takes over what the configuration store says.
-    fn follow_store(&mut self) -> Result<(), CommandError> {
+    fn follow_store(&mut self, now: Timestamp) -> Result<(), CommandError> {
         while let Some(output) = self.store.poll_output() {
             match output {
                 config::Output::Run { version, config, cause } => {
-                    self.run(config)?;
+                    self.run(now, config)?;
                     if cause == Cause::NotConfirmed {
                         self.notices.push(Notice::CommitTakenBack { version });
                     }
@@ -263,32 +260,50 @@ impl Controller {
         Ok(())
     }
 
-    fn run(&mut self, config: Arc<Config>) -> Result<(), CommandError> {
+    fn run(&mut self, now: Timestamp, config: Arc<Config>) -> Result<(), CommandError> {
         self.compiled = Compiled::new(self.compile(&config))?;
         self.config = config;
         self.numbers = self.compiled.policy.interface_numbers(&self.config);
         self.rib.apply(&self.config, &self.numbers);
         self.orders.push(Order::Commit(self.compiled.clone()));
-        self.follow_links();
+        self.follow_links(now);
         Ok(())
     }
 
-    /// Makes the table of links anew, and the routes that hang on it.
-    fn follow_links(&mut self) {
+    /// Makes the table of links anew, and the routes and neighbors that hang on it.
+    fn follow_links(&mut self, now: Timestamp) {
         let plan = self.plan();
         let links = plan.links();
         let states: Vec<_> = (0..)
             .zip(&self.numbers)
             .filter_map(|(place, number)| Some(((*number)?, plan.is_up(place))))
             .collect();
-        for (interface, is_up) in states {
-            self.rib.set_interface(interface, is_up);
-        }
         if *self.links != links {
             self.links = Arc::new(links);
             self.orders.push(Order::Links(Arc::clone(&self.links)));
         }
+        for (interface, is_up) in &states {
+            self.rib.set_interface(*interface, *is_up);
+        }
         self.follow_routes();
+        self.set_neighbor_links(now, &states);
+    }
+
+    fn set_neighbor_links(&mut self, now: Timestamp, states: &[(InterfaceId, bool)]) {
+        for (interface, is_up) in states {
+            let configured = self.config.interfaces.iter().zip(&self.numbers);
+            let configured = configured.into_iter().find(|(_, number)| **number == Some(*interface));
+            match (self.links.link(*interface), configured) {
+                (Some(link), Some((configured, _))) => {
+                    let proxied = self.compiled.policy.proxy_arp_addresses(*interface);
+                    let settings = LinkSettings::new(link.mac, configured, proxied);
+                    self.neighbors.set_link(now, *interface, settings);
+                    self.neighbors.set_up(now, *interface, *is_up);
+                }
+                (None, _) | (_, None) => self.neighbors.remove_link(*interface),
+            }
+        }
+        self.follow_neighbors();
     }
 
     fn follow_routes(&mut self) {
@@ -300,4 +315,16 @@ impl Controller {
 
 fn refused(route: &DynamicRoute, what: &'static str) -> CommandError {
     CommandError::Route(route.destination.address, route.destination.length, what)
+}
+
+/// A frame without its VLAN tag.
+fn untagged(frame: &[u8]) -> Cow<'_, [u8]> {
+    match EthernetHeader::read(frame) {
+        Some((header @ EthernetHeader { tag: Some(_), .. }, length)) => {
+            let header = EthernetHeader { tag: None, ..header };
+            let behind = frame.get(length..).unwrap_or_default();
+            Cow::Owned([header.bytes().get(..header.length()).unwrap_or_default(), behind].concat())
+        }
+        Some(_) | None => Cow::Borrowed(frame),
+    }
 }

@@ -90,9 +90,9 @@ impl Node {
                 self.controller.commit(now, document, request).map(Reply::Committed)
             }
             Command::Validate(document) => self.controller.validate(document).map(Reply::Valid),
-            Command::Confirm => self.controller.confirm().map(|()| Reply::Done),
+            Command::Confirm => self.controller.confirm(now).map(|()| Reply::Done),
             Command::Carrier { port, is_up } => {
-                self.controller.set_carrier(port, is_up).map(|()| Reply::Done)
+                self.controller.set_carrier(now, port, is_up).map(|()| Reply::Done)
             }
             Command::AddRoute(route) => self.controller.add_route(&route).map(|()| Reply::Done),
             Command::RemoveRoute(route) => self.controller.remove_route(&route).map(|()| Reply::Done),
@@ -207,8 +207,8 @@ impl Node {
                 Order::Links(links) => worker.handle_links(Arc::clone(links), &mut self.outbox),
                 Order::Routes(policy) => worker.handle_routes(Arc::clone(policy)),
                 Order::Frame { .. } => {}
-                Order::Neighbor { interface, address, mac } => {
-                    worker.handle_neighbor(*interface, *address, *mac, &mut self.outbox);
+                Order::Neighbor { interface, address, mac, is_stale } => {
+                    worker.handle_neighbor((*interface, *address), *mac, *is_stale, &mut self.outbox);
                 }
             }
         }

@@ -59,8 +59,18 @@ impl Bench {
         let now = Timestamp::from_secs(1_000);
         let mut bench =
             Self { node: Node::new(now, startup).unwrap(), now, frames: Vec::new(), records: Vec::new() };
-        bench.drain();
+        bench.settle();
         bench
+    }
+
+    /// Lets the device announce its addresses.
+    fn settle(&mut self) {
+        for _ in 0..10 {
+            self.now = self.now.after_secs(1);
+            self.node.handle_timeout(self.now);
+        }
+        self.drain();
+        self.frames.clear();
     }
 
     fn drain(&mut self) {
@@ -252,6 +262,7 @@ fn long_packets_are_cut_or_reported() {
     };
     let commit = Command::Commit { document: document(600), request: CommitRequest::default() };
     bench.node.handle_command(bench.now, commit).unwrap();
+    bench.settle();
     let asked = bench.give(INSIDE, udp(OWN[0], "10.0.0.1", "203.0.113.9", 64, 1000));
     let asked: Vec<_> = asked.into_iter().filter(|(port, _)| *port == OUTSIDE).collect();
     // The builder sets "don't fragment".
@@ -298,8 +309,7 @@ set rulebase pbf rules none action discard
     let document = Document::parse(&format!("{CONFIG}{lines}"), "test").unwrap();
     let commit = Command::Commit { document, request: CommitRequest::default() };
     bench.node.handle_command(bench.now, commit).unwrap();
-    bench.drain();
-    bench.frames.clear();
+    bench.settle();
     for (source, target) in [("10.0.0.1", [192, 0, 2, 77]), ("10.0.0.3", [192, 0, 2, 1])] {
         let asked = bench.give(INSIDE, udp(OWN[0], source, "203.0.113.9", 64, 30));
         assert_eq!(Arp::read(&asked[0].1[14..]).unwrap().target, Ipv4Addr::from(target), "{source}");

@@ -11,7 +11,7 @@ use bifrons_wire::{
 
 use super::Exit;
 use crate::{
-    Outbox, Replaced, Verdict, Worker,
+    Event, Outbox, Replaced, Verdict, Worker,
     adjacency::{Station, Waiting},
     worker::{Body, Lane},
 };
@@ -52,6 +52,11 @@ impl Worker {
         let Some(station) = self.adjacencies.station(place).copied() else {
             return Verdict::Drop(DropReason::NeighborUnreachable);
         };
+        if station.is_stale
+            && let Some(address) = self.adjacencies.take_stale(place)
+        {
+            outbox.events.push(Event::Resolve { interface: station.interface, address });
+        }
         let segment_size = self.segment_size(&station, lane, packet);
         let is_in_place = packet.frames == 1
             && outbox.replaced.len() == mark
