@@ -9,6 +9,7 @@ mod columns;
 pub mod filter;
 mod formats;
 mod human;
+pub mod listen;
 pub mod manual;
 mod plan;
 mod protocol;

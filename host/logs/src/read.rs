@@ -19,3 +19,5 @@ pub use parser::Parser;
 pub use reject::Reject;
 pub use rejects::RejectFile;
 pub use stream::{Counts, LINE_MAX, Reader, Rejected};
+
+pub(crate) use window::{Next, Window};

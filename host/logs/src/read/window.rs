@@ -114,6 +114,11 @@ impl Window {
         }
     }
 
+    /// Nothing more will come.
+    pub(crate) fn end(&mut self) {
+        self.ended = true;
+    }
+
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
         self.buffer.capacity()
