@@ -163,6 +163,14 @@ impl<'a> Case<'a> {
         matches!(self.facts.rule, "interzone-default" | "intrazone-default")
     }
 
+    /// Whether the application runs on a port that is not its own. Devices set the flag for protocols
+    /// without ports too, where it says nothing.
+    pub fn is_on_foreign_port(&self) -> bool {
+        matches!(self.transport, Transport::Tcp | Transport::Udp)
+            && self.app == App::Identified
+            && self.flags.has(Flags::NON_STANDARD_PORT)
+    }
+
     /// Whether the addresses or ports were translated, as far as the record tells.
     pub fn is_translated(&self) -> bool {
         self.flags.has(Flags::NAT)

@@ -5,7 +5,7 @@ use alloc::{format, string::String, vec::Vec};
 use bifrons_model::FinalAction;
 
 use crate::{
-    DIAGNOSES, Explanation,
+    DIAGNOSES, Explanation, FinalActions,
     diagnosis::Diagnosis,
     facts::{Facts, Value},
 };
@@ -27,24 +27,42 @@ pub const MEMBERS: [&str; 11] = [
 
 /// Writes records with their explanations as lines of JSON. What is the same in each line is rendered once.
 pub struct JsonLines {
-    /// By column: the member's beginning up to its value, and whether the value is a number. Empty for
-    /// columns that are left out.
-    columns: Vec<(String, bool)>,
-    /// By diagnosis: the members before the evidence, and those after it up to the commands.
+    columns: Vec<Member>,
+    /// The members of all columns as they are when empty, one after the other: most columns of most records
+    /// are, and a run of them is copied at once.
+    empty: String,
+    /// The final actions, by [`Self::tables_at`].
+    tables: Vec<String>,
+    /// By diagnosis: the members before the evidence, those after it, and those after the commands.
     diagnoses: Vec<(String, String, String)>,
+}
+
+/// A column's member.
+struct Member {
+    /// Up to the value; empty for a column that is left out.
+    key: String,
+    is_number: bool,
+    /// Where it begins in [`JsonLines::empty`].
+    empty_from: usize,
 }
 
 impl JsonLines {
     /// `columns` are the names of the columns by their numbers, each with whether it holds numbers.
     pub fn new<'n>(columns: impl Iterator<Item = (&'n str, bool)>) -> Self {
-        let member = |(name, is_number): (&str, bool)| match MEMBERS.contains(&name) {
-            true => (String::new(), is_number),
-            false => (format!("\"{name}\":"), is_number),
-        };
-        Self {
-            columns: columns.map(member).collect(),
-            diagnoses: DIAGNOSES.iter().map(|d| rendered(d)).collect(),
+        let mut empty = String::new();
+        let mut members = Vec::new();
+        for (name, is_number) in columns {
+            let key = if MEMBERS.contains(&name) { String::new() } else { format!("\"{name}\":") };
+            let empty_from = empty.len();
+            if !key.is_empty() {
+                empty += &key;
+                empty += if is_number { "null," } else { "\"\"," };
+            }
+            members.push(Member { key, is_number, empty_from });
         }
+        members.push(Member { key: String::new(), is_number: false, empty_from: empty.len() });
+        let diagnoses = DIAGNOSES.iter().map(|diagnosis| rendered(diagnosis)).collect();
+        Self { columns: members, empty, tables: rendered_tables(), diagnoses }
     }
 
     /// Appends one line, newline included. `values` are the record's values with their columns' numbers;
@@ -57,34 +75,60 @@ impl JsonLines {
         out: &mut Vec<u8>,
     ) {
         out.push(b'{');
+        let mut run = 0..0;
         for (column, value) in values {
-            let Some((member, is_number)) = self.columns.get(column) else { continue };
-            if member.is_empty() {
+            if value.is_empty() && column == run.end {
+                run.end += 1;
                 continue;
             }
-            out.extend_from_slice(member.as_bytes());
-            match (*is_number, value) {
-                (true, "") => out.extend_from_slice(b"null"),
-                (true, number) if is_json_number(number) => out.extend_from_slice(number.as_bytes()),
-                (_, text) => push_string(text, out),
+            self.empty_run(run, out);
+            run = column..column;
+            if value.is_empty() {
+                run.end += 1;
+            } else {
+                self.value(column, value, out);
+                run = column + 1..column + 1;
             }
-            out.push(b',');
         }
+        self.empty_run(run, out);
         self.explanation(facts, explanation, out);
         out.extend_from_slice(b"}\n");
     }
 
+    fn empty_run(&self, run: core::ops::Range<usize>, out: &mut Vec<u8>) {
+        if run.is_empty() {
+            return;
+        }
+        let from = self.columns.get(run.start).map_or(0, |member| member.empty_from);
+        let to = self.columns.get(run.end).map_or(self.empty.len(), |member| member.empty_from);
+        out.extend_from_slice(self.empty.get(from..to).unwrap_or("").as_bytes());
+    }
+
+    fn value(&self, column: usize, value: &str, out: &mut Vec<u8>) {
+        let Some(member) = self.columns.get(column).filter(|member| !member.key.is_empty()) else { return };
+        out.extend_from_slice(member.key.as_bytes());
+        if member.is_number && is_json_number(value) {
+            out.extend_from_slice(value.as_bytes());
+        } else {
+            push_string(value, out);
+        }
+        out.push(b',');
+    }
+
+    /// Where the final actions of an explanation stand among the rendered ones.
+    fn tables_at([by_action, by_app, by_reason]: [Option<FinalAction>; 3]) -> usize {
+        let digit = |action: Option<FinalAction>| match action {
+            None => 0,
+            Some(FinalAction::Allowed) => 1,
+            Some(FinalAction::Blocked) => 2,
+        };
+        digit(by_action) * 9 + digit(by_app) * 3 + digit(by_reason)
+    }
+
     fn explanation(&self, facts: &Facts<'_>, explanation: &Explanation, out: &mut Vec<u8>) {
         let tables = explanation.final_actions;
-        for (name, action) in
-            MEMBERS.iter().zip([tables.by_action, tables.by_app, tables.by_reason, tables.overall()])
-        {
-            out.push(b'"');
-            out.extend_from_slice(name.as_bytes());
-            out.extend_from_slice(b"\":\"");
-            out.extend_from_slice(action.map_or("-", FinalAction::name).as_bytes());
-            out.extend_from_slice(b"\",");
-        }
+        let at = Self::tables_at([tables.by_action, tables.by_app, tables.by_reason]);
+        out.extend_from_slice(self.tables.get(at).map_or("", String::as_str).as_bytes());
         out.extend_from_slice(b"\"outcome\":");
         match explanation.outcome {
             Some(outcome) => push_string(outcome.name(), out),
@@ -121,6 +165,25 @@ impl JsonLines {
     }
 }
 
+/// Every combination of final actions, in the order of [`JsonLines::tables_at`].
+fn rendered_tables() -> Vec<String> {
+    let all = [None, Some(FinalAction::Allowed), Some(FinalAction::Blocked)];
+    let mut tables = Vec::new();
+    for by_action in all {
+        for by_app in all {
+            for by_reason in all {
+                let actions = FinalActions { by_action, by_app, by_reason };
+                let mut text = String::new();
+                for (name, action) in MEMBERS.iter().zip([by_action, by_app, by_reason, actions.overall()]) {
+                    text += &format!("\"{name}\":\"{}\",", action.map_or("-", FinalAction::name));
+                }
+                tables.push(text);
+            }
+        }
+    }
+    tables
+}
+
 fn rendered(diagnosis: &Diagnosis) -> (String, String, String) {
     let string = |text: &str| {
         let mut quoted = Vec::new();
@@ -143,9 +206,15 @@ fn rendered(diagnosis: &Diagnosis) -> (String, String, String) {
 
 /// Digits without a leading zero, with or without a fraction.
 fn is_json_number(text: &str) -> bool {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    is_digits(whole) && is_digits(fraction) && (whole == "0" || !whole.starts_with('0'))
+    let bytes = text.as_bytes();
+    let whole = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let is_whole = whole > 0 && (whole == 1 || bytes.first() != Some(&b'0'));
+    is_whole
+        && match bytes.get(whole..) {
+            Some([b'.', fraction @ ..]) => !fraction.is_empty() && fraction.iter().all(u8::is_ascii_digit),
+            Some([]) => true,
+            Some(_) | None => false,
+        }
 }
 
 fn push_number(number: u64, out: &mut Vec<u8>) {
@@ -173,8 +242,7 @@ pub fn push_string(text: &str, out: &mut Vec<u8>) {
 /// The inside of a JSON string. Most text needs no escape and is copied whole.
 pub(crate) fn push_inside(text: &str, out: &mut Vec<u8>) {
     const HEX: [u8; 16] = *b"0123456789abcdef";
-    let needs_escape = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
-    if !text.bytes().any(needs_escape) {
+    if !needs_escape(text.as_bytes()) {
         out.extend_from_slice(text.as_bytes());
         return;
     }
@@ -192,6 +260,23 @@ pub(crate) fn push_inside(text: &str, out: &mut Vec<u8>) {
             _ => out.push(byte),
         }
     }
+}
+
+/// Whether a byte is a control character, a double quote or a backslash; eight bytes are looked at together.
+fn needs_escape(bytes: &[u8]) -> bool {
+    const ONES: u64 = u64::MAX / 0xff;
+    const HIGH: u64 = ONES * 0x80;
+    let (words, rest) = bytes.as_chunks::<8>();
+    let in_words = words.iter().any(|word| {
+        let word = u64::from_le_bytes(*word);
+        let below_blank = word.wrapping_sub(ONES * 0x20) & !word;
+        let equal = |byte: u8| {
+            let difference = word ^ (ONES * u64::from(byte));
+            difference.wrapping_sub(ONES) & !difference
+        };
+        (below_blank | equal(b'"') | equal(b'\\')) & HIGH != 0
+    });
+    in_words || rest.iter().any(|byte| matches!(byte, 0..0x20 | b'"' | b'\\'))
 }
 
 #[cfg(test)]
@@ -237,6 +322,36 @@ mod tests {
         ] {
             let start = format!("{{\"bytes\":{expected},");
             assert!(line(&[(1, value)], &facts).starts_with(&start), "{value}");
+        }
+    }
+
+    #[test]
+    fn runs_of_empty_columns() {
+        let facts = samples::web();
+        let text = line(&[(0, ""), (1, ""), (2, "")], &facts);
+        assert!(text.starts_with("{\"app\":\"\",\"bytes\":null,\"final_action_by_action\":"), "{text}");
+        let text = line(&[(1, ""), (0, "x"), (1, "")], &facts);
+        assert!(text.starts_with("{\"bytes\":null,\"app\":\"x\",\"bytes\":null,\"final_action_by"), "{text}");
+        assert!(line(&[], &facts).starts_with("{\"final_action_by_action\":"));
+    }
+
+    #[test]
+    fn what_needs_an_escape_is_found_at_every_place() {
+        for length in 0..20 {
+            let plain = alloc::vec![0xc3_u8; length];
+            assert!(!needs_escape(&plain));
+            for place in 0..length {
+                for byte in [0, 0x1f, b'"', b'\\'] {
+                    let mut bytes = plain.clone();
+                    bytes[place] = byte;
+                    assert!(needs_escape(&bytes), "{bytes:?}");
+                }
+                for byte in [b' ', b'!', b'#', b'[', b']', 0x7f, 0x80, 0xff] {
+                    let mut bytes = plain.clone();
+                    bytes[place] = byte;
+                    assert!(!needs_escape(&bytes), "{bytes:?}");
+                }
+            }
         }
     }
 

@@ -158,7 +158,7 @@ pub static NON_STANDARD_PORT: Diagnosis = Diagnosis {
         cause: "The rule denies the application on every port.",
         told_by: "The same application is denied on its own port too.",
     }],
-    test: |case| is_cut(case) && case.app == App::Identified && case.flags.has(Flags::NON_STANDARD_PORT),
+    test: |case| is_cut(case) && case.is_on_foreign_port(),
 };
 
 pub static DENIED_AFTER_SHIFT: Diagnosis = Diagnosis {

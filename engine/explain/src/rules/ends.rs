@@ -1,6 +1,6 @@
 //! Allowed sessions by how they ended.
 
-use bifrons_model::{Action, EndReason, Flags};
+use bifrons_model::{Action, EndReason};
 
 use crate::{
     case::{App, Case, Moment},
@@ -339,12 +339,7 @@ pub static DELIVERED_ON_FOREIGN_PORT: Diagnosis = Diagnosis {
     next_step: "Decide whether that is meant; the service application-default in the rule would stop it.",
     commands: &["show application $app", "set rulebase security rules $rule service application-default"],
     alternatives: &[],
-    test: |case| {
-        case.is_allowed_end()
-            && case.app == App::Identified
-            && case.is_answered()
-            && case.flags.has(Flags::NON_STANDARD_PORT)
-    },
+    test: |case| case.is_allowed_end() && case.is_answered() && case.is_on_foreign_port(),
 };
 
 pub static CLOSED: Diagnosis = Diagnosis {
