@@ -204,7 +204,7 @@ const TCP_CHECKSUM: usize = 16;
 const ICMP_CHECKSUM: usize = 2;
 
 /// An IP packet around a transport segment, whose checksum at `checksum` is zero before.
-fn ip_packet(
+pub(crate) fn ip_packet(
     addresses: Addresses,
     protocol: u8,
     hop_limit: u8,

@@ -11,11 +11,13 @@ mod arp;
 mod build;
 mod checksum;
 mod difference;
+mod echo;
 mod extensions;
 mod forward;
 mod fragment;
 mod icmp;
 mod ip;
+mod ip_options;
 mod link;
 mod neighbor;
 mod options;
@@ -31,12 +33,14 @@ mod translate64;
 pub use arp::Arp;
 pub use build::{HOP_LIMIT, IcmpError, Reset, echo_reply, icmp_error, may_report_on, tcp_reset};
 pub use checksum::{internet_checksum, verify, verify_transport};
+pub use echo::Echo;
 pub use forward::{
     ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, EthernetHeader, ethertype_of, ip_length,
     lower_segment_size, take_hop,
 };
 pub use fragment::{fragment, may_fragment, unfragment};
 pub use icmp::Embedded;
+pub use ip_options::{IpOption, Ipv6Extension, ipv4_options, ipv6_extensions};
 pub use link::LinkType;
 pub use neighbor::{ALL_NODES, NeighborMessage, NeighborMessageKind, link_local, solicited_node};
 pub use options::{TcpOption, tcp_options};
@@ -47,7 +51,7 @@ pub use packet::{
 pub use payload::replace_payload;
 pub use quoted::rewrite_error;
 pub use rewrite::{Rewrite, rewrite, rewrite_fragment};
-pub use tcp::{blank_multipath, clear_urgent, shift_sequence};
+pub use tcp::{blank_fast_open, blank_multipath, blank_timestamps, clear_urgent, shift_sequence};
 pub use translate64::{Untranslatable, translate, translate_error, translate_fragment};
 
 /// Two bytes in network order.

@@ -92,7 +92,7 @@ impl NeighborMessage {
                 !source.is_unspecified() || destination == solicited_node(target) && mac.is_none()
             }
             NeighborMessageKind::Advertisement { is_solicited, .. } => {
-                !source.is_unspecified() && !(is_solicited && destination.is_multicast())
+                !(source.is_unspecified() || is_solicited && destination.is_multicast())
             }
         };
         let is_sound = is_valid

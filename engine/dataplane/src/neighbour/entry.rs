@@ -179,12 +179,11 @@ impl Entry {
     ) {
         let other = mac.filter(|mac| self.mac != Some(*mac));
         match other {
-            Some(_) if !is_override => {
-                if self.state == NeighbourState::Reachable {
-                    self.state = NeighbourState::Stale;
-                    self.deadline = Some(now + STALE);
-                }
+            Some(_) if !is_override && self.state == NeighbourState::Reachable => {
+                self.state = NeighbourState::Stale;
+                self.deadline = Some(now + STALE);
             }
+            Some(_) if !is_override => {}
             Some(mac) => {
                 self.become_stale(now, mac);
                 if is_solicited {

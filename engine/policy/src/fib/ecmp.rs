@@ -102,7 +102,7 @@ fn modulo(address: IpAddr, count: u32) -> u32 {
 
 /// A number below `count`, each as likely as the others.
 const fn share(hash: u64, count: u32) -> u32 {
-    ((hash >> 32) * count as u64 >> 32) as u32
+    (((hash >> 32) * count as u64) >> 32) as u32
 }
 
 fn hash(flow: &Flow, source_only: bool, with_ports: bool, seed: u32) -> u64 {
