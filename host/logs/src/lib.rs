@@ -1,8 +1,10 @@
-//! Traffic-log records as text: PAN-OS CSV, JSON lines, and a table with a summary for people.
+//! Logs as text: traffic records written as PAN-OS CSV, JSON lines and tables; logs of any PAN-OS device read,
+//! filtered, received and stored.
 //!
-//! [`RecordWriter`] is the way in: it is given records one by one and an output, and does the rest. What a
-//! record's fields are called and how each is written stands once, in `columns.rs`; the CSV header, the CSV
-//! and JSON lines, the canonical form and the manual's page all derive from that table.
+//! [`RecordWriter`] writes: it is given records one by one and an output, and does the rest. [`read`] turns
+//! lines, files and streams into [`record::LogRecord`]s, [`listen`] takes them off the network, [`filter`]
+//! says which are meant. What columns are called and what they mean stands once, in [`record::Column`]; CSV
+//! header, JSON names, layouts, filter fields and the manual's pages all derive from that list.
 
 mod canonical;
 mod columns;

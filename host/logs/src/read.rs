@@ -6,6 +6,7 @@ mod csv;
 mod frame;
 mod header;
 mod json;
+mod keyed;
 mod names;
 mod pairs;
 mod parser;

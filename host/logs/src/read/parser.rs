@@ -2,7 +2,7 @@
 
 use memchr::{memmem, memrchr};
 
-use super::{csv, header, header::Body, json, names, pairs, reject::Reject};
+use super::{csv, header, header::Body, keyed, reject::Reject};
 use crate::record::{
     CONFIG, CONFIG_SHORT, Column, LENGTH_MAX, Layout, LogKind, LogRecord, OTHER, SYSTEM, Span, THREAT,
     TRAFFIC, Text, by_name, parse_time,
@@ -11,6 +11,14 @@ use crate::record::{
 /// Reads lines one by one. It keeps the memory that a record lies in, so one parser serves many lines.
 #[derive(Default)]
 pub struct Parser {
+    values: Values,
+    /// A line that stood in another one.
+    inner: String,
+}
+
+/// The values of a line.
+#[derive(Default)]
+struct Values {
     fields: Vec<Span>,
     unescaped: String,
 }
@@ -24,7 +32,8 @@ impl Parser {
         Self::default()
     }
 
-    /// Reads one line; line breaks and blanks at its ends do not matter.
+    /// Reads one line; line breaks and blanks at its ends do not matter. Of a JSON object that a collector
+    /// has put around a line, the line is read.
     ///
     /// # Errors
     /// Why the line is no record.
@@ -35,29 +44,78 @@ impl Parser {
         }
         let line =
             std::str::from_utf8(line).map_err(|error| Reject::NotUtf8 { at: error.valid_up_to() + 1 })?;
+        let Self { values, inner } = self;
+        values.clear();
+        let body = header::body(line);
+        if let Body::Json(start) = body {
+            values.name_all();
+            let message = keyed::json(line, start, &mut values.fields, &mut values.unescaped)?;
+            let message = message.filter(|_| values.named(line, Column::TYPE).is_empty());
+            let Some(message) = message.and_then(|span| span.of(values.text(line))) else {
+                return values.keyed(line, start);
+            };
+            inner.clear();
+            inner.push_str(message.trim());
+            values.clear();
+            return values.read(inner, header::body(inner));
+        }
+        values.read(line, body)
+    }
+}
+
+impl Values {
+    fn clear(&mut self) {
         self.fields.clear();
         self.unescaped.clear();
-        match header::body(line) {
-            Body::Csv(start) => self.csv(line, start),
-            Body::Json(start) => self.named(line, start, json_values),
-            Body::Cef(start) => self.named(line, start, cef_values),
-            Body::Leef(start) => self.named(line, start, leef_values),
-        }
     }
 
-    /// A record that names its values.
-    fn named<'a>(&'a mut self, line: &'a str, start: usize, read: Read) -> Result<LogRecord<'a>, Reject> {
+    fn read<'a>(&'a mut self, line: &'a str, body: Body) -> Result<LogRecord<'a>, Reject> {
+        match body {
+            Body::Csv(start) => return self.csv(line, start),
+            Body::Json(start) => {
+                self.name_all();
+                keyed::json(line, start, &mut self.fields, &mut self.unescaped)?;
+            }
+            Body::Cef(start) => {
+                self.name_all();
+                keyed::cef(line, start, &mut self.fields, &mut self.unescaped)?;
+            }
+            Body::Leef(start) => {
+                self.name_all();
+                keyed::leef(line, start, &mut self.fields)?;
+            }
+        }
+        self.keyed(line, body.start())
+    }
+
+    fn text<'a>(&'a self, line: &'a str) -> Text<'a> {
+        Text { line, unescaped: &self.unescaped }
+    }
+
+    /// Makes room for values by the numbers of their columns.
+    fn name_all(&mut self) {
         self.fields.resize(Column::COUNT, Span::ABSENT);
-        let Self { fields, unescaped } = self;
-        read(line, start, fields, unescaped)?;
-        let text = Text { line, unescaped: &self.unescaped };
-        let found = self.fields.get(Column::TYPE.index()).and_then(|span| span.of(text)).unwrap_or_default();
+    }
+
+    fn named<'a>(&'a self, line: &'a str, column: Column) -> &'a str {
+        self.value(line, column.index())
+    }
+
+    /// The record, where values stand by the numbers of their columns.
+    fn keyed<'a>(&'a self, line: &'a str, start: usize) -> Result<LogRecord<'a>, Reject> {
+        let found = self.named(line, Column::TYPE);
         if !is_type(found) {
             return Err(Reject::NotARecord { found: found.to_owned() });
         }
         let kind = LogKind::from_type(found);
-        let layout = by_name(kind);
-        Ok(LogRecord { kind, layout, text, fields: &self.fields, header_length: start, named: true })
+        Ok(LogRecord {
+            kind,
+            layout: by_name(kind),
+            text: self.text(line),
+            fields: &self.fields,
+            header_length: start,
+            named: true,
+        })
     }
 
     fn csv<'a>(&'a mut self, line: &'a str, mut start: usize) -> Result<LogRecord<'a>, Reject> {
@@ -73,7 +131,7 @@ impl Parser {
         Ok(LogRecord {
             kind: layout.kind,
             layout,
-            text: Text { line, unescaped: &self.unescaped },
+            text: self.text(line),
             fields: &self.fields,
             header_length: start,
             named: false,
@@ -81,8 +139,7 @@ impl Parser {
     }
 
     fn value<'a>(&'a self, line: &'a str, place: usize) -> &'a str {
-        let text = Text { line, unescaped: &self.unescaped };
-        self.fields.get(place).and_then(|span| span.of(text)).unwrap_or_default()
+        self.fields.get(place).and_then(|span| span.of(self.text(line))).unwrap_or_default()
     }
 
     /// Whether the values begin as those of a record do: the type at its place, a time before it.
@@ -96,8 +153,7 @@ impl Parser {
         if is_type(self.value(line, TYPE - 1))
             && let Some(start) = without_first(line, start)
         {
-            self.fields.clear();
-            self.unescaped.clear();
+            self.clear();
             self.fields.push(Span::EMPTY);
             csv::split(line, start, &mut self.fields, &mut self.unescaped)?;
             return Ok(start);
@@ -107,8 +163,7 @@ impl Parser {
                 .and_then(|place| three_values_before(line.as_bytes(), place))
                 .filter(|found| *found > start)
             {
-                self.fields.clear();
-                self.unescaped.clear();
+                self.clear();
                 csv::split(line, start, &mut self.fields, &mut self.unescaped)?;
                 if self.is_record(line) {
                     return Ok(start);
@@ -132,83 +187,6 @@ impl Parser {
             LogKind::Config => &CONFIG,
             LogKind::Other => &OTHER,
         }
-    }
-}
-
-/// Puts the values of a line, from a place on, where the columns have their numbers.
-type Read = fn(&str, usize, &mut [Span], &mut String) -> Result<(), Reject>;
-
-fn json_values(line: &str, start: usize, fields: &mut [Span], unescaped: &mut String) -> Result<(), Reject> {
-    json::members(line, start, unescaped, &mut |key, span| {
-        let column = Column::from_name(key).or_else(|| names::column(key));
-        put(fields, column, span);
-    })
-}
-
-fn cef_values(line: &str, start: usize, fields: &mut [Span], unescaped: &mut String) -> Result<(), Reject> {
-    let header = pairs::header(line, start + "CEF:".len(), 7, "CEF")?;
-    event(line, &header, fields);
-    // Keys such as `cs1`, and what their labels say they are.
-    let mut custom: Vec<(String, Span)> = Vec::new();
-    let mut labels: Vec<(String, Span)> = Vec::new();
-    pairs::cef(line, header.end, unescaped, &mut |key, span| {
-        let list = match key.strip_suffix("Label") {
-            Some(labelled) => Some((labelled, &mut labels)),
-            None if is_custom(key) => Some((key, &mut custom)),
-            None => None,
-        };
-        match list {
-            Some((key, list)) if list.len() < CUSTOM_MAX => list.push((key.to_owned(), span)),
-            Some(_) => {}
-            None => put(fields, names::cef_column(key), span),
-        }
-    });
-    let text = Text { line, unescaped };
-    for (key, span) in custom {
-        let label = labels.iter().find(|(labelled, _)| *labelled == key);
-        let label = label.and_then(|(_, label)| label.of(text)).unwrap_or_default();
-        put(fields, names::column(label), span);
-    }
-    Ok(())
-}
-
-/// More custom keys than CEF has.
-const CUSTOM_MAX: usize = 64;
-
-/// Whether the key is one whose meaning its label says: `cs1`, `cn1`, `c6a2`, `flexString1` and such.
-fn is_custom(key: &str) -> bool {
-    let name = key.trim_end_matches(|last: char| last.is_ascii_digit());
-    name.len() < key.len()
-        && ["cs", "cn", "cfp", "flexString", "flexNumber", "deviceCustomDate"].contains(&name)
-}
-
-fn leef_values(line: &str, start: usize, fields: &mut [Span], _: &mut String) -> Result<(), Reject> {
-    let header = pairs::header(line, start + "LEEF:".len(), 5, "LEEF")?;
-    let version = header.values.first().and_then(|range| line.get(range.clone())).unwrap_or_default();
-    pairs::leef(line, header.end, version, &mut |key, span| {
-        put(fields, names::leef_column(key), span);
-    });
-    Ok(())
-}
-
-/// Type and subtype from the header of CEF: the event's class and its name, in either order. A threat's class
-/// is the threat.
-fn event(line: &str, header: &pairs::Header, fields: &mut [Span]) {
-    let [Some(class), Some(name)] = [4, 5].map(|place| header.values.get(place).cloned()) else { return };
-    let is = |range: &std::ops::Range<usize>| line.get(range.clone()).is_some_and(is_type);
-    let (log, event) = if is(&class) { (class, name) } else { (name, class) };
-    let threat = line.get(event.clone()).is_some_and(|text| text.ends_with(')'));
-    put(fields, Some(Column::TYPE), Span::line(log.start, log.end));
-    let column = if threat { Column::THREATID } else { Column::SUBTYPE };
-    put(fields, Some(column), Span::line(event.start, event.end));
-}
-
-/// The first value of a column that says something is the one that counts.
-fn put(fields: &mut [Span], column: Option<Column>, span: Span) {
-    if let Some(field) = column.and_then(|column| fields.get_mut(column.index()))
-        && field.is_blank()
-    {
-        *field = span;
     }
 }
 

@@ -192,3 +192,51 @@ fn named_values_of_something_else_are_rejected() {
         assert!(matches!(reject, Reject::NotARecord { .. } | Reject::Malformed { .. }), "{reject}");
     }
 }
+
+#[test]
+fn a_line_in_a_collectors_object() {
+    let line = traffic(115).replace("v12,", "\"a, \"\"b\"\"\",");
+    let mut parser = Parser::new();
+    for key in ["message", "_raw", "event.original"] {
+        let object =
+            serde_json::json!({"@timestamp": "2026", key: format!("<14>Nov 30 fw {line}\n"), "tags": ["a"]});
+        let object = object.to_string();
+        let record = parser.parse(object.as_bytes()).unwrap();
+        assert_eq!((record.kind, record.columns()), (LogKind::Traffic, 115));
+        assert_eq!(record.get(Column::RULE), Some("a, \"b\""));
+        assert_eq!(record.header(), "<14>Nov 30 fw ");
+    }
+    for object in [r#"{"message":"hello"}"#, r#"{"message":"{\"message\":\"1,2\"}"}"#, r#"{"message":7}"#] {
+        assert!(matches!(parser.parse(object.as_bytes()), Err(Reject::NotARecord { .. })), "{object}");
+    }
+}
+
+/// Damage anywhere in a line, by one byte or by a cut, ends in a record or a reason.
+#[test]
+fn damaged_lines_are_records_or_say_why() {
+    let csv = format!("<14>1 2026-01-31T10:00:00Z fw - - - - {}", traffic(115).replace("v12,", "\"a, b\","));
+    let json = r#"{"type":"TRAFFIC","src":"192.0.2.1","rule":"a \u00e4","n":[1,{"b":null}]}"#.to_owned();
+    let cef =
+        "CEF:0|Palo Alto Networks|LF|2.0|TRAFFIC|end|3|src=192.0.2.1 cs1=a\\=b cs1Label=Rule".to_owned();
+    let leef =
+        "LEEF:2.0|Palo Alto Networks|PAN-OS|10.1|allow|^|cat=TRAFFIC^src=192.0.2.1^Subtype=end".to_owned();
+    let mut parser = Parser::new();
+    let mut records = 0;
+    for line in [csv, json, cef, leef].map(String::into_bytes) {
+        for place in 0..line.len() {
+            let cut = line[..place].to_vec();
+            let changed = b"\0,\"{}|=\\ 1\xff\xe4".map(|byte| {
+                let mut changed = line.clone();
+                changed[place] = byte;
+                changed
+            });
+            for damaged in changed.iter().chain([&cut]) {
+                match parser.parse(damaged) {
+                    Ok(record) => records += u32::from(record.values().count() > 0),
+                    Err(reject) => assert!(!reject.to_string().is_empty()),
+                }
+            }
+        }
+    }
+    assert!(records > 1_000, "{records}");
+}
