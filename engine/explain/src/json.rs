@@ -39,7 +39,7 @@ pub struct JsonLines {
 
 /// A column's member.
 struct Member {
-    /// Up to the value; empty for a column that is left out.
+    /// Up to the value as text, its quote included; empty for a column that is left out.
     key: String,
     is_number: bool,
     /// Where it begins in [`JsonLines::empty`].
@@ -52,11 +52,11 @@ impl JsonLines {
         let mut empty = String::new();
         let mut members = Vec::new();
         for (name, is_number) in columns {
-            let key = if MEMBERS.contains(&name) { String::new() } else { format!("\"{name}\":") };
+            let is_left_out = MEMBERS.contains(&name);
+            let key = if is_left_out { String::new() } else { format!("\"{name}\":\"") };
             let empty_from = empty.len();
-            if !key.is_empty() {
-                empty += &key;
-                empty += if is_number { "null," } else { "\"\"," };
+            if !is_left_out {
+                empty += &format!("\"{name}\":{},", if is_number { "null" } else { "\"\"" });
             }
             members.push(Member { key, is_number, empty_from });
         }
@@ -106,13 +106,16 @@ impl JsonLines {
 
     fn value(&self, column: usize, value: &str, out: &mut Vec<u8>) {
         let Some(member) = self.columns.get(column).filter(|member| !member.key.is_empty()) else { return };
-        out.extend_from_slice(member.key.as_bytes());
+        let key = member.key.as_bytes();
         if member.is_number && is_json_number(value) {
+            out.extend_from_slice(key.split_last().map_or(key, |(_, bare)| bare));
             out.extend_from_slice(value.as_bytes());
+            out.push(b',');
         } else {
-            push_string(value, out);
+            out.extend_from_slice(key);
+            push_inside(value, out);
+            out.extend_from_slice(b"\",");
         }
-        out.push(b',');
     }
 
     /// Where the final actions of an explanation stand among the rendered ones.
@@ -240,12 +243,18 @@ pub fn push_string(text: &str, out: &mut Vec<u8>) {
 }
 
 /// The inside of a JSON string. Most text needs no escape and is copied whole.
+#[inline]
 pub(crate) fn push_inside(text: &str, out: &mut Vec<u8>) {
-    const HEX: [u8; 16] = *b"0123456789abcdef";
-    if !needs_escape(text.as_bytes()) {
+    if needs_escape(text.as_bytes()) {
+        push_escaped(text, out);
+    } else {
         out.extend_from_slice(text.as_bytes());
-        return;
     }
+}
+
+#[cold]
+fn push_escaped(text: &str, out: &mut Vec<u8>) {
+    const HEX: [u8; 16] = *b"0123456789abcdef";
     for byte in text.bytes() {
         match byte {
             b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
@@ -263,20 +272,30 @@ pub(crate) fn push_inside(text: &str, out: &mut Vec<u8>) {
 }
 
 /// Whether a byte is a control character, a double quote or a backslash; eight bytes are looked at together.
+#[inline]
 fn needs_escape(bytes: &[u8]) -> bool {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let rest = match (bytes.last_chunk::<8>(), rest.first_chunk::<4>(), rest.last_chunk::<4>()) {
+        // The last eight overlap with those before them.
+        (Some(last), _, _) => word_needs_escape(u64::from_le_bytes(*last)),
+        (None, Some(first), Some(last)) => {
+            let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
+            word_needs_escape(u64::from(first) | u64::from(last) << 32)
+        }
+        (None, _, _) => rest.iter().any(|byte| matches!(byte, 0..0x20 | b'"' | b'\\')),
+    };
+    rest || words.iter().any(|word| word_needs_escape(u64::from_le_bytes(*word)))
+}
+
+#[inline]
+const fn word_needs_escape(word: u64) -> bool {
     const ONES: u64 = u64::MAX / 0xff;
     const HIGH: u64 = ONES * 0x80;
-    let (words, rest) = bytes.as_chunks::<8>();
-    let in_words = words.iter().any(|word| {
-        let word = u64::from_le_bytes(*word);
-        let below_blank = word.wrapping_sub(ONES * 0x20) & !word;
-        let equal = |byte: u8| {
-            let difference = word ^ (ONES * u64::from(byte));
-            difference.wrapping_sub(ONES) & !difference
-        };
-        (below_blank | equal(b'"') | equal(b'\\')) & HIGH != 0
-    });
-    in_words || rest.iter().any(|byte| matches!(byte, 0..0x20 | b'"' | b'\\'))
+    let below_blank = word.wrapping_sub(ONES * 0x20) & !word;
+    let (quote, backslash) = (word ^ (ONES * b'"' as u64), word ^ (ONES * b'\\' as u64));
+    let is_quote = quote.wrapping_sub(ONES) & !quote;
+    let is_backslash = backslash.wrapping_sub(ONES) & !backslash;
+    (below_blank | is_quote | is_backslash) & HIGH != 0
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@
 mod established;
 mod fib;
 mod frames;
+mod log_explain;
 mod log_lines;
 mod memory;
 mod new_sessions;
@@ -24,6 +25,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 
 use frames::Network;
+use log_explain::Output;
 
 /// How often each figure is measured.
 const RUNS: usize = 5;
@@ -62,6 +64,9 @@ const BENCHES: &[Bench] = &[
     timed("policy_lookup_100k_ns", "ns", |_| policy::lookup(100_000)),
     timed("fib_lookup_1m_ns", "ns", |_| fib::lookup()),
     timed("log_parse_records_per_second", "1/s", |_| log_lines::parse()),
+    timed("log_parse_explain_records_per_second", "1/s", |_| log_explain::measure(Output::Explanation)),
+    timed("log_parse_explain_json_records_per_second", "1/s", |_| log_explain::measure(Output::Json)),
+    timed("log_parse_explain_summary_records_per_second", "1/s", |_| log_explain::measure(Output::Pile)),
     timed("policy_compile_swap_100k_ms", "ms", |_| policy::compile_and_swap()),
 ];
 

@@ -12,6 +12,7 @@ use std::{
     io::{BufWriter, IsTerminal as _, Read, Write as _},
     path::PathBuf,
     process::ExitCode,
+    time::SystemTime,
 };
 
 use anyhow::Context as _;
@@ -20,9 +21,11 @@ use bifrons_explain::{
     pile::{Comparison, Limits},
 };
 use bifrons_logs::{
+    filter::Filter,
     read::{Counts, Reader, RejectFile},
     record::{Column, LogRecord},
 };
+use bifrons_model::Timestamp;
 use clap::{Args, ValueEnum};
 
 use html::Page;
@@ -41,6 +44,9 @@ pub struct Arguments {
     /// A summary with the first records, one JSON object a record, or a page for the browser.
     #[arg(long, value_enum, default_value_t = OutputFormat::Table)]
     format: OutputFormat,
+    /// Take only records that match, in the language of the log viewer: `( addr.src in 10.0.0.0/8 )`.
+    #[arg(long, value_name = "EXPR")]
+    filter: Option<String>,
     /// Compare with the log of an earlier time: what broke, what was repaired, what is gone.
     #[arg(long, value_name = "BEFORE")]
     compare: Option<PathBuf>,
@@ -135,6 +141,7 @@ struct Run<'a> {
     arguments: &'a Arguments,
     columns: [Option<Column>; Field::ALL.len()],
     timeouts: Timeouts,
+    filter: Option<Filter>,
     rejects: Option<RejectFile<BufWriter<File>>>,
 }
 
@@ -152,7 +159,13 @@ impl<'a> Run<'a> {
                 Some(RejectFile::new(BufWriter::new(file)))
             }
         };
-        Ok(Self { arguments, columns, timeouts: Timeouts { tcp: arguments.tcp_timeout }, rejects })
+        let filter = match &arguments.filter {
+            None => None,
+            Some(text) => {
+                Some(Filter::parse(text, now()?).map_err(|error| anyhow::anyhow!("--filter: {error}"))?)
+            }
+        };
+        Ok(Self { arguments, columns, timeouts: Timeouts { tcp: arguments.tcp_timeout }, filter, rejects })
     }
 
     /// Reads the files of one side. JSON lines need no pile unless there is something to compare.
@@ -177,6 +190,9 @@ impl<'a> Run<'a> {
                         continue;
                     }
                 };
+                if self.filter.as_ref().is_some_and(|filter| !filter.matches(&record)) {
+                    continue;
+                }
                 let facts = self.facts(&record);
                 let explanation = explain(&facts, &self.timeouts);
                 if keeps_pile {
@@ -202,6 +218,11 @@ impl<'a> Run<'a> {
     fn facts<'r>(&self, record: &LogRecord<'r>) -> Facts<'r> {
         Facts::gather(|field| record.get(self.columns[field as usize]?))
     }
+}
+
+fn now() -> anyhow::Result<Timestamp> {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
+    Ok(Timestamp::from_nanos(u64::try_from(since.as_nanos())?))
 }
 
 /// Whether people watch the output.
