@@ -121,6 +121,9 @@ impl Worker {
         error: IcmpError,
         outbox: &mut Outbox,
     ) {
+        if self.suppresses(interface, error) {
+            return;
+        }
         let is_routed = self.policy.interface_kind(interface) == Some(InterfaceKind::Layer3);
         let source = packet.addresses.source();
         let Some(from) = self.policy.interface_address(interface, source).filter(|_| is_routed) else {

@@ -6,7 +6,7 @@ use core::net::IpAddr;
 use bifrons_model::{DropReason, InterfaceId, Timestamp, TrafficRecord};
 use bifrons_wire::LinkType;
 
-use crate::Step;
+use crate::{Alarm, Block, Step};
 
 /// A frame as it arrived.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ pub struct Emitted {
     pub packet: Vec<u8>,
 }
 
-/// What a worker asks of the device.
+/// What a worker asks or tells the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
     /// The station address of a neighbor is wanted; `Worker::handle_neighbor` takes the answer.
@@ -76,6 +76,10 @@ pub enum Event {
         /// Its address.
         address: IpAddr,
     },
+    /// Something that a zone protection profile watches for has happened.
+    Alarm(Alarm),
+    /// A sender came into this worker's block table; `Worker::block` takes it into those of others.
+    Blocked(Block),
 }
 
 /// What happened besides the verdicts. The driver empties it after each call; the worker only appends.
@@ -87,7 +91,7 @@ pub struct Outbox {
     pub replaced: Vec<Replaced>,
     /// Packets of the firewall's own, and those that have waited.
     pub emitted: Vec<Emitted>,
-    /// What the device is asked.
+    /// What the device is asked or told.
     pub events: Vec<Event>,
     /// What packets met on their way, where somebody wants to know: an explanation gives frames one at a
     /// time.

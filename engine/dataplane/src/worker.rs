@@ -20,6 +20,7 @@ use crate::{
     adjacency::{Adjacencies, Station},
     close::Notes,
     gateway::Foretold,
+    protection::Protection,
     stage::Exit,
 };
 
@@ -46,6 +47,7 @@ pub struct Worker {
     pub(crate) last_identification: u16,
     pub(crate) links: Arc<Links>,
     pub(crate) adjacencies: Adjacencies,
+    pub(crate) protection: Protection,
     /// By `RuleId`.
     hits: Vec<RuleHits>,
     /// Records of refused sessions.
@@ -170,6 +172,7 @@ impl Worker {
             last_identification: 0,
             links: Arc::default(),
             adjacencies: Adjacencies::default(),
+            protection: Protection::default(),
             hits: Vec::new(),
             refusals: Rate::default(),
             unreachables: Rate::default(),
@@ -234,6 +237,9 @@ impl Worker {
         }
         let packet = &lane.packet;
         outbox.note(|| Step::Read { key: FlowKey::of(packet, lane.zone), interface: lane.interface });
+        if let Err(reason) = self.screen_frame(frame.bytes, lane, packet, outbox) {
+            return Verdict::Drop(reason);
+        }
         if packet.fragment.is_some() {
             return self.reassemble(frame, lane, packet, outbox);
         }
@@ -249,6 +255,9 @@ impl Worker {
         packet: &Packet,
         outbox: &mut Outbox,
     ) -> Verdict {
+        if let Err(reason) = self.screen(body, lane, packet) {
+            return Verdict::Drop(reason);
+        }
         if packet.icmp.is_error
             && let Some(verdict) = self.match_icmp_error(body, lane, packet, outbox)
         {
@@ -303,7 +312,7 @@ impl Worker {
         };
         match is_changed {
             Ok(()) => {
-                self.clean(body.bytes, packet);
+                self.clean(body.bytes, lane, packet);
                 self.egress(exit, body, lane, packet, mark, outbox)
             }
             Err(reason) => {
@@ -364,14 +373,18 @@ impl Worker {
         self.advance(now, usize::MAX, outbox);
     }
 
-    /// When `handle_timeout` has something to do next; `None` when no session, no fragment and no announced
-    /// connection waits.
+    /// When `handle_timeout` has something to do next; `None` when no session, no fragment, no announced
+    /// connection and no entry of the block table waits.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         if self.table.is_sweeping() {
             return Some(self.now);
         }
-        let deadlines =
-            [self.table.next_deadline(), self.fragments.poll_timeout(), self.foretold.next_deadline()];
+        let deadlines = [
+            self.table.next_deadline(),
+            self.fragments.poll_timeout(),
+            self.foretold.next_deadline(),
+            self.protection.next_deadline(),
+        ];
         deadlines.into_iter().flatten().min()
     }
 
@@ -436,6 +449,7 @@ impl Worker {
             out_of_order_segments: policy.tcp().out_of_order_limit,
         };
         self.reading = if policy.session().strict_checksum { Reading::Strict } else { Reading::Lenient };
+        self.take_protection();
     }
 
     /// Moves the clock and ends what is over, at most about `budget` sessions.
@@ -448,6 +462,7 @@ impl Worker {
         self.counters.drop(DropReason::FragmentTimeout, u64::from(late));
         self.count_held();
         self.forget_late_predictions();
+        self.protection.expire(self.now);
         self.table.sweep(budget);
         let is_complete = self.age(budget, outbox);
         self.next_look = if is_complete && !self.table.pressure().is_on() {

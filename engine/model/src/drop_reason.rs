@@ -87,6 +87,40 @@ drop_reasons! {
     EgressZoneChanged = 82, "egress-zone-changed", "The route to the destination now leads to another zone than the session was allowed for.";
     HostService = 83, "host-service", "The interface's management profile does not offer the service to the sender.";
     ForwardingDiscard = 84, "forwarding-discard", "A policy-based forwarding rule discards the traffic.";
+    SourceBlocked = 100, "source-blocked", "The sender is in the block table.";
+    SynFlood = 101, "syn-flood", "More TCP SYNs come in from the zone than its protection profile allows.";
+    UdpFlood = 102, "udp-flood", "More new UDP sessions come in from the zone than its protection profile allows.";
+    IcmpFlood = 103, "icmp-flood", "More new ICMP sessions come in from the zone than its protection profile allows.";
+    Icmpv6Flood = 104, "icmpv6-flood", "More new ICMPv6 sessions come in from the zone than its protection profile allows.";
+    OtherIpFlood = 105, "other-ip-flood", "More new sessions of other protocols come in from the zone than its protection profile allows.";
+    SynCookie = 106, "syn-cookie", "The firewall has answered the SYN itself, or takes the packet for a handshake that it completes itself.";
+    SpoofedAddress = 110, "spoofed-address", "The route back to the source leads to another zone.";
+    StrictAddress = 111, "strict-address", "The source or destination is a broadcast, reserved or loopback address, or both are equal.";
+    IpFragment = 112, "ip-fragment", "The zone's protection profile forbids fragments.";
+    StrictSourceRoute = 113, "strict-source-route", "The IPv4 header has the option for strict source routing.";
+    LooseSourceRoute = 114, "loose-source-route", "The IPv4 header has the option for loose source routing.";
+    IpTimestampOption = 115, "ip-timestamp-option", "The IPv4 header has the timestamp option.";
+    RecordRoute = 116, "record-route", "The IPv4 header has the option that records the route.";
+    IpSecurityOption = 117, "ip-security-option", "The IPv4 header has the security option.";
+    StreamIdOption = 118, "stream-id-option", "The IPv4 header has the stream identifier option.";
+    UnknownIpOption = 119, "unknown-ip-option", "The IPv4 header has an option that no standard knows.";
+    MalformedIpOption = 120, "malformed-ip-option", "The IPv4 header has an option of impossible length or content.";
+    TcpSplitHandshake = 121, "tcp-split-handshake", "The server answers the SYN with something else than a SYN-ACK.";
+    TcpSynWithData = 122, "tcp-syn-with-data", "The TCP SYN carries data.";
+    TcpSynAckWithData = 123, "tcp-syn-ack-with-data", "The TCP SYN-ACK carries data.";
+    IcmpPingZeroId = 130, "icmp-ping-zero-id", "The ICMP echo request has the identifier 0.";
+    IcmpFragment = 131, "icmp-fragment", "The ICMP message is a fragment.";
+    IcmpLarge = 132, "icmp-large", "The ICMP packet is longer than 1,024 bytes.";
+    IcmpError = 133, "icmp-error", "The zone's protection profile forbids ICMP messages that report on another packet.";
+    Ipv6RoutingHeader = 140, "ipv6-routing-header", "The packet has an IPv6 routing header of a forbidden type.";
+    Ipv4CompatibleAddress = 141, "ipv4-compatible-address", "An IPv6 address of the packet is an IPv4-compatible one.";
+    AnycastSource = 142, "anycast-source", "The source is an anycast address of a network's routers.";
+    NeedlessFragmentHeader = 143, "needless-fragment-header", "The packet has an IPv6 fragment header and is whole.";
+    PacketTooBigSmallMtu = 144, "packet-too-big-small-mtu", "The ICMPv6 message demands packets below 1,280 bytes.";
+    Ipv6HopByHop = 145, "ipv6-hop-by-hop", "The packet has IPv6 hop-by-hop options.";
+    Ipv6DestinationOptions = 146, "ipv6-destination-options", "The packet has IPv6 destination options.";
+    Ipv6InvalidOption = 147, "ipv6-invalid-option", "The packet has IPv6 options that are not well formed.";
+    Ipv6ReservedField = 148, "ipv6-reserved-field", "A reserved field of an IPv6 extension header is not zero.";
 }
 
 impl DropReason {

@@ -1,10 +1,10 @@
 //! What goes into a node and what comes out of it.
 
 use alloc::{boxed::Box, string::String, vec::Vec};
-use core::fmt;
+use core::{fmt, net::IpAddr};
 
 use bifrons_config::{CommitError, CommitRequest, Committed, ConfigError, Document, Sources};
-use bifrons_dataplane::ClearFilter;
+use bifrons_dataplane::{Alarm, Block, ClearFilter};
 use bifrons_inspect::SignatureError;
 use bifrons_model::{MacAddress, TrafficRecord};
 use bifrons_policy::DynamicRoute;
@@ -82,6 +82,10 @@ pub enum Command {
     RemoveRoute(DynamicRoute),
     /// End sessions.
     ClearSessions(ClearFilter),
+    /// Drop a sender's packets for a time.
+    Block(Block),
+    /// Let a sender's packets pass again.
+    Unblock(IpAddr),
 }
 
 /// What came of a command.
@@ -95,6 +99,8 @@ pub enum Reply {
     Valid(Vec<String>),
     /// So many sessions were ended.
     Cleared(usize),
+    /// So many entries of the block table were taken out.
+    Unblocked(usize),
 }
 
 /// Why a command was not done. Nothing has changed.
@@ -168,6 +174,8 @@ pub enum Notice {
         /// The configuration.
         text: alloc::sync::Arc<str>,
     },
+    /// A zone is under attack.
+    Alarm(Alarm),
     /// An address of the device is in use by another station.
     AddressConflict {
         /// The interface.

@@ -2,13 +2,13 @@
 
 use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
 
-use bifrons_dataplane::{Counters, Event, Frame, Outbox, Verdict, Worker};
+use bifrons_dataplane::{Block, Counters, Event, Frame, Outbox, Verdict, Worker};
 use bifrons_model::{InterfaceId, Timestamp};
 use bifrons_policy::Policy;
 use bifrons_wire::LinkType;
 
 use crate::{
-    Command, CommandError, Output, PortId, Reply, Startup,
+    Command, CommandError, Notice, Output, PortId, Reply, Startup,
     controller::{Controller, Order},
 };
 
@@ -34,7 +34,12 @@ impl Node {
     pub fn new(now: Timestamp, startup: Startup) -> Result<Self, CommandError> {
         let Startup { document, sources, serial, ports, workers, secrets } = startup;
         let controller = Controller::new(now, document, sources, &serial, ports)?;
-        let workers = (0..workers.max(1)).map(|_| Worker::new(controller.compiled(), secrets.hash)).collect();
+        let count = workers.max(1);
+        let mut workers: Vec<Worker> =
+            (0..count).map(|_| Worker::new(controller.compiled(), secrets.hash)).collect();
+        for worker in &mut workers {
+            worker.share_limits(count as u32);
+        }
         let mut node = Self {
             controller,
             workers,
@@ -103,6 +108,14 @@ impl Node {
                 }
                 self.collect(now);
                 Ok(Reply::Cleared(cleared))
+            }
+            Command::Block(block) => {
+                self.block(block);
+                Ok(Reply::Done)
+            }
+            Command::Unblock(source) => {
+                let counts = self.workers.iter_mut().map(|worker| worker.unblock(source));
+                Ok(Reply::Unblocked(counts.max().unwrap_or(0)))
             }
         };
         self.follow(now);
@@ -176,6 +189,8 @@ impl Node {
         for event in outbox.events.drain(..) {
             match event {
                 Event::Resolve { interface, address } => self.controller.resolve(now, interface, address),
+                Event::Alarm(alarm) => self.outputs.push_back(Output::Notice(Notice::Alarm(alarm))),
+                Event::Blocked(block) => self.block(block),
             }
         }
         outbox.clear();
@@ -195,6 +210,13 @@ impl Node {
             self.collect(now);
         }
         self.outputs.extend(self.controller.take_notices().into_iter().map(Output::Notice));
+    }
+
+    /// Every worker has the whole block table.
+    fn block(&mut self, block: Block) {
+        for worker in &mut self.workers {
+            worker.block(block);
+        }
     }
 
     fn obey(&mut self, order: &Order) {

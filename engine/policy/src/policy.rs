@@ -8,7 +8,7 @@ use bifrons_config::{
     Config,
     typed::{
         ApplicationSettings, CustomApplication, InterfaceKind, NatRule, NatSettings, Prefix, SessionSettings,
-        TcpSettings,
+        TcpSettings, ZoneProtection,
     },
 };
 use bifrons_model::{AppId, CategoryId, Generation, InterfaceId, Names, NatRuleId, RuleId, UserId, ZoneId};
@@ -38,6 +38,9 @@ pub struct Policy {
     numbering: Numbering,
     zone_of_interface: Vec<Option<ZoneId>>,
     zones: Vec<Option<ZoneSettings>>,
+    /// By zone number: the place of its profile.
+    protections: Vec<Option<usize>>,
+    protection_profiles: Arc<[ZoneProtection]>,
     interfaces: Interfaces,
     fib: Arc<Fib>,
     forwarding: Arc<ForwardingRules>,
@@ -93,6 +96,8 @@ impl Policy {
             generation,
             zone_of_interface: zones_of_interfaces(config, &numbers, interfaces.len()),
             zones: zone_settings(config, &numbers, zones.len()),
+            protections: protections(config, &numbers, zones.len()),
+            protection_profiles: config.zone_protection_profiles.as_slice().into(),
             interfaces: Interfaces::new(config, &numbers.interfaces, interfaces.len()),
             forwarding: Arc::new(forwarding),
             fib: Rib::from_config(config, &numbers.interfaces).fib(),
@@ -201,6 +206,13 @@ impl Policy {
             tcp_reject_non_syn: self.session.tcp_reject_non_syn,
             asymmetric_path_bypass: self.tcp.asymmetric_path_bypass,
         })
+    }
+
+    /// The zone protection profile for packets that come in from `zone`.
+    #[inline]
+    pub fn zone_protection(&self, zone: ZoneId) -> Option<&ZoneProtection> {
+        let place = self.protections.get(zone.index()).copied().flatten()?;
+        self.protection_profiles.get(place)
     }
 
     /// `deviceconfig setting session`.
@@ -464,4 +476,15 @@ fn zone_settings(config: &Config, numbers: &Numbers, count: usize) -> Vec<Option
         }
     }
     settings
+}
+
+/// By zone number.
+fn protections(config: &Config, numbers: &Numbers, count: usize) -> Vec<Option<usize>> {
+    let mut protections = vec![None; count];
+    for (zone, id) in iter::zip(&config.zones, &numbers.zones) {
+        if let Some(protection) = id.and_then(|id| protections.get_mut(id.index())) {
+            *protection = zone.protection;
+        }
+    }
+    protections
 }

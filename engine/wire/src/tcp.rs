@@ -15,7 +15,9 @@ const URGENT: usize = 18;
 const OPTION_END: u8 = 0;
 const OPTION_NO_OPERATION: u8 = 1;
 const OPTION_SACK: u8 = 5;
+const OPTION_TIMESTAMPS: u8 = 8;
 const OPTION_MULTIPATH: u8 = 30;
+const OPTION_FAST_OPEN: u8 = 34;
 
 /// Takes the urgent flag and pointer out. True when the frame changed; `packet` is what `parse` read from it.
 pub fn clear_urgent(frame: &mut [u8], packet: &Packet) -> bool {
@@ -28,9 +30,23 @@ pub fn clear_urgent(frame: &mut [u8], packet: &Packet) -> bool {
 /// Overwrites multipath options (RFC 8684) with no-operation ones. True when the frame changed; `packet` is
 /// what `parse` read from it.
 pub fn blank_multipath(frame: &mut [u8], packet: &Packet) -> bool {
+    blank(frame, packet, OPTION_MULTIPATH)
+}
+
+/// The same for timestamps (RFC 7323).
+pub fn blank_timestamps(frame: &mut [u8], packet: &Packet) -> bool {
+    blank(frame, packet, OPTION_TIMESTAMPS)
+}
+
+/// The same for cookies of TCP Fast Open (RFC 7413).
+pub fn blank_fast_open(frame: &mut [u8], packet: &Packet) -> bool {
+    blank(frame, packet, OPTION_FAST_OPEN)
+}
+
+fn blank(frame: &mut [u8], packet: &Packet, unwanted: u8) -> bool {
     change_header(frame, packet, |_, options| {
         each_option(options, |kind, option| {
-            if kind == OPTION_MULTIPATH {
+            if kind == unwanted {
                 option.fill(OPTION_NO_OPERATION);
             }
         });
@@ -147,6 +163,18 @@ mod tests {
         assert_eq!(frame[40..], [2, 4, 5, 180, 1, 1, 1, 1]);
         read(&frame);
         assert!(!blank_multipath(&mut frame, &packet));
+    }
+
+    #[test]
+    fn timestamps_and_fast_open_cookies_become_padding() {
+        let timestamps = [8, 10, 0, 0, 0, 7, 0, 0, 0, 9, 34, 2];
+        let mut frame = tcp(0x02, &timestamps, b"");
+        let packet = read(&frame);
+        assert!(blank_timestamps(&mut frame, &packet));
+        assert_eq!(frame[40..], [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 34, 2]);
+        assert!(blank_fast_open(&mut frame, &packet));
+        assert_eq!(frame[40..], [1; 12]);
+        read(&frame);
     }
 
     #[test]

@@ -63,6 +63,7 @@ impl Worker {
     ) -> Result<Hit, Verdict> {
         self.counters.slow += 1;
         outbox.note(|| Step::Miss);
+        self.guard_opening(lane, packet, outbox).map_err(Verdict::Drop)?;
         if packet.protocol == protocol::TCP
             && let Err(reason) = self.may_open(lane.zone, packet)
         {

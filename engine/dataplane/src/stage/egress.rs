@@ -19,15 +19,14 @@ use crate::{
 impl Worker {
     /// Takes out what does not pass.
     #[inline]
-    pub(crate) fn clean(&mut self, bytes: &mut [u8], packet: &Packet) {
+    pub(crate) fn clean(&mut self, bytes: &mut [u8], lane: &Lane, packet: &Packet) {
         // The headers of a packet that came in fragments stay as they are.
         if packet.protocol == protocol::TCP && packet.frames == 1 {
-            let knobs = self.policy.tcp();
-            if knobs.clear_urgent && packet.tcp.flags.has(TcpFlags::URG) {
+            if self.policy.tcp().clear_urgent && packet.tcp.flags.has(TcpFlags::URG) {
                 clear_urgent(bytes, packet);
             }
             // The shortest multipath option has three bytes (RFC 8684, section 3).
-            if knobs.strip_mptcp_option && packet.tcp.options_length >= 3 {
+            if packet.tcp.options_length >= 3 && self.strips_multipath(lane.zone) {
                 blank_multipath(bytes, packet);
             }
         }

@@ -59,6 +59,9 @@ impl Worker {
     ) -> Result<Hit, Verdict> {
         let knobs = self.knobs_of(lane.zone);
         let segment = segment_of(packet, bytes, hit.direction);
+        if self.splits_handshake(self.table.get(hit.slot), hit.direction, packet) {
+            return Err(Verdict::Drop(DropReason::TcpSplitHandshake));
+        }
         let session = self.table.get_mut(hit.slot);
         let is_first = session.volume[0].packets + session.volume[1].packets == 0;
         let outcome = if is_first {
