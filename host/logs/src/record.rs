@@ -102,8 +102,8 @@ impl<'a> LogRecord<'a> {
         parse_time(self.get(column)?)
     }
 
-    /// When the device wrote the record: to the millisecond and in UTC where it says so, else by its own clock,
-    /// whose zone the record does not tell.
+    /// When the device wrote the record: to the millisecond and in UTC where it says so, else by its own
+    /// clock, whose zone the record does not tell.
     pub fn generated(&self) -> Option<Timestamp> {
         self.time(Column::HIGH_RES_TIMESTAMP).or_else(|| self.time(Column::TIME_GENERATED))
     }

@@ -1,5 +1,5 @@
-//! Log lines of real devices, as other collectors' tests have them, through our parser: nearly all of them are
-//! read, values are those that a plain CSV reader finds, and those that the collectors themselves found.
+//! Log lines of real devices, as other collectors' tests have them, through our parser: nearly all of them
+//! are read, values are those that a plain CSV reader finds, and those that the collectors themselves found.
 //!
 //! Needs a collection of captures and logs in the folder that `BIFRONS_CORPUS` names, real log lines in its
 //! `panos-logs`; skipped without.

@@ -210,7 +210,11 @@ mod tests {
 
     #[test]
     fn members_of_all_kinds() {
-        let line = r#" { "a" : "x" , "b":-1.50e+3,"c":null,"d":true,"e":{"f":["}",1,{}]},"gA":"\"\\\/\n\ud83d\ude00 ä\ud800"} "#;
+        let line = [
+            r#" { "a" : "x" , "b":-1.50e+3,"c":null,"d":true,"e":{"f":["}",1,{}]},"#,
+            r#""gA":"\"\\\/\n\ud83d\ude00 ä\ud800"} "#,
+        ]
+        .concat();
         let expected = [
             ("a", "x"),
             ("b", "-1.50e+3"),
@@ -218,7 +222,7 @@ mod tests {
             ("e", r#"{"f":["}",1,{}]}"#),
             ("gA", "\"\\/\n😀 ä\u{fffd}"),
         ];
-        let found = read(line).unwrap();
+        let found = read(&line).unwrap();
         let found: Vec<_> = found.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         assert_eq!(found, expected);
         assert_eq!(read("{}"), Ok(vec![]));

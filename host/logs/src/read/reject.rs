@@ -21,13 +21,19 @@ pub enum Reject {
     #[error("the line names columns and is no record")]
     Heading,
     /// Nothing says that the line is a record.
-    #[error("no log record: column 4 of PAN-OS CSV is TRAFFIC, THREAT, SYSTEM, CONFIG or another type{}", but(.found))]
+    #[error(
+        "no log record: column 4 of PAN-OS CSV is TRAFFIC, THREAT, SYSTEM, CONFIG or another type{}",
+        but(.found)
+    )]
     NotARecord {
         /// What stands there.
         found: String,
     },
     /// The line has lost its end.
-    #[error("cut off: {columns} columns, {kind:?} records of every release have at least {}", .kind.columns_min())]
+    #[error(
+        "cut off: {columns} columns, {kind:?} records of every release have at least {}",
+        .kind.columns_min()
+    )]
     Truncated {
         /// The kind of log that the line says it is.
         kind: LogKind,

@@ -90,7 +90,11 @@ static BY_NAME: std::sync::LazyLock<[Column; Column::COUNT]> = std::sync::LazyLo
 
 macro_rules! columns {
     ($($constant:ident $name:literal $column_type:ident $meaning:literal;)*) => {
-        #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
+        #[allow(
+            non_camel_case_types,
+            clippy::upper_case_acronyms,
+            reason = "variants are named as the constants are"
+        )]
         enum Number {
             $($constant,)*
         }
