@@ -1,5 +1,5 @@
-//! Logs as text: traffic records written as PAN-OS CSV, JSON lines and tables; logs of any PAN-OS device read,
-//! filtered, received and stored.
+//! Logs as text: traffic records written as PAN-OS CSV, JSON lines and tables; logs of any PAN-OS device
+//! read, filtered, received and stored.
 //!
 //! [`RecordWriter`] writes: it is given records one by one and an output, and does the rest. [`read`] turns
 //! lines, files and streams into [`record::LogRecord`]s, [`listen`] takes them off the network, [`filter`]

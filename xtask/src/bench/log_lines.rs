@@ -40,9 +40,11 @@ fn text() -> Vec<u8> {
             "<14>Nov 30 16:09:08 PA-VM 1,2026/02/18 07:32:24,012001041645,TRAFFIC,end,2562,\
              2026/02/18 07:32:24,10.76.90.{host},192.0.2.{host},198.51.100.7,192.0.2.{host},\
              \"any to web, logged\",,,ssl,vsys1,trust,untrust,ethernet1/2.610,ethernet1/1,forward,\
-             2026/02/18 07:32:24,{number},1,{port},443,{port},443,0x400053,tcp,allow,{},785,6312,19,2026/02/18 07:32:09,{},any,,73450748414677{number:05},\
+             2026/02/18 07:32:24,{number},1,{port},443,{port},443,0x400053,tcp,allow,{},785,6312,\
+             19,2026/02/18 07:32:09,{},any,,73450748414677{number:05},\
              0x8000000000000000,10.0.0.0-10.255.255.255,United States,,10,9,tcp-fin,15,0,0,0,,PA-VM,\
-             from-policy,,,0,,0,,N/A,0,0,0,0,ec14df0b-c845-4435-87a2-d207730f5ae8,0,0,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,\
+             from-policy,,,0,,0,,N/A,0,0,0,0,\
+             ec14df0b-c845-4435-87a2-d207730f5ae8,0,0,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,\
              2026-02-18T07:32:24.455+01:00,,,encrypted-tunnel,networking,browser-based,4,\
              \"used-by-malware,able-to-transfer-file,has-known-vulnerability\",,ssl,no,no,0\n",
             7_097 + number % 977,

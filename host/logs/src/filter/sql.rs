@@ -153,6 +153,7 @@ fn octets(column: &str, from: Ipv4Addr, to: Ipv4Addr) -> String {
     let (from, to) = (u32::from(from), u32::from(to));
     // The number is asked for only where there is one: other text cannot be made one.
     format!(
-        "CASE WHEN {is_ipv4} AND strpos({column}, '.') > 0 THEN {number} BETWEEN {from} AND {to} ELSE FALSE END"
+        "CASE WHEN {is_ipv4} AND strpos({column}, '.') > 0 \
+         THEN {number} BETWEEN {from} AND {to} ELSE FALSE END"
     )
 }

@@ -31,8 +31,8 @@ pub enum TlsError {
     Clients(#[from] VerifierBuilderError),
 }
 
-/// TLS 1.2 and 1.3 with the certificates (the server's first, then its issuers') and the key of two PEM files.
-/// With `clients`, a PEM file of authorities, only clients with a certificate of theirs are let in.
+/// TLS 1.2 and 1.3 with the certificates (the server's first, then its issuers') and the key of two PEM
+/// files. With `clients`, a PEM file of authorities, only clients with a certificate of theirs are let in.
 ///
 /// # Errors
 /// When a file cannot be read, or what it holds is of no use.

@@ -143,8 +143,8 @@ fn cef_of_both_kinds() {
         PanOSSessionStartTime=Jul 31 2022 12:43:06 cn3=178 cn3Label=SessionDuration reason=tcp-fin in=6 \
         out=5 cat=from-policy PanOSX-Forwarded-ForIP= PanOSRuleUUID=2e259acc";
     let panorama = "<14>Jul 31 12:46:24 fw CEF:0|Palo Alto Networks|PAN-OS|10.1.6|end|TRAFFIC|1|\
-        rt=1659271584000 start=Jul 31 2022 12:46:07 UTC src=192.0.2.1 cs1=any, to any cs1Label=Rule PanOSRuleUUID=2e259acc \
-        reason=tcp-fin in=6 out=5 cn3=178 cn3Label=Elapsed time in seconds";
+        rt=1659271584000 start=Jul 31 2022 12:46:07 UTC src=192.0.2.1 cs1=any, to any cs1Label=Rule \
+        PanOSRuleUUID=2e259acc reason=tcp-fin in=6 out=5 cn3=178 cn3Label=Elapsed time in seconds";
     let mut parser = Parser::new();
     for line in [log_service, panorama] {
         let record = parser.parse(line.as_bytes()).unwrap();

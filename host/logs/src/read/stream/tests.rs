@@ -5,7 +5,8 @@ use crate::record::Column;
 
 fn record(number: u32) -> String {
     format!(
-        "1,2026/01/31 10:00:00,{number},SYSTEM,general,0,2026/01/31 10:00:00,,general,,0,0,general,low,\"a, b\",{number},0x0"
+        "1,2026/01/31 10:00:00,{number},SYSTEM,general,0,2026/01/31 10:00:00,,general,,0,0,general,low,\
+         \"a, b\",{number},0x0"
     )
 }
 
