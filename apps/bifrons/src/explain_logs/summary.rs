@@ -2,7 +2,7 @@
 
 use bifrons_explain::{
     COUNT, DIAGNOSES, Diagnosis, Outcome,
-    pile::{Pair, PairChange, Pile},
+    pile::{Pair, PairChange, Pile, is_failure},
 };
 use serde_json::{Value, json};
 
@@ -108,9 +108,10 @@ fn comparison(report: &Report<'_>) -> Value {
 }
 
 /// The words of a diagnosis, with `commands` for its first record.
-pub fn diagnosis(diagnosis: &Diagnosis, count: u64, commands: &[String]) -> Value {
+fn diagnosis(place: usize, diagnosis: &Diagnosis, count: u64, commands: &[String]) -> Value {
     json!({
         "name": diagnosis.name,
+        "failing": is_failure(place),
         "cause": diagnosis.cause,
         "records": count,
         "next_step": diagnosis.next_step,
@@ -126,7 +127,7 @@ pub fn diagnoses(pile: &Pile, examples: &[Option<Vec<String>>]) -> Value {
     let all = pile.causes().into_iter();
     all.filter_map(|(place, count)| {
         let commands = examples.get(place)?.as_deref().unwrap_or_default();
-        Some((place.to_string(), diagnosis(DIAGNOSES.get(place)?, count, commands)))
+        Some((place.to_string(), diagnosis(place, DIAGNOSES.get(place)?, count, commands)))
     })
     .collect()
 }

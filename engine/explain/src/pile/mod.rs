@@ -21,6 +21,7 @@ pub use timeline::{Bucket, Timeline};
 use alloc::vec::Vec;
 use core::hash::{BuildHasher as _, Hash};
 
+use bifrons_model::FinalAction;
 use foldhash::fast::FixedState;
 
 use crate::{DIAGNOSES, Explanation, facts::Facts, outcome::Outcome, rules::COUNT, time::seconds_of};
@@ -96,6 +97,8 @@ struct Entry<'a> {
     seconds: Option<u64>,
     outcome: Outcome,
     place: Option<usize>,
+    /// Whether policy let it pass: what it stopped says nothing about the service.
+    was_allowed: bool,
     one_sided: bool,
 }
 
@@ -147,6 +150,7 @@ impl Pile {
             seconds,
             outcome,
             place: explanation.place,
+            was_allowed: was_allowed(facts, explanation),
             one_sided: facts.proto == "tcp" && facts.pkts_received == Some(0),
         };
         self.pairs.add(&entry, &self.hash);
@@ -214,9 +218,17 @@ impl Pile {
     }
 }
 
+/// Whether a traffic record's session was let through, and not cut by policy, inspection or decryption.
+fn was_allowed(facts: &Facts<'_>, explanation: &Explanation) -> bool {
+    facts.kind != "THREAT"
+        && facts.action == "allow"
+        && explanation.final_actions.overall() == Some(FinalAction::Allowed)
+}
+
 /// Whether the diagnosis at `place` is of traffic that failed or needs a look.
 pub fn is_failure(place: usize) -> bool {
-    const FINE: [&str; 8] = [
+    const FINE: [&str; 9] = [
+        "answered",
         "start-record",
         "tcp-closed",
         "datagrams-answered",
@@ -287,7 +299,7 @@ pub(crate) mod tests {
 
     #[test]
     fn every_name_among_the_fine_is_a_diagnosis() {
-        assert_eq!((0..COUNT).filter(|place| !is_failure(*place)).count(), 8);
+        assert_eq!((0..COUNT).filter(|place| !is_failure(*place)).count(), 9);
         assert!(!is_failure(COUNT));
     }
 }

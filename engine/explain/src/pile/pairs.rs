@@ -39,7 +39,7 @@ pub struct Pair {
     votes: u64,
 }
 
-/// A service of one server, over all its clients.
+/// A service of one server, over all its clients. Only records whose traffic policy let pass are counted.
 #[derive(Clone, Debug)]
 pub struct Service {
     /// The server.
@@ -229,6 +229,9 @@ impl Pairs {
     pub fn add(&mut self, entry: &Entry<'_>, state: &FixedState) {
         let hash = hash_of(state, (entry.src, entry.dst, entry.proto, entry.dport));
         self.pairs.entry(hash, |pair| pair.is_of(entry), || Pair::new(entry)).count(entry);
+        if !entry.was_allowed {
+            return;
+        }
         let hash = hash_of(state, (entry.dst, entry.proto, entry.dport));
         let service = self.services.entry(hash, |service| service.is_of(entry), || Service::new(entry));
         service.count(entry, hash_of(state, entry.src));
@@ -349,6 +352,10 @@ mod tests {
         assert_eq!(services[0].failing_since, crate::seconds_of("2026/11/22 12:07:00"));
         add(&mut pile, &samples::web());
         assert!(pile.failing_services(10).is_empty());
+        for client in ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5"] {
+            add(&mut pile, &Facts { src: client, ..samples::blocked_probe() });
+        }
+        assert!(pile.failing_services(10).is_empty(), "what policy stops is no failure of the service");
     }
 
     #[test]

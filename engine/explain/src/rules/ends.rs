@@ -352,6 +352,17 @@ pub static CLOSED: Diagnosis = Diagnosis {
     test: |case| is_answered_tcp(case) && case.ended(EndReason::TcpFin),
 };
 
+pub static END_UNSAID: Diagnosis = Diagnosis {
+    name: "answered",
+    cause: "Both sides were heard; the record does not say how the session ended, as those of old releases \
+            do not.",
+    evidence: &[Field::App, Field::BytesSent, Field::BytesReceived, Field::Elapsed],
+    next_step: "Nothing to do.",
+    commands: &[],
+    alternatives: &[],
+    test: is_answered_tcp,
+};
+
 #[cfg(test)]
 mod tests {
     use crate::{
@@ -370,6 +381,7 @@ mod tests {
         assert_eq!(name_of(&ended("decoder")), "new-connection-inside");
         assert_eq!(name_of(&ended("tcp-reuse")), "ports-reused");
         assert_eq!(name_of(&ended("unknown")), "ended-otherwise");
+        assert_eq!(name_of(&ended("")), "answered");
     }
 
     #[test]

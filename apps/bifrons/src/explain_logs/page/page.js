@@ -9,7 +9,7 @@
     ["time"], ["from"], ["to"], ["port", 1], ["protocol"], ["application"], ["rule"], ["action"],
     ["end reason"], ["sent", 1], ["received", 1], ["outcome"], ["diagnosis"], ["shown by"],
   ];
-  const OUTCOME = 11, DIAGNOSIS = 12;
+  const OUTCOME = 11, DIAGNOSIS = 12, EVIDENCE = 13;
   const count = (number) => Number(number).toLocaleString("en");
 
   function add(parent, name, text, attributes) {
@@ -164,7 +164,7 @@
       for (const number of rows) {
         const line = add(body, "tr");
         COLUMNS.forEach(([, isNumber], column) => {
-          const cell = add(line, "td", null, { class: isNumber ? "number" : "" });
+          const cell = add(line, "td", null, { class: isNumber ? "number" : column === EVIDENCE ? "wide" : "whole" });
           if (column === DIAGNOSIS) link(cell, all[number][column]);
           else if (column === OUTCOME) {
             add(cell, "i", null, { class: "key", style: `background:var(--o${all[number][column]})` });
@@ -218,7 +218,9 @@
     const most = Math.max(1, ...causes.map(([, cause]) => cause.records));
     plain(main, "Causes", ["records", "", "cause", ""], causes.map(([place, cause]) => [
       cause.records,
-      (cell) => add(cell, "span", null, { class: "bar", style: `width:${Math.ceil(120 * cause.records / most)}px` }),
+      (cell) => add(cell, "span", null, {
+        class: cause.failing ? "bar failing" : "bar", style: `width:${Math.ceil(120 * cause.records / most)}px`,
+      }),
       (cell) => link(cell, place),
       cause.cause,
     ]));
