@@ -18,6 +18,7 @@ mod protocol;
 pub mod read;
 pub mod record;
 mod row;
+pub mod sinks;
 pub mod store;
 mod summary;
 mod text;

@@ -32,7 +32,8 @@ pub use batch::Batch;
 pub use group::RowBuffer;
 pub use parquet::Damaged;
 pub use query::{Figures, Query, Share, Weight};
-pub use reader::StoreReader;
+pub use reader::{Cursor, StoreReader};
+pub(crate) use schema::layout_of;
 pub use upkeep::{Retention, Upkeep};
 pub use writer::{StoreWriter, WriterOptions};
 

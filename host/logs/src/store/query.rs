@@ -6,7 +6,7 @@ use crate::{
     filter::Filter,
     record::{Column, LogKind, LogRecord},
     store::{
-        RowBuffer, StoreError, StoreReader,
+        Cursor, RowBuffer, StoreError, StoreReader,
         column::Values,
         frame::Key,
         group::Group,
@@ -59,6 +59,15 @@ pub struct Share {
     pub weight: u64,
 }
 
+impl Query {
+    /// Whether anything of a kind and an hour can match.
+    fn wants(&self, key: Key) -> bool {
+        let can_match = |filter: &Filter| !rules_out_hour(filter.expression(), key);
+        (self.kinds.is_empty() || self.kinds.contains(&key.kind))
+            && self.filter.as_ref().is_none_or(can_match)
+    }
+}
+
 impl StoreReader {
     /// Counts what matches.
     ///
@@ -92,6 +101,59 @@ impl StoreReader {
             }
             Ok(rows.into_iter().try_for_each(|row| each(&buffer.record(&group.table, row))))
         })
+    }
+
+    /// Hands out what matches among the records that came since `cursor`, and moves it behind them.
+    ///
+    /// # Errors
+    /// When files cannot be read. The cursor then stands where reading ended.
+    pub fn each_since(
+        &self,
+        cursor: &mut Cursor,
+        query: &Query,
+        mut each: impl FnMut(&LogRecord<'_>) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let mut buffer = RowBuffer::default();
+        let mut begins: HashMap<Key, u64> = HashMap::new();
+        self.snapshot()?.visit(
+            false,
+            |key| query.wants(key),
+            |key, mut group| {
+                let begin = begins.entry(key).or_default();
+                let seen = cursor.rows.entry(key).or_default();
+                let end = *begin + group.rows() as u64;
+                let known = usize::try_from(seen.saturating_sub(*begin)).unwrap_or(usize::MAX);
+                *begin = end;
+                if end <= *seen {
+                    return Ok(ControlFlow::Continue(()));
+                }
+                *seen = end;
+                let selection = match &query.filter {
+                    Some(filter) => select(filter, &mut group)?,
+                    None => Selection::all(group.rows()),
+                };
+                group.load_all()?;
+                let mut rows = selection.iter().filter(|row| *row >= known);
+                Ok(rows.try_for_each(|row| each(&buffer.record(&group.table, row))))
+            },
+        )
+    }
+
+    /// A cursor behind all records that there are now.
+    ///
+    /// # Errors
+    /// When files cannot be read.
+    pub fn end(&self) -> Result<Cursor, StoreError> {
+        let mut cursor = Cursor::default();
+        self.snapshot()?.visit(
+            false,
+            |_| true,
+            |key, group| {
+                *cursor.rows.entry(key).or_default() += group.rows() as u64;
+                Ok(ControlFlow::Continue(()))
+            },
+        )?;
+        Ok(cursor)
     }
 
     /// The values of `column` with the most weight, the heaviest first, at most `limit`; those of equal
@@ -133,11 +195,8 @@ impl StoreReader {
     ) -> Result<Figures, StoreError> {
         let mut figures = Figures::default();
         let filter = query.filter.as_ref();
-        let wanted = |key: Key| {
-            (query.kinds.is_empty() || query.kinds.contains(&key.kind))
-                && filter.is_none_or(|filter| !rules_out_hour(filter.expression(), key))
-        };
-        self.snapshot()?.visit(query.newest_first, wanted, |mut group| {
+        let wanted = |key: Key| query.wants(key);
+        self.snapshot()?.visit(query.newest_first, wanted, |_, mut group| {
             figures.rows += group.rows() as u64;
             let selection = match filter {
                 None => Selection::all(group.rows()),

@@ -22,6 +22,12 @@ pub struct StoreReader {
     folder: PathBuf,
 }
 
+/// How far a store has been read: rows are only ever added to the end of a kind and an hour.
+#[derive(Clone, Debug, Default)]
+pub struct Cursor {
+    pub(crate) rows: HashMap<Key, u64>,
+}
+
 /// What a store holds at one moment.
 pub(crate) struct Snapshot {
     /// The oldest hour first.
@@ -96,7 +102,7 @@ impl Snapshot {
         self,
         newest_first: bool,
         wanted: impl Fn(Key) -> bool,
-        mut each: impl FnMut(Group<'_>) -> Result<ControlFlow<()>, StoreError>,
+        mut each: impl FnMut(Key, Group<'_>) -> Result<ControlFlow<()>, StoreError>,
     ) -> Result<(), StoreError> {
         let mut parts = self.parts;
         if newest_first {
@@ -104,7 +110,7 @@ impl Snapshot {
         }
         for part in parts.into_iter().filter(|part| wanted(part.key())) {
             let went_on = match part {
-                Part::Open(_, table) => each(Group::open(table))?,
+                Part::Open(key, table) => each(key, Group::open(table))?,
                 Part::File(file) => visit_file(&file, newest_first, &mut each)?,
             };
             if went_on.is_break() {
@@ -113,23 +119,18 @@ impl Snapshot {
         }
         Ok(())
     }
-
-    /// How many files there are.
-    pub(crate) fn files(&self) -> usize {
-        self.parts.iter().filter(|part| matches!(part, Part::File(_))).count()
-    }
 }
 
 fn visit_file(
     file: &SegmentPath,
     newest_first: bool,
-    each: &mut impl FnMut(Group<'_>) -> Result<ControlFlow<()>, StoreError>,
+    each: &mut impl FnMut(Key, Group<'_>) -> Result<ControlFlow<()>, StoreError>,
 ) -> Result<ControlFlow<()>, StoreError> {
     let segment = Segment::open(&file.path, Schema::of(file.key.kind))?;
     let groups = segment.groups();
     for number in 0..groups {
         let number = if newest_first { groups - 1 - number } else { number };
-        if each(Group::of(&segment, &file.path, number))?.is_break() {
+        if each(file.key, Group::of(&segment, &file.path, number))?.is_break() {
             return Ok(ControlFlow::Break(()));
         }
     }

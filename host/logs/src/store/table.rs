@@ -20,6 +20,8 @@ pub(crate) struct TableBuilder {
     misfits: BTreeMap<Column, String>,
     other: TextBuilder,
     rows: usize,
+    /// The last time that was read and what it meant: most columns of times hold the same one.
+    last_time: (String, Option<i64>),
 }
 
 /// Columns of a group of rows: all of them, or those that were asked for.
@@ -44,7 +46,14 @@ impl TableBuilder {
             stored => Builder::Number(stored, NumberValues::default()),
         };
         let columns = schema.columns.iter().map(builder).collect();
-        Self { schema, columns, misfits: BTreeMap::new(), other: TextBuilder::default(), rows: 0 }
+        Self {
+            schema,
+            columns,
+            misfits: BTreeMap::new(),
+            other: TextBuilder::default(),
+            rows: 0,
+            last_time: (String::new(), None),
+        }
     }
 
     pub(crate) fn rows(&self) -> usize {
@@ -107,7 +116,17 @@ impl TableBuilder {
                 false
             }
             Builder::Number(stored, values) => {
-                let number = number_of(*stored, text);
+                let number = match stored {
+                    Stored::Microseconds => {
+                        if self.last_time.0 != text {
+                            self.last_time.0.clear();
+                            self.last_time.0.push_str(text);
+                            self.last_time.1 = number_of(*stored, text);
+                        }
+                        self.last_time.1
+                    }
+                    Stored::Text | Stored::Number | Stored::Bits => number_of(*stored, text),
+                };
                 values.set(self.rows, number);
                 let fits = number.is_some() || text.is_empty();
                 self.set_misfit(column, if fits { "" } else { text })
