@@ -54,19 +54,18 @@ impl Filter {
     /// strings, numbers and flags as 64-bit integers, times as timestamps in UTC, and NULL for what is absent
     /// or empty.
     ///
-    /// It is plain SQL with `strpos`, `split_part` and `&`, but for ranges of IPv6 addresses: those call
+    /// It is SQL with `strpos`, `split_part`, `TRY_CAST` and `&`, and for ranges of IPv6 addresses with
     /// `address_key`, which has to be registered (see [`address_key`]).
     pub fn to_sql(&self) -> String {
         sql::condition(&self.expression)
     }
 }
 
-/// The SQL function `address_key`: an address as 32 hexadecimal digits that sort as addresses do, IPv4 ones
-/// mapped into `::ffff:0:0/96`; `None` for what is no address.
+/// The SQL function `address_key`: an address as text that sorts as addresses do, IPv4 ones first: `4` or `6`,
+/// and 8 or 32 hexadecimal digits. `None` for what is no address.
 pub fn address_key(text: &str) -> Option<String> {
-    let address = match text.parse().ok()? {
-        std::net::IpAddr::V4(address) => address.to_ipv6_mapped(),
-        std::net::IpAddr::V6(address) => address,
-    };
-    Some(format!("{:032x}", u128::from(address)))
+    Some(match text.parse().ok()? {
+        std::net::IpAddr::V4(address) => format!("4{:08x}", u32::from(address)),
+        std::net::IpAddr::V6(address) => format!("6{:032x}", u128::from(address)),
+    })
 }

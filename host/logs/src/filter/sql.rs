@@ -147,13 +147,9 @@ fn octets(column: &str, from: Ipv4Addr, to: Ipv4Addr) -> String {
     }
     let octet = |place: u32| {
         let weight = 1_u64 << (8 * (4 - place));
-        format!("CAST(split_part({column}, '.', {place}) AS BIGINT) * {weight}")
+        format!("TRY_CAST(split_part({column}, '.', {place}) AS BIGINT) * {weight}")
     };
     let number = [1, 2, 3, 4].map(octet).join(" + ");
     let (from, to) = (u32::from(from), u32::from(to));
-    // The number is asked for only where there is one: other text cannot be made one.
-    format!(
-        "CASE WHEN {is_ipv4} AND strpos({column}, '.') > 0 \
-         THEN {number} BETWEEN {from} AND {to} ELSE FALSE END"
-    )
+    format!("coalesce({is_ipv4} AND {number} BETWEEN {from} AND {to}, FALSE)")
 }

@@ -156,7 +156,9 @@ impl Values {
             self.clear();
             self.fields.push(Span::EMPTY);
             csv::split(line, start, &mut self.fields, &mut self.unescaped)?;
-            return Ok(start);
+            if self.is_record(line) {
+                return Ok(start);
+            }
         }
         for word in [",TRAFFIC,", ",THREAT,", ",SYSTEM,", ",CONFIG,"] {
             if let Some(start) = memmem::find(line.as_bytes(), word.as_bytes())

@@ -211,6 +211,13 @@ fn a_line_in_a_collectors_object() {
     }
 }
 
+#[test]
+fn what_looks_like_a_time_after_a_header_is_not_enough() {
+    let line = format!("x \"026/01/31 10:00:00,1,SYSTEM,a \"b\",7{}", ",c".repeat(30));
+    let mut parser = Parser::new();
+    assert!(matches!(parser.parse(line.as_bytes()), Err(Reject::NotARecord { .. })), "{line}");
+}
+
 /// Damage anywhere in a line, by one byte or by a cut, ends in a record or a reason.
 #[test]
 fn damaged_lines_are_records_or_say_why() {
