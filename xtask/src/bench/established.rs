@@ -67,8 +67,10 @@ pub fn fill(worker: &mut Worker, sessions: u32, network: Network, now: &mut Time
                 *now += GAP;
                 frames::write(&mut round[place as usize], first + place, step, *now);
             }
-            let mut frames: Vec<Frame<'_>> = round.iter_mut().take(count as usize).map(Made::frame).collect();
-            worker.process(*now, &mut frames, outbox);
+            let mut together: Vec<Frame<'_>> =
+                round.iter_mut().take(count as usize).map(Made::frame).collect();
+            worker.process(*now, &mut together, outbox);
+            frames::resolve(worker, outbox);
             outbox.clear();
         }
     }

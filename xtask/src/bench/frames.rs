@@ -1,7 +1,9 @@
 //! Synthetic frames: a session's number gives its addresses, ports and sequence numbers.
 
-use bifrons_dataplane::Worker;
-use bifrons_model::{Generation, InterfaceId, Timestamp};
+use std::sync::Arc;
+
+use bifrons_dataplane::{Event, Link, Links, Outbox, Port, PortMode, Worker};
+use bifrons_model::{Generation, InterfaceId, MacAddress, Timestamp, VirtualRouterId};
 use bifrons_policy::Policy;
 use bifrons_session::HashSeed;
 use bifrons_wire::{LinkType, TcpFlags, internet_checksum};
@@ -13,6 +15,9 @@ pub const FRAME_MAX: usize = 14 + 20 + 20 + 40;
 
 const CLIENT_ISN: u32 = 1_000;
 const SERVER_ISN: u32 = 9_000;
+
+/// The station that frames are sent to.
+const STATION: [u8; 6] = [2, 0, 0, 0, 0, 1];
 
 /// What the server says first: enough to be sure of the application.
 pub const BANNER: &[u8] = b"SSH-2.0-OpenSSH_9.2\r\n";
@@ -34,6 +39,9 @@ pub enum Network {
     Plain,
     /// Both addresses and the server's port are others.
     Translated,
+    /// As the client's side does; the interfaces have links, so that each packet loses a hop and gets another
+    /// Ethernet header.
+    Routed,
 }
 
 impl Made {
@@ -148,7 +156,8 @@ fn finish(made: &mut Made, number: u32, protocol: u8, header: &[u8], payload: &[
     let segment_length = header.len() + payload.len();
     made.length = 34 + segment_length;
     let bytes = &mut made.bytes;
-    bytes[..14].copy_from_slice(&[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0]);
+    bytes[..6].copy_from_slice(&STATION);
+    bytes[6..14].copy_from_slice(&[2, 0, 0, 0, 0, 2, 8, 0]);
     let total = (20 + segment_length) as u16;
     let mut ip = [0x45, 0, 0, 0, 0, 1, 0x40, 0, 64, protocol, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     ip[2..4].copy_from_slice(&total.to_be_bytes());
@@ -169,7 +178,7 @@ fn finish(made: &mut Made, number: u32, protocol: u8, header: &[u8], payload: &[
 /// NAT rule gives the clients other addresses and sends them to another server and port.
 pub fn worker(sessions: u32, network: Network) -> anyhow::Result<Worker> {
     let nat = match network {
-        Network::Plain => "",
+        Network::Plain | Network::Routed => "",
         Network::Translated => {
             "set network virtual-router v routing-table ip static-route outside destination 100.64.0.0/10
              set network virtual-router v routing-table ip static-route outside interface ethernet1/2
@@ -194,7 +203,42 @@ pub fn worker(sessions: u32, network: Network) -> anyhow::Result<Worker> {
     let config = bifrons_config::parse(&text, "bench")
         .map_err(|errors| anyhow::anyhow!("the bench's configuration: {}", errors[0]))?;
     let policy = Policy::compile(&config, Generation(1));
-    Ok(Worker::new(&Compiled::new(policy)?, HashSeed::new(0x5eed_5eed_5eed)))
+    let mut worker = Worker::new(&Compiled::new(policy)?, HashSeed::new(0x5eed_5eed_5eed));
+    if network == Network::Routed {
+        worker.handle_links(Arc::new(links()), &mut Outbox::default());
+    }
+    Ok(worker)
+}
+
+/// Two routed ports with the station address that all frames are sent to.
+fn links() -> Links {
+    let interfaces = [InterfaceId(0), InterfaceId(1)];
+    let port = |interface| {
+        let mode = PortMode::Routed { untagged: Some(interface), tagged: Vec::new() };
+        (interface, Port { is_up: true, mode })
+    };
+    let link = |interface| {
+        let link = Link {
+            port: interface,
+            tag: None,
+            router: VirtualRouterId(0),
+            mac: MacAddress(STATION),
+            virtual_macs: Vec::new(),
+            mtu: 1500,
+            segment_size: None,
+        };
+        (interface, link)
+    };
+    Links::new(interfaces.map(port), interfaces.map(link), [], [])
+}
+
+/// Answers the worker's questions for neighbors.
+pub fn resolve(worker: &mut Worker, outbox: &mut Outbox) {
+    for event in core::mem::take(&mut outbox.events) {
+        let Event::Resolve { interface, address } = event;
+        let mac = MacAddress([2, 0, 0, 0, 1, interface.0 as u8]);
+        worker.handle_neighbor((interface, address), Some(mac), false, outbox);
+    }
 }
 
 /// The time at which benches begin.

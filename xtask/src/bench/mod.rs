@@ -48,6 +48,9 @@ const BENCHES: &[Bench] = &[
         established::measure(10_000_000, 32, Network::Plain)
     }),
     timed("established_10m_b1_ns_per_packet", "ns", |_| established::measure(10_000_000, 1, Network::Plain)),
+    timed("established_routed_1m_b32_ns_per_packet", "ns", |_| {
+        established::measure(1_000_000, 32, Network::Routed)
+    }),
     timed("established_nat_1m_b32_ns_per_packet", "ns", |_| {
         established::measure(1_000_000, 32, Network::Translated)
     }),
