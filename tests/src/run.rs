@@ -90,7 +90,9 @@ impl Seen {
     fn new(verdict: Verdict, names: &Names, came: Vec<u8>) -> Self {
         let interface = match verdict {
             Verdict::Transmit(interface) => names.interface(interface).into(),
-            Verdict::Pending | Verdict::Drop(_) | Verdict::Held | Verdict::Host(_) => String::new(),
+            Verdict::Pending | Verdict::Drop(_) | Verdict::Held | Verdict::Host(_) | Verdict::HandOver(_) => {
+                String::new()
+            }
         };
         Self { verdict, interface, came, left: Vec::new() }
     }
@@ -108,6 +110,7 @@ impl Seen {
             Verdict::Drop(reason) => format!("drop {}", reason.name()),
             Verdict::Held => "held".into(),
             Verdict::Host(_) => "for the device itself".into(),
+            Verdict::HandOver(worker) => format!("for worker {worker}"),
         }
     }
 }

@@ -2,7 +2,11 @@
 //! takes until the checks notice each.
 #![allow(clippy::disallowed_types, reason = "the table says how long it took")]
 
-use std::{sync::atomic::{AtomicU64, Ordering}, thread, time::Instant};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+    time::Instant,
+};
 
 use anyhow::{Result, bail};
 use bifrons_model::Timestamp;

@@ -44,6 +44,7 @@ impl Worker {
         for slot in &slots {
             self.close_now(*slot, Tracker::Cleared, outbox);
         }
+        outbox.events.extend(self.take_told());
         slots.len()
     }
 

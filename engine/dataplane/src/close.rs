@@ -53,6 +53,7 @@ impl Worker {
             self.write_record(slot, Subtype::End, at, outbox);
         }
         self.free_inspection(slot);
+        self.claim_session(slot, false);
         self.reopenings.remove(&slot);
         let notes = core::mem::replace(&mut self.table.get_mut(slot).notes, NONE);
         let notes = self.notes.try_remove(notes as usize);

@@ -3,7 +3,7 @@
 use bifrons_model::DropReason;
 
 /// A worker's counters since its start. Every frame is in exactly one of the sums:
-/// `received = transmitted + dropped + held + to_host`.
+/// `received = transmitted + dropped + held + to_host + handed_over`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counters {
     /// Frames that came in.
@@ -18,6 +18,8 @@ pub struct Counters {
     pub held: u64,
     /// Frames that were for the device itself.
     pub to_host: u64,
+    /// Frames that were handed over to another worker, which counts them, too.
+    pub handed_over: u64,
     /// Frames that a stricter configuration would have dropped for this reason.
     pub noticed: [u64; DropReason::TABLE_LEN],
     /// Sessions made.
@@ -56,6 +58,7 @@ impl Default for Counters {
             dropped: [0; DropReason::TABLE_LEN],
             held: 0,
             to_host: 0,
+            handed_over: 0,
             noticed: [0; DropReason::TABLE_LEN],
             sessions_created: 0,
             sessions_ended: 0,
@@ -91,7 +94,8 @@ impl Counters {
 
     /// Whether every frame is accounted for.
     pub fn is_conserved(&self) -> bool {
-        self.received == self.transmitted + self.dropped_total() + self.held + self.to_host
+        let gone = self.transmitted + self.dropped_total() + self.to_host + self.handed_over;
+        self.received == gone + self.held
     }
 
     pub(crate) const fn drop(&mut self, reason: DropReason, frames: u64) {

@@ -6,7 +6,7 @@ use core::net::IpAddr;
 use bifrons_model::{DropReason, InterfaceId, Timestamp, TrafficRecord};
 use bifrons_wire::LinkType;
 
-use crate::{Alarm, Block, Step};
+use crate::{Alarm, Block, Claim, Step};
 
 /// A frame as it arrived.
 #[derive(Debug)]
@@ -42,6 +42,9 @@ pub enum Verdict {
     /// It is for the device itself, on this interface: ARP and neighbor discovery, or a service that the
     /// interface offers.
     Host(InterfaceId),
+    /// It is of a session that the worker at this place owns: the device gives it to that one, its bytes or
+    /// what `Outbox::replaced` has in its place.
+    HandOver(u16),
 }
 
 /// What leaves in the place of a frame that cannot be changed where it lies: a packet that gets longer or
@@ -80,6 +83,8 @@ pub enum Event {
     Alarm(Alarm),
     /// A sender came into this worker's block table; `Worker::block` takes it into those of others.
     Blocked(Block),
+    /// A flow is to be handed over; `Worker::handle_claim` of the worker that it names takes it.
+    Claim(Claim),
 }
 
 /// What happened besides the verdicts. The driver empties it after each call; the worker only appends.

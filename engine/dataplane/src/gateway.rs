@@ -16,7 +16,7 @@ use bifrons_session::{
     FlowKey, SessionFlags, State,
     nat::{NatRequest, Translated},
 };
-use bifrons_wire::{Packet, TcpFlags, protocol};
+use bifrons_wire::{Addresses, Packet, TcpFlags, protocol};
 
 use crate::{Worker, answer::Blocked};
 
@@ -66,6 +66,33 @@ pub(crate) struct Parent {
     pub id: SessionId,
     pub start: Timestamp,
     pub nat_rule: u16,
+}
+
+impl PredictionKey {
+    /// What a packet with this key was announced as.
+    pub fn of(key: &FlowKey) -> Self {
+        let addresses = key.addresses();
+        Self {
+            zone: key.zone().0,
+            protocol: key.protocol(),
+            source: addresses.source(),
+            destination: addresses.destination(),
+            destination_port: key.destination_port(),
+        }
+    }
+
+    /// Its ends; `None` where they are of two families, which never arrives.
+    pub const fn addresses(&self) -> Option<Addresses> {
+        match (self.source, self.destination) {
+            (IpAddr::V4(source), IpAddr::V4(destination)) => {
+                Some(Addresses::V4 { source: source.to_bits(), destination: destination.to_bits() })
+            }
+            (IpAddr::V6(source), IpAddr::V6(destination)) => {
+                Some(Addresses::V6 { source: source.to_bits(), destination: destination.to_bits() })
+            }
+            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => None,
+        }
+    }
 }
 
 impl Foretold {
@@ -185,6 +212,7 @@ impl Worker {
             return None;
         }
         self.look_at(prediction.deadline);
+        self.claim_foretold(key, prediction.deadline);
         if let Some(old) = self.foretold.insert(key, prediction) {
             self.release_taken(old.taken);
         }
@@ -255,14 +283,7 @@ impl Worker {
         if self.foretold.is_empty() {
             return None;
         }
-        let addresses = key.addresses();
-        self.foretold.remove(&PredictionKey {
-            zone: key.zone().0,
-            protocol: key.protocol(),
-            source: addresses.source(),
-            destination: addresses.destination(),
-            destination_port: key.destination_port(),
-        })
+        self.foretold.remove(&PredictionKey::of(key))
     }
 
     /// Gives up the connections that were waited for in vain.

@@ -11,7 +11,7 @@ use bifrons_session::{
 };
 use bifrons_wire::{Addresses, protocol};
 
-use crate::{Outbox, Step, Worker, gateway::Prediction};
+use crate::{Outbox, Step, Verdict, Worker, gateway::Prediction};
 
 /// What becomes of a new session's ends.
 pub(crate) struct Plan {
@@ -32,7 +32,7 @@ impl Worker {
         c2s: &FlowKey,
         (interface_out, zone_to): (InterfaceId, ZoneId),
         outbox: &mut Outbox,
-    ) -> Result<Plan, DropReason> {
+    ) -> Result<Plan, Verdict> {
         let addresses = c2s.addresses();
         let query = || NatQuery {
             zone_from: c2s.zone(),
@@ -52,9 +52,13 @@ impl Worker {
             return Ok(Plan::none(*c2s));
         };
         let (is_reverse, translates) = (found.is_reverse, found.translates);
+        if self.place.worker != 0 && translates && !self.nat.is_divisible(found.rule) {
+            return Err(Verdict::HandOver(0));
+        }
         let mut plan = Plan { rule: Some(found.rule), is_reverse, translates, leaving: *c2s };
         if let Some(request) = plan.request(c2s) {
-            let (server, port) = self.nat.destination(&request).map_err(refused)?;
+            let found = self.nat.destination(&request);
+            let (server, port) = found.map_err(|refusal| Verdict::Drop(refused(refusal)))?;
             plan.leaving = leaving_to(c2s, server, port);
         }
         Ok(plan)

@@ -12,6 +12,11 @@ pub fn steer(frame: &[u8], workers: usize) -> usize {
     let info = FrameInfo { link: LinkType::Ethernet, wire_length: frame.len() as u32 };
     let Ok(packet) = parse(frame, info, Reading::Lenient) else { return 0 };
     let addresses = packet.embedded(frame).map_or(packet.addresses, |quoted| quoted.addresses);
+    steer_addresses(addresses, workers)
+}
+
+/// The same for a packet between two addresses.
+pub(crate) fn steer_addresses(addresses: Addresses, workers: usize) -> usize {
     // The sum is the same both ways.
     let pair = match addresses {
         Addresses::V4 { source, destination } => u64::from(source) + u64::from(destination),

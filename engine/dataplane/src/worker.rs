@@ -16,10 +16,11 @@ use bifrons_wire::{LinkType, Packet, Reading};
 use slab::Slab;
 
 use crate::{
-    Compiled, Counters, Emitted, Frame, Links, Outbox, Step, Verdict,
+    Compiled, Counters, Emitted, Frame, Links, Outbox, Place, Step, Verdict,
     adjacency::{Adjacencies, Station},
     close::Notes,
     gateway::Foretold,
+    handover::Claims,
     protection::Protection,
     stage::Exit,
 };
@@ -48,6 +49,8 @@ pub struct Worker {
     pub(crate) links: Arc<Links>,
     pub(crate) adjacencies: Adjacencies,
     pub(crate) protection: Protection,
+    pub(crate) place: Place,
+    pub(crate) claims: Claims,
     /// By `RuleId`.
     hits: Vec<RuleHits>,
     /// Records of refused sessions.
@@ -166,13 +169,15 @@ impl Worker {
             counters: Counters::default(),
             now: Timestamp::ZERO,
             sequence_number: 0,
-            nat: Nat::new(PortShare::Whole, 0),
+            nat: Nat::new(PortShare::WHOLE, 0),
             nat_owner: NatOwner::ALONE,
             foretold: Foretold::default(),
             last_identification: 0,
             links: Arc::default(),
             adjacencies: Adjacencies::default(),
             protection: Protection::default(),
+            place: Place::ALONE,
+            claims: Claims::default(),
             hits: Vec::new(),
             refusals: Rate::default(),
             unreachables: Rate::default(),
@@ -225,6 +230,7 @@ impl Worker {
         if now > self.now {
             self.advance(now, AGER_BUDGET, outbox);
         }
+        outbox.events.extend(self.take_told());
     }
 
     /// The life of a packet.
@@ -371,6 +377,7 @@ impl Worker {
         // The wheel may ask to be turned before the first session is due.
         self.next_look = Timestamp::ZERO;
         self.advance(now, usize::MAX, outbox);
+        outbox.events.extend(self.take_told());
     }
 
     /// When `handle_timeout` has something to do next; `None` when no session, no fragment, no announced
@@ -516,6 +523,7 @@ impl Worker {
             Verdict::Transmit(_) => self.counters.transmitted += 1,
             Verdict::Drop(reason) => self.counters.drop(reason, 1),
             Verdict::Host(_) => self.counters.to_host += 1,
+            Verdict::HandOver(_) => self.counters.handed_over += 1,
             Verdict::Held | Verdict::Pending => {}
         }
         self.count_held();

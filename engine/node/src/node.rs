@@ -1,8 +1,8 @@
 //! The device: frames to workers, what they ask to the controller, what it decides back to them.
 
-use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec, vec::Vec};
 
-use bifrons_dataplane::{Block, Counters, Event, Frame, Outbox, Verdict, Worker};
+use bifrons_dataplane::{Block, Counters, Event, Frame, Outbox, Place, Verdict, Worker};
 use bifrons_model::{InterfaceId, Timestamp};
 use bifrons_policy::Policy;
 use bifrons_wire::LinkType;
@@ -24,6 +24,14 @@ pub struct Node {
     /// The ports' interfaces, and the ports by interface.
     interfaces: Vec<Option<InterfaceId>>,
     ports: Vec<Option<PortId>>,
+    last_record: u64,
+}
+
+/// Where and when a frame came in.
+struct Arrival {
+    now: Timestamp,
+    port: PortId,
+    interface: InterfaceId,
 }
 
 impl Node {
@@ -34,12 +42,14 @@ impl Node {
     pub fn new(now: Timestamp, startup: Startup) -> Result<Self, CommandError> {
         let Startup { document, sources, serial, ports, workers, secrets } = startup;
         let controller = Controller::new(now, document, sources, &serial, ports)?;
-        let count = workers.max(1);
-        let mut workers: Vec<Worker> =
-            (0..count).map(|_| Worker::new(controller.compiled(), secrets.hash)).collect();
-        for worker in &mut workers {
-            worker.share_limits(count as u32);
-        }
+        let count = u16::try_from(workers.max(1)).unwrap_or(u16::MAX);
+        let workers = (0..count).map(|place| {
+            let mut worker = Worker::new(controller.compiled(), secrets.hash);
+            worker.set_place(Place { worker: place, workers: count });
+            worker.share_limits(u32::from(count));
+            worker
+        });
+        let workers = workers.collect();
         let mut node = Self {
             controller,
             workers,
@@ -47,42 +57,52 @@ impl Node {
             outputs: VecDeque::new(),
             interfaces: Vec::new(),
             ports: Vec::new(),
+            last_record: 0,
         };
         node.follow(now);
         Ok(node)
     }
 
     /// Takes a frame that came in by a port.
-    pub fn handle_frame(&mut self, now: Timestamp, port: PortId, mut bytes: Vec<u8>) {
+    pub fn handle_frame(&mut self, now: Timestamp, port: PortId, bytes: Vec<u8>) {
         let Some(interface) = self.interfaces.get(port.index()).copied() else { return };
-        let wire_length = bytes.len() as u32;
+        // A port that the configuration does not have is one that is down.
+        let arrival = Arrival { now, port, interface: interface.unwrap_or(InterfaceId(u16::MAX)) };
         let worker = bifrons_dataplane::steer(&bytes, self.workers.len());
-        let Some(at) = self.workers.get_mut(worker) else { return };
-        let mut frames = [Frame {
-            bytes: &mut bytes,
-            wire_length,
-            link: Some(LinkType::Ethernet),
-            // A port that the configuration does not have is one that is down.
-            interface: Some(interface.unwrap_or(InterfaceId(u16::MAX))),
-            arrival: now,
-            verdict: Verdict::Pending,
-        }];
-        at.process(now, &mut frames, &mut self.outbox);
-        let [Frame { verdict, .. }] = frames;
-        match verdict {
-            Verdict::Transmit(interface) if self.outbox.replaced.is_empty() => {
-                self.transmit(interface, bytes)
-            }
-            Verdict::Transmit(interface) => {
-                for replaced in core::mem::take(&mut self.outbox.replaced) {
-                    self.transmit(interface, replaced.bytes);
-                }
-            }
-            Verdict::Host(interface) => self.handle_own(now, port, interface, bytes),
-            Verdict::Drop(_) | Verdict::Held | Verdict::Pending => {}
-        }
+        self.process(&arrival, worker, bytes, true);
         self.collect(now);
         self.follow(now);
+    }
+
+    /// Lets a worker take a frame; what it hands over goes to another one, once.
+    fn process(&mut self, arrival: &Arrival, worker: usize, mut bytes: Vec<u8>, is_first: bool) {
+        let Some(at) = self.workers.get_mut(worker) else { return };
+        let mut frames = [Frame {
+            wire_length: bytes.len() as u32,
+            bytes: &mut bytes,
+            link: Some(LinkType::Ethernet),
+            interface: Some(arrival.interface),
+            arrival: arrival.now,
+            verdict: Verdict::Pending,
+        }];
+        at.process(arrival.now, &mut frames, &mut self.outbox);
+        let [Frame { verdict, .. }] = frames;
+        let replaced = core::mem::take(&mut self.outbox.replaced);
+        let frames = if replaced.is_empty() {
+            vec![bytes]
+        } else {
+            replaced.into_iter().map(|replaced| replaced.bytes).collect()
+        };
+        for bytes in frames {
+            match verdict {
+                Verdict::Transmit(interface) => self.transmit(interface, bytes),
+                Verdict::Host(interface) => self.handle_own(arrival, interface, bytes),
+                Verdict::HandOver(owner) if is_first => {
+                    self.process(arrival, usize::from(owner), bytes, false);
+                }
+                Verdict::HandOver(_) | Verdict::Drop(_) | Verdict::Held | Verdict::Pending => {}
+            }
+        }
     }
 
     /// Does what it is told.
@@ -170,11 +190,10 @@ impl Node {
     }
 
     /// A frame for the device itself.
-    fn handle_own(&mut self, now: Timestamp, port: PortId, interface: InterfaceId, bytes: Vec<u8>) {
-        if self.controller.handle_neighbor_frame(now, interface, &bytes) {
-            return;
+    fn handle_own(&mut self, arrival: &Arrival, interface: InterfaceId, bytes: Vec<u8>) {
+        if !self.controller.handle_neighbor_frame(arrival.now, interface, &bytes) {
+            self.outputs.push_back(Output::Host { port: arrival.port, bytes });
         }
-        self.outputs.push_back(Output::Host { port, bytes });
     }
 
     /// Takes what the workers have left in the outbox.
@@ -183,7 +202,10 @@ impl Node {
         for emitted in outbox.emitted.drain(..) {
             self.transmit(emitted.interface, emitted.packet);
         }
-        for record in outbox.records.drain(..) {
+        for mut record in outbox.records.drain(..) {
+            // Each worker counts its own.
+            self.last_record += 1;
+            record.sequence_number = self.last_record;
             self.outputs.push_back(Output::Record(Box::new(record)));
         }
         for event in outbox.events.drain(..) {
@@ -191,6 +213,11 @@ impl Node {
                 Event::Resolve { interface, address } => self.controller.resolve(now, interface, address),
                 Event::Alarm(alarm) => self.outputs.push_back(Output::Notice(Notice::Alarm(alarm))),
                 Event::Blocked(block) => self.block(block),
+                Event::Claim(claim) => {
+                    if let Some(worker) = self.workers.get_mut(usize::from(claim.at)) {
+                        worker.handle_claim(&claim);
+                    }
+                }
             }
         }
         outbox.clear();

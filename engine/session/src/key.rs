@@ -5,7 +5,7 @@ use bifrons_wire::{Addresses, Packet};
 
 /// A flow's key, packed for comparing and hashing. Two keys are equal when addresses, ports, protocol and
 /// ingress zone are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FlowKey {
     /// IPv4: source and destination address. IPv6: 0.
     pub(crate) v4: u64,

@@ -29,6 +29,8 @@ pub struct SessionTable {
     capacity: usize,
     in_use: usize,
     last_id: u32,
+    first_id: u32,
+    id_step: u32,
     due: Vec<u32>,
     pressure: Pressure,
     /// Where the sweep that re-arms sessions under pressure goes on.
@@ -89,10 +91,21 @@ impl SessionTable {
             capacity,
             in_use: 0,
             last_id: 0,
+            first_id: 1,
+            id_step: 1,
             due: Vec::new(),
             pressure: Pressure::default(),
             sweep: 0,
         }
+    }
+
+    /// Gives sessions every `workers`th number, so that no two workers give one twice. To be called before
+    /// the first session.
+    pub fn share_numbers(&mut self, worker: u16, workers: u16) {
+        self.id_step = u32::from(workers.max(1));
+        self.first_id = u32::from(worker) + 1;
+        // One step before the first.
+        self.last_id = self.first_id.wrapping_sub(self.id_step);
     }
 
     /// How many sessions there are.
@@ -218,7 +231,11 @@ impl SessionTable {
             // Nothing waits, so nothing has turned the wheel.
             self.wheel.settle(tick_at_or_before(start));
         }
-        self.last_id = self.last_id.checked_add(1).unwrap_or(1);
+        self.last_id = match self.last_id.wrapping_add(self.id_step) {
+            // It came round.
+            next if next < self.id_step => self.first_id,
+            next => next,
+        };
         let mut session = Session::new(SessionId(self.last_id), start);
         session.timeout = timeout;
         session.keys = [[c2s.v4, c2s.rest], [s2c.v4, s2c.rest]];

@@ -69,9 +69,12 @@ pub fn fill(worker: &mut Worker, sessions: u32, network: Network, now: &mut Time
             }
             let mut together: Vec<Frame<'_>> =
                 round.iter_mut().take(count as usize).map(Made::frame).collect();
-            worker.process(*now, &mut together, outbox);
-            frames::resolve(worker, outbox);
-            outbox.clear();
+            // Few enough packets that those for one new neighbor all find a place to wait.
+            for few in together.chunks_mut(8) {
+                worker.process(*now, few, outbox);
+                frames::resolve(worker, outbox);
+                outbox.clear();
+            }
         }
     }
 }

@@ -12,8 +12,7 @@ use bifrons_sim::{
 };
 
 /// Ten sessions a second of twelve to eighteen packets, for an hour.
-const THRONG: Throng =
-    Throng { count: 36_000, interval: Duration::from_millis(100), requests: (3, 6) };
+const THRONG: Throng = Throng { count: 36_000, interval: Duration::from_millis(100), requests: (3, 6) };
 
 /// Simulated hours of one device in an hour, on one core.
 pub fn measure() -> Result<f64> {

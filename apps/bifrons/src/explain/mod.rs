@@ -186,6 +186,7 @@ impl Words<'_> {
             Verdict::Drop(reason) => format!("dropped, {}: {}", reason.name(), reason.text()),
             Verdict::Held => "waits for the other fragments of its packet".into(),
             Verdict::Host(_) => "is for the device itself".into(),
+            Verdict::HandOver(_) => "belongs to another worker".into(),
             Verdict::Pending => "not judged".into(),
         }
     }

@@ -63,6 +63,9 @@ impl Worker {
     ) -> Result<Hit, Verdict> {
         self.counters.slow += 1;
         outbox.note(|| Step::Miss);
+        if let Some(owner) = self.owner_of(&FlowKey::of(packet, lane.zone)) {
+            return Err(Verdict::HandOver(owner));
+        }
         self.guard_opening(lane, packet, outbox).map_err(Verdict::Drop)?;
         if packet.protocol == protocol::TCP
             && let Err(reason) = self.may_open(lane.zone, packet)
@@ -128,6 +131,7 @@ impl Worker {
         self.describe(slot, &way, &Judgement { app: prediction.app, user, decision });
         self.describe_translation(slot, &plan, is_taken);
         self.hit_rule(decision.rule);
+        self.claim_session(slot, true);
         outbox.note(|| Step::Admitted { session: self.table.get(slot).id, keys: self.table.keys(slot) });
         Ok(Hit { slot, direction: way.direction })
     }
@@ -141,13 +145,12 @@ impl Worker {
         packet: &Packet,
         outbox: &mut Outbox,
     ) -> Result<Hit, Verdict> {
-        let planned = self.way_of(lane, packet, outbox).and_then(|mut way| {
-            let plan = self.plan(lane, &mut way, outbox)?;
-            Ok((way, plan))
-        });
-        let (way, mut plan) = planned.map_err(|reason| {
-            self.tell_no_way(bytes, lane, packet, reason, outbox);
-            Verdict::Drop(reason)
+        let way = self.way_of(lane, packet, outbox).map_err(Verdict::Drop);
+        let planned = way.and_then(|mut way| Ok((self.plan(lane, &mut way, outbox)?, way)));
+        let (mut plan, way) = planned.inspect_err(|verdict| {
+            if let Verdict::Drop(reason) = verdict {
+                self.tell_no_way(bytes, lane, packet, *reason, outbox);
+            }
         })?;
         let mut judged = self.judge(&way, packet, outbox);
         let cause = self.judge_service(&way, packet, &mut judged);
@@ -170,6 +173,7 @@ impl Worker {
         self.describe_translation(slot, &plan, is_passing && plan.translates());
         self.hit_rule(decision.rule);
         let hit = Hit { slot, direction: way.direction };
+        self.claim_session(slot, true);
         outbox.note(|| Step::Admitted { session: self.table.get(slot).id, keys: self.table.keys(slot) });
         if is_passing {
             return Ok(hit);
@@ -200,7 +204,7 @@ impl Worker {
     }
 
     /// The session's translation, and its way to where that sends it.
-    fn plan(&self, lane: &Lane, way: &mut Way, outbox: &mut Outbox) -> Result<Plan, DropReason> {
+    fn plan(&self, lane: &Lane, way: &mut Way, outbox: &mut Outbox) -> Result<Plan, Verdict> {
         if way.direction == Direction::ServerToClient {
             // What the client called the server is not known.
             return Ok(Plan::none(way.c2s));
@@ -208,7 +212,7 @@ impl Worker {
         let plan = self.plan_translation(&way.c2s, (way.interface_out, way.zone_to), outbox)?;
         let (before, after) = (way.c2s.addresses().destination(), plan.leaving.addresses().destination());
         if before != after {
-            let place = self.locate(lane, &plan.leaving, after, outbox)?;
+            let place = self.locate(lane, &plan.leaving, after, outbox).map_err(Verdict::Drop)?;
             (way.interface_out, way.zone_to, way.is_host) = (place.interface, place.zone, place.is_host);
         }
         Ok(plan)

@@ -67,6 +67,9 @@ impl Worker {
         outbox: &mut Outbox,
     ) -> Option<Verdict> {
         let Some((slot, direction)) = self.reported_on(body.bytes, lane, packet) else {
+            if let Some(owner) = self.owner_of_quoted(body.bytes, lane, packet) {
+                return Some(Verdict::HandOver(owner));
+            }
             if self.policy.session().icmp_error_own_session {
                 self.counters.notice(DropReason::IcmpErrorWithoutSession);
                 return None;
@@ -89,6 +92,19 @@ impl Worker {
         }
         self.counters.icmp_errors_matched += 1;
         Some(self.egress(exit, body, lane, packet, mark, outbox))
+    }
+
+    /// The worker that owns the session that an ICMP error reports on.
+    fn owner_of_quoted(&self, bytes: &[u8], lane: &Lane, packet: &Packet) -> Option<u16> {
+        let quoted = packet.embedded(bytes)?;
+        let answer = FlowKey::new(
+            quoted.addresses.reversed(),
+            quoted.destination_port,
+            quoted.source_port,
+            quoted.protocol,
+            lane.zone,
+        );
+        self.owner_of(&answer)
     }
 
     /// The session that an ICMP error reports on, and the error's way in it. The quoted packet is one that

@@ -49,6 +49,15 @@ impl Worker {
         match verdict {
             Verdict::Drop(reason) => self.counters.drop(reason, waited),
             Verdict::Host(_) => self.counters.to_host += waited,
+            Verdict::HandOver(_) => {
+                self.counters.handed_over += waited;
+                outbox.replaced.extend(
+                    assembled
+                        .fragments
+                        .into_iter()
+                        .map(|fragment| Replaced { frame: 0, bytes: fragment.bytes }),
+                );
+            }
             // All of them wait, and are counted when they leave.
             Verdict::Held | Verdict::Pending => {}
             Verdict::Transmit(_) => {

@@ -106,11 +106,7 @@ impl AddressPool {
             return self.places.at(u128::from(place));
         }
         self.expire(now);
-        let range = match share {
-            PortShare::Whole => 0..2 * self.half,
-            PortShare::Half(device) if device & 1 == 0 => 0..self.half,
-            PortShare::Half(_) => self.half..2 * self.half,
-        };
+        let range = share.of_device([0, self.half, 2 * self.half]);
         let number = self.taken.first_free(&range, self.cursor.max(range.start as u32 * 64))?;
         self.cursor = number + 1;
         self.taken.add(number);
@@ -264,16 +260,16 @@ mod tests {
     #[test]
     fn each_source_has_an_address_until_its_last_session_ends() {
         let mut pool = pool("192.0.2.2");
-        let first = pool.take(NOW, source(1), PortShare::Whole).unwrap();
-        assert_eq!(pool.take(NOW, source(1), PortShare::Whole), Some(first));
-        let others = [2, 3].map(|number| pool.take(NOW, source(number), PortShare::Whole).unwrap());
+        let first = pool.take(NOW, source(1), PortShare::WHOLE).unwrap();
+        assert_eq!(pool.take(NOW, source(1), PortShare::WHOLE), Some(first));
+        let others = [2, 3].map(|number| pool.take(NOW, source(number), PortShare::WHOLE).unwrap());
         assert!(!others.contains(&first) && others[0] != others[1]);
-        assert_eq!(pool.take(NOW, source(4), PortShare::Whole), None);
+        assert_eq!(pool.take(NOW, source(4), PortShare::WHOLE), None);
         assert!(pool.release(NOW, source(1), first, None));
-        assert_eq!(pool.take(NOW, source(4), PortShare::Whole), None);
+        assert_eq!(pool.take(NOW, source(4), PortShare::WHOLE), None);
         assert!(pool.release(NOW, source(1), first, None));
         assert!(!pool.release(NOW, source(1), first, None));
-        assert_eq!(pool.take(NOW, source(4), PortShare::Whole), Some(first));
+        assert_eq!(pool.take(NOW, source(4), PortShare::WHOLE), Some(first));
         assert_eq!(pool.usage(), (3, 3));
     }
 
@@ -281,17 +277,17 @@ mod tests {
     fn a_reserved_address_waits_for_its_source() {
         let mut pool = pool("192.0.2.0");
         let hour = Some(Duration::from_secs(3_600));
-        let address = pool.take(NOW, source(1), PortShare::Whole).unwrap();
+        let address = pool.take(NOW, source(1), PortShare::WHOLE).unwrap();
         pool.release(NOW, source(1), address, hour);
         let later = NOW + Duration::from_secs(3_599);
-        assert_eq!(pool.take(later, source(2), PortShare::Whole), None);
-        assert_eq!(pool.take(later, source(1), PortShare::Whole), Some(address));
+        assert_eq!(pool.take(later, source(2), PortShare::WHOLE), None);
+        assert_eq!(pool.take(later, source(1), PortShare::WHOLE), Some(address));
         let latest = later + Duration::from_secs(3_600);
-        assert_eq!(pool.take(latest, source(2), PortShare::Whole), None);
+        assert_eq!(pool.take(latest, source(2), PortShare::WHOLE), None);
         pool.release(latest, source(1), address, hour);
-        assert_eq!(pool.take(latest + Duration::from_secs(3_599), source(2), PortShare::Whole), None);
+        assert_eq!(pool.take(latest + Duration::from_secs(3_599), source(2), PortShare::WHOLE), None);
         assert_eq!(
-            pool.take(latest + Duration::from_secs(3_600), source(2), PortShare::Whole),
+            pool.take(latest + Duration::from_secs(3_600), source(2), PortShare::WHOLE),
             Some(address)
         );
     }
@@ -300,21 +296,21 @@ mod tests {
     fn two_devices_give_different_addresses() {
         let (mut first, mut second) = (pool("192.0.2.9"), pool("192.0.2.9"));
         for number in 0..5 {
-            let mine = first.take(NOW, source(number), PortShare::Half(0)).unwrap();
+            let mine = first.take(NOW, source(number), PortShare::half(0)).unwrap();
             assert!(second.note(source(number), mine));
-            let theirs = second.take(NOW, source(100 + number), PortShare::Half(1)).unwrap();
+            let theirs = second.take(NOW, source(100 + number), PortShare::half(1)).unwrap();
             assert!(first.note(source(100 + number), theirs));
-            assert_eq!(second.take(NOW, source(number), PortShare::Half(1)), Some(mine));
+            assert_eq!(second.take(NOW, source(number), PortShare::half(1)), Some(mine));
         }
-        assert_eq!(first.take(NOW, source(50), PortShare::Half(0)), None);
-        assert_eq!(first.take(NOW, source(50), PortShare::Whole), None);
+        assert_eq!(first.take(NOW, source(50), PortShare::half(0)), None);
+        assert_eq!(first.take(NOW, source(50), PortShare::WHOLE), None);
     }
 
     #[test]
     fn a_commit_keeps_what_the_new_pool_has_and_lets_the_rest_end() {
         let mut pool = pool("192.0.2.9");
         let seed = &FixedState::with_seed(1);
-        let held = [0, 1, 2, 3].map(|number| pool.take(NOW, source(number), PortShare::Whole).unwrap());
+        let held = [0, 1, 2, 3].map(|number| pool.take(NOW, source(number), PortShare::WHOLE).unwrap());
         let mut pool = pool.replaced_by(places("192.0.2.3"), seed);
         for (number, address) in (0..).zip(held) {
             let kept = address <= ip("192.0.2.3");
@@ -324,7 +320,7 @@ mod tests {
         }
         assert!(pool.departed.is_empty() && pool.bindings.is_empty());
         let fresh: alloc::collections::BTreeSet<_> =
-            (0..4).map(|number| pool.take(NOW, source(number), PortShare::Whole).unwrap()).collect();
+            (0..4).map(|number| pool.take(NOW, source(number), PortShare::WHOLE).unwrap()).collect();
         assert_eq!(fresh.len(), 4);
     }
 }

@@ -23,7 +23,7 @@
 //!
 //! # Two devices
 //!
-//! A device takes ports only from its share: with `PortShare::Half`, device 0 has ports 1 to 511 and 1,024
+//! A device takes ports only from its share: with `PortShare::half`, device 0 has ports 1 to 511 and 1,024
 //! to 33,279, device 1 has 512 to 1,023 and 33,280 to 65,535; of a dynamic-ip pool device 0 has the
 //! addresses at even places, device 1 those at odd ones. Whatever the other device gave is noted by
 //! `reserve`. When it is dead and all of its sessions are known, `take_over_other_half` adds its share.
@@ -74,14 +74,57 @@ pub struct Nat {
     counters: NatCounters,
 }
 
-/// Which part of every address's ports a device gives.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum PortShare {
-    /// All: it is alone.
-    #[default]
-    Whole,
+/// Which part of every address's ports a worker gives: of its device's half, or of all, the part of its
+/// place among the workers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortShare {
+    device: Option<u8>,
+    worker: u16,
+    workers: u16,
+}
+
+impl Default for PortShare {
+    fn default() -> Self {
+        Self::WHOLE
+    }
+}
+
+impl PortShare {
+    /// All ports: a device without a peer that has one worker.
+    pub const WHOLE: Self = Self { device: None, worker: 0, workers: 1 };
+
     /// The half of the device with this id, 0 or 1.
-    Half(u8),
+    pub const fn half(device: u8) -> Self {
+        Self { device: Some(device & 1), ..Self::WHOLE }
+    }
+
+    /// The part of this that the worker at a place gives, of so many.
+    #[must_use]
+    pub const fn of_worker(self, worker: u16, workers: u16) -> Self {
+        Self { worker, workers: if workers == 0 { 1 } else { workers }, ..self }
+    }
+
+    /// The same of both devices.
+    const fn of_both(self) -> Self {
+        Self { device: None, ..self }
+    }
+
+    /// The device's part of such a range, for what one worker has to itself.
+    fn of_device(self, range: [usize; 3]) -> core::ops::Range<usize> {
+        self.of_worker(0, 1).cut(range)
+    }
+
+    /// The part of a range whose second half begins at `half`.
+    fn cut(self, [begin, half, end]: [usize; 3]) -> core::ops::Range<usize> {
+        let (begin, end) = match self.device {
+            None => (begin, end),
+            Some(0) => (begin, half),
+            Some(_) => (half, end),
+        };
+        let (worker, workers) = (usize::from(self.worker), usize::from(self.workers));
+        let at = |place: usize| begin + (end - begin) * place / workers;
+        at(worker)..at(worker + 1)
+    }
 }
 
 /// The session that is to be translated, as its first packet says.
@@ -338,6 +381,16 @@ impl Nat {
         Some(Mapped { rule: endpoint.rule, address: endpoint.inside.address, port: endpoint.port })
     }
 
+    /// Whether each worker can serve the rule's sessions on its own. Addresses that a source keeps for itself,
+    /// and ports that are a source's whatever it talks to, are known to one worker only.
+    pub fn is_divisible(&self, rule: NatRuleId) -> bool {
+        self.rule(rule).is_none_or(|rule| match &rule.source {
+            Source::Kept | Source::Static(_) => true,
+            Source::Ports { persistent, .. } => !persistent,
+            Source::Addresses { .. } => false,
+        })
+    }
+
     /// Which share the device has of its own.
     pub fn share(&self) -> PortShare {
         self.share
@@ -420,7 +473,7 @@ impl Nat {
     }
 
     fn effective_share(&self) -> PortShare {
-        if self.has_other_half { PortShare::Whole } else { self.share }
+        if self.has_other_half { self.share.of_both() } else { self.share }
     }
 
     fn layer_of(&self, session: &Translated) -> u8 {

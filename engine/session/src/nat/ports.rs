@@ -173,13 +173,10 @@ impl PortShare {
         self.part(parity, [LOW, HIGH_HALF, PLANE])
     }
 
-    fn part(self, parity: usize, [begin, half, end]: [usize; 3]) -> Range<usize> {
+    fn part(self, parity: usize, range: [usize; 3]) -> Range<usize> {
         let plane = parity * PLANE;
-        match self {
-            Self::Whole => plane + begin..plane + end,
-            Self::Half(device) if device & 1 == 0 => plane + begin..plane + half,
-            Self::Half(_) => plane + half..plane + end,
-        }
+        let part = self.cut(range);
+        plane + part.start..plane + part.end
     }
 }
 

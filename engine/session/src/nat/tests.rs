@@ -55,7 +55,7 @@ struct World {
 
 impl World {
     fn new(rules: &[NatRule]) -> Self {
-        Self::with(PortShare::Whole, rules, &NatSettings::default())
+        Self::with(PortShare::WHOLE, rules, &NatSettings::default())
     }
 
     fn with(share: PortShare, rules: &[NatRule], settings: &NatSettings) -> Self {

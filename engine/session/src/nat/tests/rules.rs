@@ -179,7 +179,7 @@ fn a_dynamic_ip_address_is_reserved_for_its_time() {
         ..NatRule::default()
     }];
     let settings = NatSettings { reserve_ip: true, reserve_time: 60, ..NatSettings::default() };
-    let mut world = World::with(PortShare::Whole, &rule, &settings);
+    let mut world = World::with(PortShare::WHOLE, &rule, &settings);
     let session = world.open(&tcp("10.0.0.1", 700)).unwrap();
     world.close(&session);
     let later = |seconds| NOW + core::time::Duration::from_secs(seconds);

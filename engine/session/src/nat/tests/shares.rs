@@ -115,7 +115,7 @@ fn a_source_keeps_its_address() {
 fn two_halves_never_meet() {
     let rule = [ports(&[one("192.0.2.1")])];
     let halves = [0, 1].map(|device| {
-        let mut world = World::with(PortShare::Half(device), &rule, &NatSettings::default());
+        let mut world = World::with(PortShare::half(device), &rule, &NatSettings::default());
         ports_of(&fill(&mut world, |number| (number % 60_000) as u16))
     });
     assert!(halves[0].is_disjoint(&halves[1]));
@@ -127,8 +127,8 @@ fn two_halves_never_meet() {
 #[test]
 fn the_survivor_takes_over_without_a_clash() {
     let rule = [ports(&[one("192.0.2.1")])];
-    let mut first = World::with(PortShare::Half(0), &rule, &NatSettings::default());
-    let mut second = World::with(PortShare::Half(1), &rule, &NatSettings::default());
+    let mut first = World::with(PortShare::half(0), &rule, &NatSettings::default());
+    let mut second = World::with(PortShare::half(1), &rule, &NatSettings::default());
     let theirs: Vec<Translated> =
         (0..500).map(|port| second.open(&tcp("10.0.1.1", 2_000 + port)).unwrap()).collect();
     for session in &theirs {
@@ -160,7 +160,7 @@ fn oversubscription_multiplies_the_ports_for_different_destinations() {
         (Oversubscription::EightTimes, 8),
     ] {
         let rule = [ports(&[one("192.0.2.1")])];
-        let mut world = World::with(PortShare::Half(0), &rule, &oversubscribed(times));
+        let mut world = World::with(PortShare::half(0), &rule, &oversubscribed(times));
         let sessions = fill(&mut world, source_port);
         assert_eq!(sessions.len(), factor * 32_256);
         for session in &sessions {
@@ -174,7 +174,7 @@ fn oversubscription_multiplies_the_ports_for_different_destinations() {
 fn one_destination_has_each_port_once_however_much_is_oversubscribed() {
     let rule = [ports(&[one("192.0.2.1")])];
     let settings = oversubscribed(Oversubscription::EightTimes);
-    let mut world = World::with(PortShare::Whole, &rule, &settings);
+    let mut world = World::with(PortShare::WHOLE, &rule, &settings);
     let mut taken = BTreeSet::new();
     for number in 0..20_000_u32 {
         let source = IpAddr::from((0x0a00_0000 + number).to_be_bytes());
@@ -186,7 +186,7 @@ fn one_destination_has_each_port_once_however_much_is_oversubscribed() {
 #[test]
 fn sessions_outlive_changes_of_pool_and_oversubscription() {
     let wide = [ports(&[range("192.0.2.1", "192.0.2.4")])];
-    let mut world = World::with(PortShare::Whole, &wide, &oversubscribed(Oversubscription::EightTimes));
+    let mut world = World::with(PortShare::WHOLE, &wide, &oversubscribed(Oversubscription::EightTimes));
     let mut sessions = Vec::new();
     for number in 0..5_000_u32 {
         let destination = IpAddr::from((0xcb00_0000 + number).to_be_bytes());

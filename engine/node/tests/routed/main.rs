@@ -1,5 +1,7 @@
 //! A device between two networks: what it forwards, answers and refuses.
 
+mod workers;
+
 use std::net::{IpAddr, Ipv4Addr};
 
 use bifrons_config::{CommitRequest, Document, Sources, typed::Prefix};
@@ -47,13 +49,17 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Self::with(CONFIG, 1)
+    }
+
+    fn with(config: &str, workers: usize) -> Self {
         let ports = ["ethernet1/1", "ethernet1/2"].into_iter().zip(OWN);
         let startup = Startup {
-            document: Document::parse(CONFIG, "test").unwrap(),
+            document: Document::parse(config, "test").unwrap(),
             sources: Sources::default(),
             serial: String::new(),
             ports: ports.map(|(name, mac)| PortInfo { name: name.into(), mac, is_up: true }).collect(),
-            workers: 1,
+            workers,
             secrets: Secrets { hash: HashSeed::new(7) },
         };
         let now = Timestamp::from_secs(1_000);
