@@ -13,6 +13,7 @@ mod parser;
 mod reject;
 mod rejects;
 mod stream;
+mod utf16;
 mod window;
 
 pub use frame::{Frame, Framing, datagram};

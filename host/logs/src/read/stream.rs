@@ -8,6 +8,7 @@ use super::{
     frame::Framing,
     parser::Parser,
     reject::Reject,
+    utf16::Utf16,
     window::{Next, Window},
 };
 use crate::record::LogRecord;
@@ -53,13 +54,14 @@ pub struct Rejected<'a> {
 }
 
 impl<'s> Reader<'s> {
-    /// A reader of the lines of `source`, which may be compressed with gzip or zstd: its first bytes tell.
+    /// A reader of the lines of `source`, which may be compressed with gzip or zstd, or be UTF-16: its first
+    /// bytes tell.
     ///
     /// # Errors
     /// When the source's first bytes cannot be read.
     pub fn new(source: impl Read + Send + 's) -> io::Result<Self> {
         Ok(Self {
-            source: decompressed(source)?,
+            source: plain(source)?,
             window: Window::new(Framing::Lines, LINE_MAX),
             parser: Parser::new(),
             counts: Counts::default(),
@@ -134,20 +136,23 @@ impl<'s> Reader<'s> {
     }
 }
 
-/// The source without its compression, if it has any.
-fn decompressed<'s>(mut source: impl Read + Send + 's) -> io::Result<Box<dyn Read + Send + 's>> {
+/// The source without its compression, if it has any, and as UTF-8 where a mark says that it is UTF-16.
+fn plain<'s>(mut source: impl Read + Send + 's) -> io::Result<Box<dyn Read + Send + 's>> {
     const GZIP: &[u8] = &[0x1f, 0x8b];
     const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
     // A pipe may give the first bytes one by one.
     let mut start = Vec::with_capacity(ZSTD.len());
     source.by_ref().take(ZSTD.len() as u64).read_to_end(&mut start)?;
-    let is = |magic| start.starts_with(magic);
-    let [gzip, zstd] = [is(GZIP), is(ZSTD)];
-    let source = io::Cursor::new(start).chain(source);
+    let is = |magic: &[u8]| start.starts_with(magic);
+    let [gzip, zstd, little, big] = [is(GZIP), is(ZSTD), is(b"\xff\xfe"), is(b"\xfe\xff")];
+    let mark = if little || big { 2 } else { 0 };
+    let source = io::Cursor::new(start.split_off(mark)).chain(source);
     Ok(if gzip {
         Box::new(MultiGzDecoder::new(BufReader::new(source)))
     } else if zstd {
         Box::new(zstd::Decoder::new(source)?)
+    } else if little || big {
+        Box::new(Utf16::new(source, big))
     } else {
         Box::new(source)
     })

@@ -90,6 +90,15 @@ fn compressed_lines() {
 }
 
 #[test]
+fn lines_in_utf_16() {
+    let text = format!("\u{feff}{}\r\n{}\r\n", record(1), record(2));
+    let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for portion in [1, 3, 1_000] {
+        assert_eq!(read(&mut Reader::new(Slow(&bytes, portion)).unwrap()), ["1", "2"]);
+    }
+}
+
+#[test]
 fn counted_messages_of_a_stream() {
     let mut text = Vec::new();
     for number in 0..20 {
