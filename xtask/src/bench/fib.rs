@@ -1,5 +1,5 @@
 //! Route lookups: addresses drawn inside the routes of a generated full table, in an order that no cache
-//! foresees, 32 at a time.
+//! foresees, 64 at a time.
 //!
 //! The table has the size and the prefix lengths of the Internet's: networks of many sizes, most of them
 //! cut into a few longer prefixes that lead the same way as the network or another one.

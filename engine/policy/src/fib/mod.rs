@@ -84,7 +84,7 @@ struct Router {
 
 impl Fib {
     /// How many questions `lookup_batch` follows side by side.
-    pub const BATCH: usize = 32;
+    pub const BATCH: usize = 64;
     /// A packet is handed from router to router at most so often: what goes in circles has no route.
     const ROUTERS_MAX: usize = 8;
 

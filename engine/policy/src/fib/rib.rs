@@ -6,7 +6,7 @@ use alloc::{
     sync::Arc,
     vec::Vec,
 };
-use core::{cell::OnceCell, net::IpAddr};
+use core::net::IpAddr;
 
 use bifrons_config::typed::Prefix;
 use bifrons_model::{InterfaceId, VirtualRouterId};
@@ -209,7 +209,7 @@ struct Routes {
     v6: Prefixes<(u128, u8)>,
     configured: BTreeMap<Place, Vec<Offer>>,
     choices: Arc<[Choice]>,
-    table: OnceCell<Arc<Router>>,
+    table: Option<Arc<Router>>,
 }
 
 impl Routes {
@@ -222,7 +222,7 @@ impl Routes {
             v6: Prefixes::new(Shape::IPV6),
             configured: BTreeMap::new(),
             choices: Arc::new([]),
-            table: OnceCell::new(),
+            table: None,
         }
     }
 
@@ -278,19 +278,17 @@ impl Routes {
     fn table(&mut self) -> Arc<Router> {
         let choices = self.lists.changed_choices();
         let is_stale = choices.is_some() || self.v4.is_stale() || self.v6.is_stale();
-        if is_stale {
-            self.table.take();
+        if let Some(table) = self.table.as_ref().filter(|_| !is_stale) {
+            return Arc::clone(table);
         }
         if let Some(choices) = choices {
             self.choices = choices;
         }
-        let Self { lists, v4, v6, choices, table, .. } = self;
-        let made = table.get_or_init(|| {
-            let v4 = v4.table(|number| lists.is_usable(number)).clone();
-            let v6 = v6.table(|number| lists.is_usable(number)).clone();
-            Arc::new(Router { v4, v6, choices: Arc::clone(choices) })
-        });
-        Arc::clone(made)
+        let is_usable = |number| self.lists.is_usable(number);
+        let (v4, v6) = (self.v4.table(is_usable).clone(), self.v6.table(is_usable).clone());
+        let table = Arc::new(Router { v4, v6, choices: Arc::clone(&self.choices) });
+        self.table = Some(Arc::clone(&table));
+        table
     }
 }
 

@@ -418,3 +418,64 @@ proptest! {
         }
     }
 }
+
+/// Sebastiano Vigna's splitmix64.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ mixed >> 31
+    }
+}
+
+/// Prefixes so close together that nodes have many answers and nodes below them, tried against a search of
+/// every length in turn.
+#[test]
+fn crowded_tables_find_the_longest_prefix() {
+    for (is_v6, width, first) in [(false, 32, 0x0a00_0000_u128 << 96), (true, 128, 0x2001_0db8_u128 << 96)] {
+        let mut random = Random(9);
+        let mut rib = Rib::from_config(&Config::default(), &[]);
+        let mut known = alloc::collections::BTreeMap::new();
+        // In the 24 bits behind the common ones, and in those of IPv6 behind the half, so that they meet.
+        let spread = |random: &mut Random| match is_v6 {
+            true => first | u128::from(random.next() >> 40) << 72 | u128::from(random.next() & 0xff) << 56,
+            false => first | u128::from(random.next() >> 40) << 96,
+        };
+        let address = |bits: u128| match is_v6 {
+            true => IpAddr::from(bits.to_be_bytes()),
+            false => IpAddr::from(((bits >> 96) as u32).to_be_bytes()),
+        };
+        for _ in 0..4000 {
+            let length = 8 + (random.next() % (if is_v6 { 90 } else { 25 })) as u8;
+            let mask = u128::MAX << (128 - u32::from(length));
+            let bits = spread(&mut random) & mask;
+            let interface = InterfaceId((random.next() % 7) as u16);
+            let destination = Prefix { address: address(bits), length };
+            let (router, target) = (R0, Target::Interface(interface));
+            if known.insert((bits, length), interface).is_none() {
+                assert!(rib.add_route(&DynamicRoute { router, destination, target, distance: 1, metric: 1 }));
+            } else {
+                known.remove(&(bits, length));
+                for number in 0..7 {
+                    let target = Target::Interface(InterfaceId(number));
+                    rib.remove_route(&DynamicRoute { router, destination, target, distance: 1, metric: 1 });
+                }
+            }
+        }
+        let fib = rib.fib();
+        assert_eq!(rib.prefixes(), known.len());
+        for _ in 0..20_000 {
+            let bits = spread(&mut random);
+            let wanted = (0..=width as u8).rev().find_map(|length| {
+                let mask = u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0);
+                known.get(&(bits & mask, length))
+            });
+            let forward = |interface| Forwarding::Via(Forward { interface, gateway: None });
+            let found = fib.lookup(R0, address(bits), &flow("192.0.2.1", "192.0.2.2", 1));
+            assert_eq!(found, wanted.copied().map(forward), "{}", address(bits));
+        }
+    }
+}
