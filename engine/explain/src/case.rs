@@ -270,10 +270,13 @@ fn moment(text: &str) -> Moment {
     }
 }
 
-/// The documentation spells one action with a blank.
+/// The documentation spells one action with a blank and capitals, and some devices all of two words.
 fn action(text: &str) -> Option<Action> {
     match text {
         "drop ICMP" | "drop icmp" => Some(Action::DropIcmp),
+        "reset client" => Some(Action::ResetClient),
+        "reset server" => Some(Action::ResetServer),
+        "reset both" => Some(Action::ResetBoth),
         _ => Action::from_name(text),
     }
 }

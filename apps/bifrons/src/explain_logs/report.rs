@@ -48,7 +48,7 @@ pub fn scan_text(scan: &Scan) -> String {
         0 => String::new(),
         most => format!(", up to {} in a minute", thousands(most)),
     };
-    format!("{} attempts at {what} without success{pace}", thousands(scan.attempts))
+    format!("{} attempts without success, to {what}{pace}", thousands(scan.attempts))
 }
 
 /// What the summary does not know; empty when nothing was forgotten.

@@ -36,7 +36,7 @@ const DEPTH: u32 = 3;
 
 pub fn of(timeline: &Timeline) -> Vec<Change> {
     let mut changes = Vec::new();
-    let mut series = Vec::new();
+    let (mut series, mut cuts) = (Vec::new(), Vec::new());
     let places = (0..COUNT).filter(|place| is_failure(*place)).map(Some);
     for place in core::iter::once(None).chain(places) {
         series.clear();
@@ -45,44 +45,51 @@ pub fn of(timeline: &Timeline) -> Vec<Change> {
                 None => bucket.outcomes.get(Outcome::NotDelivered as usize),
                 Some(place) => bucket.causes.get(place),
             };
-            (bucket.minute, f64::from(count.copied().unwrap_or(0)))
+            f64::from(count.copied().unwrap_or(0))
         }));
-        split(&series, place, timeline.step() as f64, DEPTH, &mut changes);
+        cuts.clear();
+        split(&series, 0, DEPTH, &mut cuts);
+        cuts.sort_unstable_by_key(|(at, _)| *at);
+        for (number, (at, score)) in cuts.iter().enumerate() {
+            let from = number.checked_sub(1).and_then(|before| cuts.get(before)).map_or(0, |(cut, _)| *cut);
+            let to = cuts.get(number + 1).map_or(series.len(), |(cut, _)| *cut);
+            let rate = |range: core::ops::Range<usize>| {
+                let steps = range.len().max(1) as f64 * timeline.step() as f64;
+                series.get(range).unwrap_or_default().iter().sum::<f64>() / steps
+            };
+            let Some(bucket) = timeline.buckets().get(*at) else { continue };
+            let (before, after) = (rate(from..*at), rate(*at..to));
+            changes.push(Change { minute: bucket.minute, place, before, after, score: *score });
+        }
     }
     changes.sort_by(|one, other| other.score.total_cmp(&one.score).then(one.minute.cmp(&other.minute)));
     changes
 }
 
-fn split(series: &[(u64, f64)], place: Option<usize>, step: f64, depth: u32, changes: &mut Vec<Change>) {
-    let total: f64 = series.iter().map(|(_, count)| count).sum();
+/// Adds where the series changes, each place with its score; `offset` is where the series begins.
+fn split(series: &[f64], offset: usize, depth: u32, cuts: &mut Vec<(usize, f64)>) {
+    let total: f64 = series.iter().sum();
     if depth == 0 || total < FEWEST {
         return;
     }
     let length = series.len() as f64;
-    let (mut sum, mut best) = (0.0, (0.0, 0, 0.0));
-    for (at, (_, count)) in series.iter().enumerate() {
+    let (mut sum, mut best) = (0.0, (0.0, 0));
+    for (at, count) in series.iter().enumerate() {
         if at > 0 {
             let (left, right) = (at as f64, length - at as f64);
             let gap = sum * right - (total - sum) * left;
             let score = gap * gap / (total * left * right);
             if score > best.0 {
-                best = (score, at, sum);
+                best = (score, at);
             }
         }
         sum += count;
     }
-    let (score, at, sum) = best;
-    let Some((before, after)) = series.split_at_checked(at) else { return };
-    let Some((minute, _)) = after.first().filter(|_| score >= CLEAR) else { return };
-    changes.push(Change {
-        minute: *minute,
-        place,
-        before: sum / before.len() as f64 / step,
-        after: (total - sum) / after.len() as f64 / step,
-        score,
-    });
-    split(before, place, step, depth - 1, changes);
-    split(after, place, step, depth - 1, changes);
+    let (score, at) = best;
+    let Some((before, after)) = series.split_at_checked(at).filter(|_| score >= CLEAR) else { return };
+    cuts.push((offset + at, score));
+    split(before, offset, depth - 1, cuts);
+    split(after, offset + at, depth - 1, cuts);
 }
 
 #[cfg(test)]
@@ -112,6 +119,8 @@ mod tests {
         let names: Vec<_> =
             changes.iter().filter_map(|change| change.place).map(|place| DIAGNOSES[place].name).collect();
         assert_eq!(names, ["server-never-answered"; 2]);
+        let rates = changes.iter().map(|change| (change.before, change.after));
+        assert!(rates.into_iter().all(|rates| rates == (0.0, 10.0) || rates == (10.0, 0.0)), "{changes:?}");
     }
 
     #[test]

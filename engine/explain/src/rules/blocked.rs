@@ -331,6 +331,8 @@ mod tests {
             ("reset-both", "reset-to-both-by-policy"),
             ("drop-icmp", "dropped-with-icmp"),
             ("drop ICMP", "dropped-with-icmp"),
+            ("reset client", "reset-to-client-by-policy"),
+            ("reset both", "reset-to-both-by-policy"),
             ("drop", "application-denied"),
         ] {
             assert_eq!(name_of(&Facts { action, ..at_once }), expected, "{action}");
