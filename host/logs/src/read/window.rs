@@ -77,7 +77,7 @@ impl Window {
                 Next::Message(base + start..base + end)
             }
             Frame::TooLong { counted } => {
-                self.begin = unread.iter().take(KEPT.min(self.message_max)).copied().collect();
+                self.begin.clear();
                 self.long = Some(Long { left: counted });
                 self.pass_over()
             }
@@ -127,17 +127,20 @@ impl Window {
     fn pass_over(&mut self) -> Next {
         let Self { buffer, unread, long: Some(Long { left }), .. } = self else { return Next::More };
         let bytes = buffer.get(unread.clone()).unwrap_or_default();
-        let (over, done) = match left {
+        // How many bytes are of the message, and how many are done with.
+        let (of_it, over, done) = match left {
             Some(left) => {
                 let over = bytes.len().min(*left);
                 *left -= over;
-                (over, *left == 0)
+                (over, over, *left == 0)
             }
             None => match memchr(b'\n', bytes) {
-                Some(end) => (end + 1, true),
-                None => (bytes.len(), false),
+                Some(end) => (end, end + 1, true),
+                None => (bytes.len(), bytes.len(), false),
             },
         };
+        let room = KEPT.min(self.message_max).saturating_sub(self.begin.len());
+        self.begin.extend(bytes.iter().take(of_it.min(room)));
         unread.start += over;
         if !done && !self.ended {
             return Next::More;

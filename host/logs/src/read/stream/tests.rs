@@ -138,6 +138,16 @@ fn memory_stays_bounded() {
 }
 
 #[test]
+fn the_begin_does_not_depend_on_the_portions() {
+    let text = b"175555555 <14>C:E0F|a|b|c|d";
+    for portion in [1, 4, 100] {
+        let mut reader = Reader::new(Slow(text, portion)).unwrap().with_framing(Framing::Syslog);
+        let Some(Err(rejected)) = reader.next().unwrap() else { panic!("a reject") };
+        assert_eq!(rejected.line, text, "{portion} bytes at a time");
+    }
+}
+
+#[test]
 fn the_begin_of_a_long_line_is_kept() {
     let text = [b"begin ".to_vec(), vec![b'a'; 1 << 20], b" end\nlast".to_vec()].concat();
     let mut reader = Reader::new(Slow(&text, 1_000)).unwrap().with_line_max(10_000);
