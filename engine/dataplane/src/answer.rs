@@ -62,6 +62,10 @@ impl Worker {
         }
         let segment = super::stage::segment_of(blocked.packet, blocked.bytes, blocked.hit.direction);
         let (sequence, acknowledgement) = session.tcp.reset_numbers(direction, &segment);
+        let sequence = match self.edits(blocked.hit.slot) {
+            Some(edits) => edits[direction.index()].outgoing(sequence, &[]).0,
+            None => sequence,
+        };
         let leaving = self.table.keys(blocked.hit.slot)[direction.reverse().index()];
         let packet = tcp_reset(&Reset {
             addresses: leaving.addresses().reversed(),
@@ -162,6 +166,28 @@ impl Worker {
         }
     }
 
+    /// Sends a packet to where the packet at hand came from.
+    pub(crate) fn send_back(
+        &mut self,
+        bytes: &[u8],
+        lane: &Lane,
+        packet: &Packet,
+        answer: Vec<u8>,
+        outbox: &mut Outbox,
+    ) {
+        match lane.wiring {
+            Wiring::Capture => self.emit(lane.interface, LinkType::RawIp, answer, outbox),
+            Wiring::Routed => self.send(lane.interface, answer, outbox),
+            Wiring::Wire(_) => {
+                let mut frame = bytes.get(..usize::from(packet.network)).unwrap_or_default().to_vec();
+                swap_stations(&mut frame);
+                frame.extend(answer);
+                self.emit(lane.interface, LinkType::Ethernet, frame, outbox);
+            }
+            Wiring::Tap => {}
+        }
+    }
+
     /// Sends a packet to one end of a wire, in a frame like those that the packet at hand came in.
     fn send_on_wire(
         &mut self,
@@ -174,11 +200,8 @@ impl Worker {
         let header = blocked.bytes.get(..usize::from(blocked.packet.network)).unwrap_or_default();
         let mut frame = header.to_vec();
         let interface = if direction == blocked.hit.direction { peer } else { blocked.lane.interface };
-        if direction != blocked.hit.direction
-            && let Some((one, other)) = frame.split_at_mut_checked(6)
-            && let Some(other) = other.get_mut(..6)
-        {
-            one.swap_with_slice(other);
+        if direction != blocked.hit.direction {
+            swap_stations(&mut frame);
         }
         frame.extend_from_slice(packet);
         self.emit(interface, LinkType::Ethernet, frame, outbox);
@@ -188,5 +211,14 @@ impl Worker {
         self.counters.emitted += 1;
         outbox.note(|| Step::Emitted);
         outbox.emitted.push(Emitted { interface, link, packet });
+    }
+}
+
+/// Turns an Ethernet header round.
+fn swap_stations(frame: &mut [u8]) {
+    if let Some((one, other)) = frame.split_at_mut_checked(6)
+        && let Some(other) = other.get_mut(..6)
+    {
+        one.swap_with_slice(other);
     }
 }

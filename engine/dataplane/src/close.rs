@@ -12,7 +12,7 @@ use bifrons_policy::Decision;
 use bifrons_session::{FlowKey, NO_NUMBER, NONE, Session, SessionFlags, State, nat::Translated};
 use bifrons_wire::{Packet, protocol};
 
-use crate::{Outbox, Worker, gateway::Parent};
+use crate::{Outbox, Worker, gateway::Parent, protection::Joining};
 
 /// What only the log record and slow work need of a session.
 #[derive(Default)]
@@ -29,6 +29,8 @@ pub(crate) struct Notes {
     pub edits: Option<Box<[StreamEdits; 2]>>,
     /// The client's TLS fingerprint.
     pub ja4: Option<Ja4>,
+    /// The handshake that the firewall makes in place of both ends.
+    pub joining: Option<Joining>,
 }
 
 impl Worker {

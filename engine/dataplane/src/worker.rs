@@ -175,7 +175,7 @@ impl Worker {
             last_identification: 0,
             links: Arc::default(),
             adjacencies: Adjacencies::default(),
-            protection: Protection::default(),
+            protection: Protection::new(&seed),
             place: Place::ALONE,
             claims: Claims::default(),
             hits: Vec::new(),
@@ -283,7 +283,11 @@ impl Worker {
             },
         };
         let unshifted;
-        let packet = if self.table.get(hit.slot).flags.has(SessionFlags::SHIFTED) {
+        let flags = self.table.get(hit.slot).flags;
+        let packet = if flags.has(SessionFlags::SHIFTED) {
+            if flags.has(SessionFlags::JOINING) {
+                return self.join(hit, body, lane, packet, outbox);
+            }
             unshifted = self.unshifted(hit.slot, hit.direction, packet);
             &unshifted
         } else {

@@ -46,7 +46,6 @@ impl Node {
         let workers = (0..count).map(|place| {
             let mut worker = Worker::new(controller.compiled(), secrets.hash);
             worker.set_place(Place { worker: place, workers: count });
-            worker.share_limits(u32::from(count));
             worker
         });
         let workers = workers.collect();

@@ -105,6 +105,11 @@ impl HashSeed {
         Self([secret as u64 ^ 0x9e37_79b9_7f4a_7c15, (secret >> 64) as u64 ^ 0xd1b5_4a32_d192_ed03])
     }
 
+    /// The secret, for functions that are keyed with it.
+    pub const fn halves(&self) -> [u64; 2] {
+        self.0
+    }
+
     /// The key's hash.
     #[inline]
     pub(crate) fn hash(&self, key: &FlowKey) -> u64 {

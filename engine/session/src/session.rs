@@ -108,6 +108,8 @@ impl SessionFlags {
     pub const IMPLICIT: Self = Self(1024);
     /// Its server is the device itself.
     pub const HOST: Self = Self(4096);
+    /// The firewall has answered its client, and its server has not answered yet.
+    pub const JOINING: Self = Self(8192);
 
     /// Whether `flag` is set.
     #[inline]

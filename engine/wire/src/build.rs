@@ -40,18 +40,92 @@ pub struct Reset {
 
 /// Builds a reset (RFC 9293, section 3.10.7).
 pub fn tcp_reset(reset: &Reset) -> Vec<u8> {
+    tcp_control(&TcpControl {
+        addresses: reset.addresses,
+        source_port: reset.source_port,
+        destination_port: reset.destination_port,
+        sequence: reset.sequence,
+        acknowledgement: reset.acknowledgement,
+        flags: TcpFlags::RST,
+        window: 0,
+        segment_size: None,
+        hop_limit: reset.hop_limit,
+    })
+}
+
+/// A TCP segment without data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TcpControl {
+    /// From the end it seems to come from to the one that gets it.
+    pub addresses: Addresses,
+    /// The port of the end it seems to come from.
+    pub source_port: u16,
+    /// The port of the one that gets it.
+    pub destination_port: u16,
+    /// The sequence number.
+    pub sequence: u32,
+    /// The acknowledgement number; the flag is set with it.
+    pub acknowledgement: Option<u32>,
+    /// The other flags.
+    pub flags: TcpFlags,
+    /// The window, not scaled.
+    pub window: u16,
+    /// The option of a SYN for the largest segment that its sender takes, in bytes.
+    pub segment_size: Option<u16>,
+    /// The remaining hops.
+    pub hop_limit: u8,
+}
+
+impl TcpControl {
+    /// One between the ends of `packet`, which says nothing.
+    pub const fn like(packet: &Packet) -> Self {
+        Self {
+            addresses: packet.addresses,
+            source_port: packet.source_port,
+            destination_port: packet.destination_port,
+            sequence: 0,
+            acknowledgement: None,
+            flags: TcpFlags(0),
+            window: 0,
+            segment_size: None,
+            hop_limit: packet.hop_limit,
+        }
+    }
+
+    /// One the other way, with as many hops as a packet of our own has.
+    pub fn answer(packet: &Packet) -> Self {
+        Self {
+            addresses: packet.addresses.reversed(),
+            source_port: packet.destination_port,
+            destination_port: packet.source_port,
+            hop_limit: HOP_LIMIT,
+            ..Self::like(packet)
+        }
+    }
+}
+
+/// Builds a TCP segment without data (RFC 9293, section 3.1).
+pub fn tcp_control(control: &TcpControl) -> Vec<u8> {
     const HEADER: u8 = 20;
-    let flags = match reset.acknowledgement {
-        Some(_) => TcpFlags::RST.with(TcpFlags::ACK),
-        None => TcpFlags::RST,
+    const SEGMENT_SIZE: [u8; 2] = [2, 4];
+    let length = if control.segment_size.is_some() { HEADER + 4 } else { HEADER };
+    let flags = match control.acknowledgement {
+        Some(_) => control.flags.with(TcpFlags::ACK),
+        None => control.flags,
     };
-    let mut segment = Vec::with_capacity(usize::from(HEADER));
-    segment.extend(reset.source_port.to_be_bytes());
-    segment.extend(reset.destination_port.to_be_bytes());
-    segment.extend(reset.sequence.to_be_bytes());
-    segment.extend(reset.acknowledgement.unwrap_or(0).to_be_bytes());
-    segment.extend([(HEADER / 4) << 4, flags.0, 0, 0, 0, 0, 0, 0]);
-    ip_packet(reset.addresses, protocol::TCP, reset.hop_limit, 0, &mut segment, TCP_CHECKSUM)
+    let mut segment = Vec::with_capacity(usize::from(length));
+    segment.extend(control.source_port.to_be_bytes());
+    segment.extend(control.destination_port.to_be_bytes());
+    segment.extend(control.sequence.to_be_bytes());
+    segment.extend(control.acknowledgement.unwrap_or(0).to_be_bytes());
+    segment.extend([(length / 4) << 4, flags.0]);
+    segment.extend(control.window.to_be_bytes());
+    segment.extend([0; 4]);
+    if let Some(size) = control.segment_size {
+        segment.extend(SEGMENT_SIZE);
+        segment.extend(size.to_be_bytes());
+    }
+    ip_packet(control.addresses, protocol::TCP, control.hop_limit, 0, &mut segment, TCP_CHECKSUM)
 }
 
 /// What an ICMP error says.
@@ -353,6 +427,30 @@ mod tests {
                 assert_eq!(packet.tcp.flags.has(TcpFlags::ACK), acknowledgement.is_some());
                 assert!(packet.tcp.flags.has(TcpFlags::RST) && packet.payload_length == 0);
             }
+        }
+    }
+
+    #[test]
+    fn segments_without_data_say_what_was_asked() {
+        for addresses in [V4, V6] {
+            let asked = crate::testing::read(&tcp_over(addresses, 0x02, &[], &[]));
+            let answer = TcpControl {
+                sequence: 0xdead_beef,
+                acknowledgement: Some(9),
+                flags: TcpFlags::SYN,
+                window: 0x1234,
+                segment_size: Some(1400),
+                ..TcpControl::answer(&asked)
+            };
+            let frame = tcp_control(&answer);
+            let packet = crate::testing::read(&frame);
+            assert_eq!((packet.addresses, packet.hop_limit), (addresses.reversed(), HOP_LIMIT));
+            let ports = (asked.destination_port, asked.source_port);
+            assert_eq!((packet.source_port, packet.destination_port), ports);
+            assert_eq!((packet.tcp.sequence, packet.tcp.acknowledgement), (0xdead_beef, 9));
+            assert_eq!(packet.tcp.flags, TcpFlags::SYN.with(TcpFlags::ACK));
+            assert_eq!((packet.tcp.window, packet.payload_length), (0x1234, 0));
+            assert_eq!(packet.tcp_options_of(&frame), [2, 4, 5, 120]);
         }
     }
 

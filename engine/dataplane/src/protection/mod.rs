@@ -9,17 +9,17 @@
 
 mod alarm;
 mod blocks;
+mod cookies;
 mod flood;
 mod headers;
+mod joining;
 mod scan;
-#[cfg(test)]
-mod tests;
 
 use core::net::IpAddr;
 
-use bifrons_config::typed::{Scan, ScanAction, TrackBy, ZoneProtection};
+use bifrons_config::typed::{Scan, ScanAction, SynFlood, TrackBy, ZoneProtection};
 use bifrons_model::{Direction, DropReason, Tracker, ZoneId};
-use bifrons_session::{FlowKey, Session, State, tcp::Connection};
+use bifrons_session::{FlowKey, HashSeed, Session, State, tcp::Connection};
 use bifrons_wire::{
     IcmpError, Packet, TcpFlags, blank_fast_open, blank_multipath, blank_timestamps, protocol,
 };
@@ -27,8 +27,10 @@ use bifrons_wire::{
 pub use alarm::{Alarm, AlarmCause};
 pub use blocks::Block;
 use blocks::Blocks;
+use cookies::Cookies;
 pub use flood::FloodKind;
 use flood::Meters;
+pub(crate) use joining::{Joining, Recalled};
 use scan::{Watch, Watched};
 
 use crate::{
@@ -52,33 +54,28 @@ pub(crate) struct Protection {
     blocks: Blocks,
     watch: Watch,
     meters: Meters,
+    cookies: Cookies,
     scans_told: Rate,
-    workers: u32,
     /// Numbers drawn for the dice.
     drawn: u64,
 }
 
-impl Default for Protection {
-    fn default() -> Self {
+impl Protection {
+    pub(crate) fn new(seed: &HashSeed) -> Self {
         Self {
             is_on: false,
             has_profiles: false,
             blocks: Blocks::default(),
             watch: Watch::default(),
             meters: Meters::default(),
+            cookies: Cookies::new(seed),
             scans_told: Rate::default(),
-            workers: 1,
             drawn: 0,
         }
     }
 }
 
 impl Worker {
-    /// How many workers the device has, this one included: its limits are divided among them.
-    pub fn share_limits(&mut self, workers: u32) {
-        self.protection.workers = workers.max(1);
-    }
-
     /// Adds an entry to the block table, or lets the one that is there end later. Sessions of the sender end
     /// with its next packet.
     pub fn block(&mut self, block: Block) {
@@ -148,18 +145,19 @@ impl Worker {
         Ok(())
     }
 
-    /// Judges a packet that would open a session.
+    /// Judges a packet that would open a session. The SYN comes back that an acknowledgement opens it for.
     pub(crate) fn guard_opening(
         &mut self,
+        bytes: &[u8],
         lane: &Lane,
         packet: &Packet,
         outbox: &mut Outbox,
-    ) -> Result<(), DropReason> {
+    ) -> Result<Option<Recalled>, DropReason> {
         if !self.protection.has_profiles {
-            return Ok(());
+            return Ok(None);
         }
         let Some(profile) = self.policy.zone_protection(lane.zone) else {
-            return Ok(());
+            return Ok(None);
         };
         if profile.ip.strict_check && self.is_strictly_wrong(lane, packet) {
             return Err(DropReason::StrictAddress);
@@ -167,19 +165,25 @@ impl Worker {
         if profile.ip.spoofed && self.is_spoofed(lane, packet) {
             return Err(DropReason::SpoofedAddress);
         }
-        let Self { policy, protection, now, .. } = self;
+        let can_answer = self.can_answer(profile, lane, packet);
+        let Self { policy, protection, now, place, .. } = self;
         let Some(profile) = policy.zone_protection(lane.zone) else {
-            return Ok(());
+            return Ok(None);
         };
-        let opening = Opening { now: *now, lane, packet };
-        protection.limit(profile, &opening, outbox)?;
-        let judged = protection.look_for_scans(profile, &opening, outbox);
-        if judged.is_err()
-            && let Some(end) = self.protection.blocks.next_end()
-        {
-            self.look_at(end);
+        let opening = Opening { now: *now, workers: place.workers.into(), lane, packet };
+        if let Err(reason) = protection.look_for_scans(profile, &opening, outbox) {
+            let end = protection.blocks.next_end();
+            self.look_at(end.unwrap_or(self.now));
+            return Err(reason);
         }
-        judged
+        match protection.limit(profile, &opening, can_answer, outbox)? {
+            Limited::Passes if can_answer && is_acknowledgement(packet) => Ok(self.recall(lane, packet)),
+            Limited::Passes => Ok(None),
+            Limited::IsAnswered => {
+                self.answer_syn(bytes, lane, packet, outbox);
+                Err(DropReason::SynCookie)
+            }
+        }
     }
 
     /// Whether a server's segment is refused because a handshake has three segments (split handshake, or
@@ -223,6 +227,15 @@ impl Worker {
         own.unwrap_or(self.policy.tcp().strip_mptcp_option)
     }
 
+    /// Whether the firewall may make the handshake of a connection in place of both ends: not where it only
+    /// listens, and not where it is the server itself.
+    fn can_answer(&self, profile: &ZoneProtection, lane: &Lane, packet: &Packet) -> bool {
+        matches!(profile.flood.tcp_syn, Some(SynFlood::SynCookies(_)))
+            && lane.wiring != Wiring::Tap
+            && packet.frames == 1
+            && self.own_interface(lane, packet.addresses.destination()).is_none()
+    }
+
     /// Ends the session of a blocked sender's packet.
     fn end_blocked(&mut self, lane: &Lane, packet: &Packet, outbox: &mut Outbox) {
         // A fragment has no ports to find a session by.
@@ -259,8 +272,23 @@ impl Worker {
 /// A packet that would open a session.
 struct Opening<'a> {
     now: bifrons_model::Timestamp,
+    /// How many workers the device has.
+    workers: u32,
     lane: &'a Lane,
     packet: &'a Packet,
+}
+
+/// What becomes of a packet that would open a session, but is not dropped.
+enum Limited {
+    Passes,
+    /// The firewall answers it itself.
+    IsAnswered,
+}
+
+/// Whether a segment can be the third of a handshake.
+fn is_acknowledgement(packet: &Packet) -> bool {
+    let flags = packet.tcp.flags;
+    flags.has(TcpFlags::ACK) && !flags.has(TcpFlags::SYN.with(TcpFlags::RST))
 }
 
 impl Protection {
@@ -286,22 +314,25 @@ impl Protection {
         &mut self,
         profile: &ZoneProtection,
         opening: &Opening<'_>,
+        can_answer: bool,
         outbox: &mut Outbox,
-    ) -> Result<(), DropReason> {
+    ) -> Result<Limited, DropReason> {
         let zone = opening.lane.zone;
-        let Some(kind) = FloodKind::of(opening.packet) else { return Ok(()) };
-        let Some(rates) = kind.rates(&profile.flood) else { return Ok(()) };
-        let workers = self.workers;
+        let Some(kind) = FloodKind::of(opening.packet) else { return Ok(Limited::Passes) };
+        let Some(rates) = kind.rates(&profile.flood) else { return Ok(Limited::Passes) };
         let meter = self.meters.meter(zone, kind);
-        let rate = meter.count(opening.now).saturating_mul(workers);
+        let rate = meter.count(opening.now).saturating_mul(opening.workers);
         if rate > rates.alarm && meter.tells() {
             let cause = AlarmCause::Flood { kind, rate };
             outbox.events.push(Event::Alarm(Alarm { zone, cause }));
         }
+        if kind == FloodKind::TcpSyn && can_answer && (rates.activate..rates.maximal).contains(&(rate - 1)) {
+            return Ok(Limited::IsAnswered);
+        }
         self.drawn = self.drawn.wrapping_add(1);
         // The hash is keyed with a secret: nobody outside can tell which packets will pass.
         let draw = (mix(opening.lane.hash ^ mix(self.drawn)) >> 32) as u32;
-        if flood::is_excess(rate, rates, draw) { Err(kind.reason()) } else { Ok(()) }
+        if flood::is_excess(rate, rates, draw) { Err(kind.reason()) } else { Ok(Limited::Passes) }
     }
 
     /// Looks whether a packet makes its source one that scans, and does what is to be done then.
@@ -314,7 +345,7 @@ impl Protection {
         if profile.scans.is_empty() {
             return Ok(());
         }
-        let Opening { now, lane: Lane { zone, .. }, packet } = *opening;
+        let Opening { now, workers, lane: Lane { zone, .. }, packet } = *opening;
         let (source, host) = (packet.addresses.source(), packet.addresses.destination());
         if profile.scan_exempt.iter().any(|range| (range.first..=range.last).contains(&source)) {
             return Ok(());
@@ -327,7 +358,7 @@ impl Protection {
             let Some(tried) = Watched::of(protection.scan, *zone, packet) else { continue };
             let threshold = usize::from(protection.threshold);
             let (share, destination) = match protection.scan {
-                Scan::Hosts => (threshold.div_ceil(self.workers as usize), None),
+                Scan::Hosts => (threshold.div_ceil(workers as usize), None),
                 Scan::TcpPorts | Scan::UdpPorts | Scan::Protocols => (threshold, Some(host)),
             };
             let Some(interval_end) = self.watch.note(now, tried, protection, share) else { continue };

@@ -66,7 +66,21 @@ impl Worker {
         if let Some(owner) = self.owner_of(&FlowKey::of(packet, lane.zone)) {
             return Err(Verdict::HandOver(owner));
         }
-        self.guard_opening(lane, packet, outbox).map_err(Verdict::Drop)?;
+        match self.guard_opening(bytes, lane, packet, outbox) {
+            Ok(None) => self.admit_opening(bytes, lane, packet, outbox),
+            Ok(Some(recalled)) => self.open_recalled(&recalled, bytes, lane, outbox),
+            Err(reason) => Err(Verdict::Drop(reason)),
+        }
+    }
+
+    /// The same for one that the zone's protection lets through.
+    pub(crate) fn admit_opening(
+        &mut self,
+        bytes: &[u8],
+        lane: &Lane,
+        packet: &Packet,
+        outbox: &mut Outbox,
+    ) -> Result<Hit, Verdict> {
         if packet.protocol == protocol::TCP
             && let Err(reason) = self.may_open(lane.zone, packet)
         {

@@ -187,7 +187,7 @@ impl Worker {
     }
 
     #[inline]
-    fn count(&mut self, hit: Hit, packet: &Packet) {
+    pub(crate) fn count(&mut self, hit: Hit, packet: &Packet) {
         let now = self.now;
         let session = self.table.get_mut(hit.slot);
         session.last_packet = now;

@@ -3,6 +3,7 @@
 mod batches;
 mod flood;
 mod packets;
+mod protection;
 mod traffic;
 
 use bifrons_config::parse;

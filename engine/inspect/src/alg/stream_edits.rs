@@ -34,6 +34,12 @@ impl Edit {
 }
 
 impl StreamEdits {
+    /// A direction in which nothing is replaced, but whose receiver has had other numbers from the start:
+    /// the sender's and `shift`, modulo 2^32.
+    pub const fn shifted(shift: u32) -> Self {
+        Self { edits: VecDeque::new(), base: shift }
+    }
+
     /// Whether nothing was ever replaced.
     pub fn is_empty(&self) -> bool {
         self.edits.is_empty() && self.base == 0
@@ -161,6 +167,14 @@ mod tests {
                 assert!(distance(start.wrapping_add(to as u32), acknowledged) >= 0 || made.is_empty());
             }
         }
+    }
+
+    #[test]
+    fn numbers_may_be_other_ones_from_the_start() {
+        let edits = StreamEdits::shifted(0_u32.wrapping_sub(10));
+        assert!(!edits.is_empty());
+        assert_eq!(edits.outgoing(7, b"abc"), (u32::MAX - 2, None));
+        assert_eq!(edits.acknowledged(0), 10);
     }
 
     #[test]
