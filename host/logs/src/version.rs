@@ -52,6 +52,17 @@ impl LogVersion {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::{Release, TRAFFIC};
+
+    /// What is written is what is read.
+    #[test]
+    fn releases_are_those_of_the_layouts() {
+        for version in LogVersion::ALL {
+            let release = Release::from_text(version.name()).unwrap();
+            assert_eq!(TRAFFIC.columns_in(release), Some(version.columns()));
+            assert_eq!(Release::from_code(version.code()), Some(release));
+        }
+    }
 
     #[test]
     fn releases() {
