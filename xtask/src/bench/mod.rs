@@ -13,6 +13,7 @@ mod fib;
 mod frames;
 mod log_explain;
 mod log_lines;
+mod log_store;
 mod memory;
 mod new_sessions;
 mod policy;
@@ -71,6 +72,10 @@ const BENCHES: &[Bench] = &[
     timed("log_parse_explain_json_records_per_second", "1/s", |_| log_explain::measure(Output::Json)),
     timed("log_parse_explain_summary_records_per_second", "1/s", |_| log_explain::measure(Output::Pile)),
     timed("policy_compile_swap_100k_ms", "ms", |_| policy::compile_and_swap()),
+    timed("log_write_records_per_second", "1/s", |root| Ok(log_store::write(root)?.records_per_second)),
+    once("log_bytes_per_record", "B", |root| Ok(log_store::write(root)?.bytes_per_record)),
+    timed("log_query_rows_per_second", "1/s", |root| log_store::query(root, true)),
+    timed("log_count_rows_per_second", "1/s", |root| log_store::query(root, false)),
 ];
 
 const fn timed(name: &'static str, unit: &'static str, run: fn(&Path) -> Result<f64>) -> Bench {
