@@ -291,8 +291,7 @@ pub(super) const MONITOR_PROFILES: Section = Section {
 pub(super) const FORWARDING: Section = Section {
     title: "Forwarding rules",
     text: "Policy-based forwarding: the first rule that matches a session's first packet says which way the \
-           session goes, before any route is asked. Rules for certain applications hold only where an \
-           earlier session to the same destination has shown the application. Without effect yet.",
+           session goes, before any route is asked.",
     leaves: &[
         entry(
             "rulebase pbf rules <rule> from zone",
@@ -326,7 +325,13 @@ pub(super) const FORWARDING: Section = Section {
             "any",
             "The client's user: anyone known, anyone unknown, or users and groups by name.",
         ),
-        entry("rulebase pbf rules <rule> application", Kind::Applications, "any", "Applications."),
+        entry(
+            "rulebase pbf rules <rule> application",
+            Kind::Applications,
+            "any",
+            "Applications, for destinations of which an earlier session has shown one of them; none is \
+             remembered, so that a rule with applications is for no session; without effect yet.",
+        ),
         entry("rulebase pbf rules <rule> service", Kind::Services, "any", "Services and service groups."),
         entry("rulebase pbf rules <rule> schedule", Kind::Schedule, "", "When the rule holds."),
         entry(
@@ -345,19 +350,19 @@ pub(super) const FORWARDING: Section = Section {
             "rulebase pbf rules <rule> action forward monitor profile",
             MONITOR,
             "",
-            "How it is noticed that the next router is gone.",
+            "How it is noticed that the next router is gone; without effect yet.",
         ),
         entry(
             "rulebase pbf rules <rule> action forward monitor disable-if-unreachable",
             FLAG,
             "no",
-            "Whether new sessions skip the rule while it is gone.",
+            "Whether new sessions skip the rule while it is gone; without effect yet.",
         ),
         entry(
             "rulebase pbf rules <rule> action forward monitor ip-address",
             Kind::NextHop,
             "",
-            "What is asked in place of the next router.",
+            "What is asked in place of the next router; without effect yet.",
         ),
         entry("rulebase pbf rules <rule> action discard", Kind::Presence, "", "Sessions are dropped."),
         entry("rulebase pbf rules <rule> action no-pbf", Kind::Presence, "", "Sessions go as routes say."),
@@ -365,13 +370,13 @@ pub(super) const FORWARDING: Section = Section {
             "rulebase pbf rules <rule> enforce-symmetric-return enabled",
             FLAG,
             "no",
-            "Whether answers go back to where the session's packets came from.",
+            "Whether answers go back to where the session's packets came from; without effect yet.",
         ),
         entry(
             "rulebase pbf rules <rule> enforce-symmetric-return nexthop-address-list",
             Kind::IpAddresses,
             "",
-            "Routers on that side that answers go to, at most 8.",
+            "Routers on that side that answers go to, at most 8; without effect yet.",
         ),
         entry(
             "rulebase pbf rules <rule> active-active-device-binding",

@@ -194,7 +194,10 @@ impl Worker {
         }
         self.table.get_mut(slot).causes.add(cause);
         self.deny(&Blocked { hit, bytes, lane, packet }, decision, Subtype::Drop, outbox);
-        Err(Verdict::Drop(DropReason::PolicyDeny))
+        Err(Verdict::Drop(match cause {
+            Tracker::HostService => DropReason::HostService,
+            _ => DropReason::PolicyDeny,
+        }))
     }
 
     /// What the rules allow to reach the device itself must be a service that the interface offers to the
