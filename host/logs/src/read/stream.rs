@@ -160,7 +160,9 @@ fn plain<'s>(mut source: impl Read + Send + 's) -> io::Result<Box<dyn Read + Sen
 
 /// Whether a line names columns, as the first one of an exported file does: the fourth is called `type`.
 fn is_heading(line: &[u8]) -> bool {
-    line.split(|byte| *byte == b',').nth(3).is_some_and(|name| name.eq_ignore_ascii_case(b"type"))
+    let third = memchr::memchr_iter(b',', line).nth(2);
+    let fourth = third.and_then(|comma| line.get(comma + 1..comma + 6));
+    fourth.is_some_and(|name| name.eq_ignore_ascii_case(b"type,"))
         && !line.split(|byte| *byte == b',').take(3).any(<[u8]>::is_empty)
 }
 
