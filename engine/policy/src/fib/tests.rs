@@ -384,9 +384,9 @@ proptest! {
             match change {
                 Change::Add(route) => {
                     let same = |other: &DynamicRoute| {
-                        let (own, other_place) = (rib::place(route.destination), rib::place(other.destination));
-                        own == other_place && (route.distance, route.metric, route.target)
-                            == (other.distance, other.metric, other.target)
+                        rib::place(route.destination) == rib::place(other.destination)
+                            && (route.distance, route.metric, route.target)
+                                == (other.distance, other.metric, other.target)
                     };
                     let is_new = !routes.iter().any(same);
                     prop_assert_eq!(rib.add_route(&route), is_new);
