@@ -61,8 +61,8 @@ impl Filter {
     }
 }
 
-/// The SQL function `address_key`: an address as text that sorts as addresses do, IPv4 ones first: `4` or `6`,
-/// and 8 or 32 hexadecimal digits. `None` for what is no address.
+/// The SQL function `address_key`: an address as text that sorts as addresses do, IPv4 ones first: `4` or
+/// `6`, and 8 or 32 hexadecimal digits. `None` for what is no address.
 pub fn address_key(text: &str) -> Option<String> {
     Some(match text.parse().ok()? {
         std::net::IpAddr::V4(address) => format!("4{:08x}", u32::from(address)),
