@@ -1,7 +1,13 @@
 //! What the world knows of a firewall: frames, orders and time in; frames and records out.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::VecDeque,
+    fmt::Write as _,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
+use bifrons_dataplane::ClearFilter;
 use bifrons_model::{Names, Timestamp, TrafficRecord};
 
 /// A firewall in the world. It is driven as hosts are: after each `handle_…` everything is taken from
@@ -22,6 +28,10 @@ pub trait Device: Send {
     fn poll_output(&mut self) -> Option<DeviceOutput>;
     /// What it counts.
     fn figures(&self) -> Figures;
+    /// What it dropped for which reason.
+    fn drops(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
     /// Begins anew with the configuration committed last; everything else is forgotten.
     fn restart(&mut self, now: Timestamp);
 }
@@ -31,8 +41,8 @@ pub trait Device: Send {
 pub enum Order {
     /// A configuration, as `set` lines, takes the place of the running one.
     Commit(String),
-    /// All sessions end.
-    Clear,
+    /// Sessions end: those that the filter matches.
+    Clear(Box<ClearFilter>),
     /// The cable of a port is pulled or plugged.
     Link {
         /// The port.
@@ -63,6 +73,38 @@ pub struct Written {
     pub record: TrafficRecord,
     /// What its numbers are called.
     pub names: Arc<Names>,
+}
+
+impl Written {
+    /// The record in one line.
+    pub fn text(&self) -> String {
+        let Self { record, names } = self;
+        let mut text = format!(
+            "{} {} > {} protocol {} rule {} action {} reason {} tracker \"{}\" sent {}/{} received {}/{}",
+            record.subtype.name(),
+            end(record.source, record.source_port),
+            end(record.destination, record.destination_port),
+            record.protocol,
+            names.rule(record.rule),
+            record.action.name(),
+            record.end_reason.name(),
+            record.tracker.name(),
+            record.sent.packets,
+            record.sent.bytes,
+            record.received.packets,
+            record.received.bytes,
+        );
+        if let Some(translation) = &record.translation {
+            let from = end(translation.source, translation.source_port);
+            let to = end(translation.destination, translation.destination_port);
+            let _ = write!(text, " nat {from} > {to}");
+        }
+        text
+    }
+}
+
+fn end(address: IpAddr, port: u16) -> SocketAddr {
+    SocketAddr::new(address, port)
 }
 
 /// What a firewall counts, as its operator would see it.

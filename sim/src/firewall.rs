@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bifrons_config::{CommitError, CommitRequest, Document, Sources};
 use bifrons_dataplane::ClearFilter;
-use bifrons_model::{MacAddress, Names, Timestamp};
+use bifrons_model::{DropReason, MacAddress, Names, Timestamp};
 use bifrons_node::{Command, CommandError, Node, Output, PortId, PortInfo, Secrets, Startup};
 use bifrons_session::HashSeed;
 
@@ -86,7 +86,7 @@ impl Device for Firewall {
     fn handle_order(&mut self, now: Timestamp, order: &Order) -> Result<(), String> {
         let command = match order {
             Order::Commit(text) => return self.commit(now, text),
-            Order::Clear => Command::ClearSessions(ClearFilter::default()),
+            Order::Clear(filter) => Command::ClearSessions(ClearFilter::clone(filter)),
             Order::Link { port, up } => Command::Carrier { port: PortId(*port as u16), is_up: *up },
         };
         self.node.handle_command(now, command).map(|_| ()).map_err(|error| error.to_string())
@@ -130,6 +130,12 @@ impl Device for Firewall {
             figures.sessions += worker.sessions().len() as u64;
         }
         figures
+    }
+
+    fn drops(&self) -> Vec<(&'static str, u64)> {
+        let count = |reason| self.node.counters().map(|counters| counters.dropped_for(reason)).sum();
+        let all = DropReason::ALL.iter().map(|reason| (reason.name(), count(*reason)));
+        all.filter(|(_, count)| *count > 0).collect()
     }
 
     fn restart(&mut self, now: Timestamp) {

@@ -3,10 +3,10 @@
 pub mod actor;
 pub mod content;
 pub mod crowd;
+pub mod everyone;
 pub mod file_transfer;
 pub mod flood;
 pub mod ping;
-pub mod script;
 pub mod stack;
 pub mod transfer;
 pub mod udp;

@@ -58,7 +58,19 @@ pub struct Course {
 /// # Errors
 /// When its configuration is refused.
 pub fn run(plan: &Plan, build: Build<'_>) -> Result<Course, String> {
-    let mut stage = Stage::new(plan, build)?;
+    play(plan, build, None)
+}
+
+/// Plays a plan and tells everything that happens, a line each.
+///
+/// # Errors
+/// When its configuration is refused.
+pub fn trace(plan: &Plan, build: Build<'_>, tell: &mut dyn FnMut(&str)) -> Result<Course, String> {
+    play(plan, build, Some(tell))
+}
+
+fn play<'a>(plan: &'a Plan, build: Build<'_>, tell: Option<Tell<'a>>) -> Result<Course, String> {
+    let mut stage = Stage::new(plan, build, tell)?;
     let mut actions: Vec<(Duration, Step)> = steps(plan);
     actions.sort_by_key(|(at, _)| *at);
     let mut failure = None;
@@ -77,6 +89,9 @@ pub fn run(plan: &Plan, build: Build<'_>) -> Result<Course, String> {
     };
     Ok(stage.course(failure))
 }
+
+/// Takes a line about something that happened.
+type Tell<'a> = &'a mut dyn FnMut(&str);
 
 /// Something that the stage does at a moment.
 #[derive(Clone, Debug)]
@@ -117,12 +132,14 @@ struct Stage<'a> {
     shadow: Shadow,
     /// The cable of each zone; its first end is the switch.
     cables: Vec<usize>,
+    tell: Option<Tell<'a>>,
     done: BTreeMap<&'static str, u64>,
 }
 
 impl<'a> Stage<'a> {
-    fn new(plan: &'a Plan, build: Build<'_>) -> Result<Self, String> {
-        let mut world = World::new(BEGIN, plan.seed, Watch::Border);
+    fn new(plan: &'a Plan, build: Build<'_>, tell: Option<Tell<'a>>) -> Result<Self, String> {
+        let watch = if tell.is_some() { Watch::Everything } else { Watch::Border };
+        let mut world = World::new(BEGIN, plan.seed, watch);
         let device = world.add_device(build(&plan.configuration(&plan.rules), plan.zones.len(), BEGIN)?);
         let mut cables = Vec::new();
         for (zone, zone_plan) in plan.zones.iter().enumerate() {
@@ -138,7 +155,7 @@ impl<'a> Stage<'a> {
                 world.connect([up, end], Quality::default());
             }
         }
-        Ok(Self { plan, world, shadow: Shadow::new(BEGIN, plan), cables, done: BTreeMap::new() })
+        Ok(Self { plan, world, shadow: Shadow::new(BEGIN, plan), cables, tell, done: BTreeMap::new() })
     }
 
     /// Lets everything happen that is due before `limit`.
@@ -183,6 +200,9 @@ impl<'a> Stage<'a> {
         let now = self.world.now();
         let mut list = self.world.take_news();
         for news in list.drain(..) {
+            if let (Some(tell), Some(text)) = (&mut self.tell, news.text()) {
+                tell(&format!("{:12.6} {text}", now.since(BEGIN).as_secs_f64()));
+            }
             match news {
                 News::Enters { port, view, .. } => self.shadow.enters(now, port, &view),
                 News::Leaves { port, view, .. } => self.shadow.leaves(now, port, &view),
@@ -199,6 +219,9 @@ impl<'a> Stage<'a> {
     }
 
     fn act(&mut self, step: &Step) -> Result<(), String> {
+        if let Some(tell) = &mut self.tell {
+            tell(&format!("{:12.6} {step:?}", self.world.now().since(BEGIN).as_secs_f64()));
+        }
         match step {
             Step::Commit(rules) => {
                 let order = Order::Commit(self.plan.configuration(rules));
@@ -209,7 +232,7 @@ impl<'a> Stage<'a> {
             }
             Step::Clear => {
                 self.shadow.disturbed();
-                self.world.order(0, &Order::Clear)?;
+                self.world.order(0, &Order::Clear(Box::default()))?;
                 self.count("clear");
             }
             Step::Fault(fault) => self.fail(*fault),
@@ -231,7 +254,7 @@ impl<'a> Stage<'a> {
             }
             Fault::Restart(boot) => {
                 self.world.restart(0, boot);
-                self.shadow.restarted();
+                self.shadow.restarted(self.world.now() + boot);
                 self.count("restart");
             }
             Fault::Drift(ppm) => {

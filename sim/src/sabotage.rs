@@ -4,7 +4,9 @@
 use std::collections::VecDeque;
 
 use bifrons_model::Timestamp;
-use smoltcp::wire::{EthernetFrame, EthernetProtocol, IpAddress, IpProtocol, Ipv4Packet, Ipv6Packet, TcpPacket};
+use smoltcp::wire::{
+    EthernetFrame, EthernetProtocol, IpAddress, IpProtocol, Ipv4Packet, Ipv6Packet, TcpPacket,
+};
 
 use crate::{
     device::{Device, DeviceOutput, Figures, Order},
@@ -148,7 +150,7 @@ impl Device for Sabotaged {
     fn handle_frame(&mut self, now: Timestamp, port: usize, frame: Vec<u8>) {
         self.inner.handle_frame(now, port, frame);
         if self.bug == Bug::SessionsForgotten && self.strikes() {
-            let _ = self.inner.handle_order(now, &Order::Clear);
+            let _ = self.inner.handle_order(now, &Order::Clear(Box::default()));
         }
     }
 
@@ -190,6 +192,10 @@ impl Device for Sabotaged {
 
     fn figures(&self) -> Figures {
         self.inner.figures()
+    }
+
+    fn drops(&self) -> Vec<(&'static str, u64)> {
+        self.inner.drops()
     }
 
     fn restart(&mut self, now: Timestamp) {

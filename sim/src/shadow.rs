@@ -158,13 +158,28 @@ impl Rules {
 
     /// Whether the rules in force let a connection open.
     pub fn allow(&self, opening: &Opening) -> bool {
-        judge(self.current(), opening) == Verdict::Allow
+        allows(self.current(), opening)
+    }
+
+    /// The place of the rules in force among all that were.
+    fn number(&self) -> usize {
+        self.history.len() - 1
+    }
+
+    /// The rules at a place.
+    fn of(&self, number: usize) -> &[Rule] {
+        self.history.get(number).map_or(&[], Vec::as_slice)
     }
 
     /// Whether any rules so far did so, or did not.
     pub fn have_ever(&self, opening: &Opening, allowed: bool) -> bool {
-        self.history.iter().any(|rules| (judge(rules, opening) == Verdict::Allow) == allowed)
+        self.history.iter().any(|rules| allows(rules, opening) == allowed)
     }
+}
+
+/// Whether rules let a connection open.
+fn allows(rules: &[Rule], opening: &Opening) -> bool {
+    judge(rules, opening) == Verdict::Allow
 }
 
 /// The first rule that matches decides; without one nothing passes.
@@ -188,7 +203,7 @@ impl Shadow {
             begin,
             network: Network::new(plan),
             rules: Rules { history: vec![plan.rules.clone()] },
-            border: Border::default(),
+            border: Border::new(begin),
             ledger: Ledger::default(),
             talks: Talks::new(plan),
             failure: None,
@@ -212,7 +227,7 @@ impl Shadow {
 
     /// A frame goes into the firewall.
     pub fn enters(&mut self, now: Timestamp, port: usize, view: &View) {
-        self.border.enters(now, port, view, &self.network);
+        self.border.enters(now, port, view, &self.network, &self.rules);
     }
 
     /// A frame has come out.
@@ -252,9 +267,9 @@ impl Shadow {
     }
 
     /// The firewall began anew.
-    pub fn restarted(&mut self) {
+    pub fn restarted(&mut self, woke: Timestamp) {
         self.talks.disturb();
-        self.border.forget();
+        self.border.forget(woke);
         self.ledger.forget();
     }
 

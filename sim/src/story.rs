@@ -4,11 +4,11 @@ mod scenes;
 
 use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
-use bifrons_model::{Names, Timestamp, TrafficRecord};
+use bifrons_model::Timestamp;
 
 use crate::{
-    device::{Figures, Written},
-    frame::View,
+    device::Figures,
+    frame::{Body, Content, View},
     host::Host,
     link::{Endpoint, Place, Quality},
     plan::ZONES,
@@ -95,12 +95,13 @@ struct Teller {
     /// What the firewall was given and has not answered with anything.
     given: Option<(Timestamp, String)>,
     before: Figures,
+    drops: Vec<(&'static str, u64)>,
 }
 
 impl Teller {
     fn new(scene: &Scene) -> Self {
         let mut text = format!("{}\n\n", scene.title);
-        for line in scene.configuration.lines() {
+        for line in scene.configuration.lines().filter(|line| !line.contains("ipv6")) {
             let _ = writeln!(text, "  {line}");
         }
         text.push('\n');
@@ -112,6 +113,7 @@ impl Teller {
             has_begun: false,
             given: None,
             before: Figures::default(),
+            drops: Vec::new(),
         }
     }
 
@@ -133,24 +135,36 @@ impl Teller {
                 self.line(now, "firewall", &format!("to {zone}"), view);
             }
             News::Logged { written, .. } => {
-                let Written { record, names } = written.as_ref();
-                self.plain(now, "firewall", "logs", &show(record, names));
+                self.plain(now, "firewall", "logs", &written.text());
             }
             News::Settled { device } => {
                 let figures = world.devices[*device].device.figures();
                 self.has_begun |= figures.sessions > 0;
                 let dropped = figures.dropped > self.before.dropped;
+                let drops = world.devices[*device].device.drops();
                 if let Some((_, text)) = self.given.take().filter(|_| dropped) {
-                    let why = if figures.refused > self.before.refused { "refuses" } else { "drops" };
-                    self.plain(now, "firewall", why, &text);
+                    let is_new = |(reason, count): &&(&str, u64)| {
+                        self.drops.iter().all(|(known, before)| known != reason || before < count)
+                    };
+                    let why = drops.iter().find(is_new).map_or("", |(reason, _)| *reason);
+                    self.plain(now, "firewall", "drops", &format!("{text} ({why})"));
                 }
-                self.before = figures;
+                (self.before, self.drops) = (figures, drops);
             }
             News::Reported { .. } => {}
         }
     }
 
     fn line(&mut self, now: Timestamp, who: &str, what: &str, view: &View) {
+        // That the firewall announces its addresses is the same in all stories.
+        let announces = match view.content {
+            Content::Arp { sender, target, .. } => sender == target,
+            Content::Ip(packet) => matches!(packet.body, Body::Neighbour { .. }),
+            Content::Other(_) | Content::Broken => false,
+        };
+        if announces {
+            return;
+        }
         self.plain(now, who, what, &view.to_string());
     }
 
@@ -183,35 +197,4 @@ impl Teller {
         );
         self.text
     }
-}
-
-/// A record in one line.
-fn show(record: &TrafficRecord, names: &Names) -> String {
-    let end = |address: std::net::IpAddr, port: u16| match address {
-        std::net::IpAddr::V4(address) => format!("{address}:{port}"),
-        std::net::IpAddr::V6(address) => format!("[{address}]:{port}"),
-    };
-    let mut text = format!(
-        "{} {} > {} protocol {} rule {} action {} reason {} tracker \"{}\" sent {}/{} received {}/{}",
-        record.subtype.name(),
-        end(record.source, record.source_port),
-        end(record.destination, record.destination_port),
-        record.protocol,
-        names.rule(record.rule),
-        record.action.name(),
-        record.end_reason.name(),
-        record.tracker.name(),
-        record.sent.packets,
-        record.sent.bytes,
-        record.received.packets,
-        record.received.bytes,
-    );
-    if let Some(translation) = &record.translation {
-        let (from, to) = (
-            end(translation.source, translation.source_port),
-            end(translation.destination, translation.destination_port),
-        );
-        let _ = write!(text, " nat {from} > {to}");
-    }
-    text
 }

@@ -97,6 +97,21 @@ pub enum News {
     },
 }
 
+impl News {
+    /// In words; `None` for what only counts.
+    pub fn text(&self) -> Option<String> {
+        match self {
+            Self::Enters { port, view, .. } => Some(format!("firewall gets on {port}: {view}")),
+            Self::Leaves { port, view, .. } => Some(format!("firewall sends on {port}: {view}")),
+            Self::Logged { written, .. } => Some(format!("firewall logs {}", written.text())),
+            Self::Settled { .. } => None,
+            Self::Reported { host, report } => Some(format!("host {host} tells {report:?}")),
+            Self::HostSent { host, bytes } => Some(format!("host {host} sends {}", View::of(bytes))),
+            Self::HostGot { host, bytes } => Some(format!("host {host} gets {}", View::of(bytes))),
+        }
+    }
+}
+
 enum Event {
     Arrival { to: Endpoint, frame: Vec<u8> },
     Wake(Place),
@@ -243,6 +258,11 @@ impl World {
         if self.news.is_empty() {
             self.news = list;
         }
+    }
+
+    /// Lets a host send a frame at the present moment, besides what it sends of itself.
+    pub fn send_as(&mut self, host: usize, frame: Vec<u8>) {
+        self.send(Endpoint { place: Place::Host(host), port: 0 }, frame);
     }
 
     /// An operator's order to a firewall.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bifrons_config::Config;
-use bifrons_dataplane::{Compiled, Counters, Frame, Outbox, Verdict, Worker};
+use bifrons_dataplane::{ClearFilter, Compiled, Counters, Frame, Outbox, Verdict, Worker};
 use bifrons_model::{DropReason, Generation, InterfaceId, Names, RuleId, Timestamp, TrafficRecord, ZoneId};
 use bifrons_policy::{Policy, UserMap};
 use bifrons_session::HashSeed;
@@ -178,7 +178,7 @@ pub fn describe(scenario: &Scenario) -> Result<String, Vec<String>> {
 }
 
 /// The configurations of a scenario, compiled: the first one, then those of its commits.
-fn prepare(scenario: &Scenario) -> Result<Vec<Compiled>, Vec<String>> {
+pub(crate) fn prepare(scenario: &Scenario) -> Result<Vec<Compiled>, Vec<String>> {
     let mut all = vec![first_of(scenario)?];
     for step in &scenario.steps {
         if let (Event::Commit(config), Some(last)) = (&step.event, all.last()) {
@@ -307,18 +307,7 @@ impl Runner {
 
     fn clear(&mut self, step: &Step, clear: &Clear) {
         self.worker.handle_timeout(step.at, &mut self.outbox);
-        let names = self.worker.policy().names();
-        let place = |list: &[String], name: &str| list.iter().position(|known| known == name);
-        let mut filter = clear.filter.clone();
-        if let Some(name) = &clear.rule {
-            filter.rule = place(&names.rules, name).map(|at| RuleId(at as u32));
-        }
-        if let Some(name) = &clear.zone_from {
-            filter.zone_from = place(&names.zones, name).map(|at| ZoneId(at as u16));
-        }
-        if let Some(name) = &clear.zone_to {
-            filter.zone_to = place(&names.zones, name).map(|at| ZoneId(at as u16));
-        }
+        let filter = filter_of(clear, self.worker.policy().names());
         let count = self.worker.clear(&filter, &mut self.outbox);
         if let Some(expected) = clear.count.filter(|expected| *expected != count) {
             let text = format!("line {}: expected {expected} sessions cleared, found {count}", step.line);
@@ -387,7 +376,7 @@ fn parsed(text: &str) -> Result<Config, Vec<String>> {
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())
 }
 
-fn interface_of(policy: &Policy, sent: &Sent, bindings: &Bindings) -> Option<InterfaceId> {
+pub(crate) fn interface_of(policy: &Policy, sent: &Sent, bindings: &Bindings) -> Option<InterfaceId> {
     match (&sent.interface, sent.source) {
         (Some(name), _) => {
             let place = policy.names().interfaces.iter().position(|known| known == name);
@@ -396,6 +385,22 @@ fn interface_of(policy: &Policy, sent: &Sent, bindings: &Bindings) -> Option<Int
         (None, Some(source)) => policy.ingress_of(bindings.address(source)),
         (None, None) => Some(InterfaceId(0)),
     }
+}
+
+/// The filter of a clear command, with numbers for names.
+pub(crate) fn filter_of(clear: &Clear, names: &Names) -> ClearFilter {
+    let place = |list: &[String], name: &str| list.iter().position(|known| known == name);
+    let mut filter = clear.filter.clone();
+    if let Some(name) = &clear.rule {
+        filter.rule = place(&names.rules, name).map(|at| RuleId(at as u32));
+    }
+    if let Some(name) = &clear.zone_from {
+        filter.zone_from = place(&names.zones, name).map(|at| ZoneId(at as u16));
+    }
+    if let Some(name) = &clear.zone_to {
+        filter.zone_to = place(&names.zones, name).map(|at| ZoneId(at as u16));
+    }
+    filter
 }
 
 pub(crate) fn noticed(counters: &Counters) -> impl Iterator<Item = (DropReason, u64)> {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Plan, Rule, Service, Topology, Verdict, ZONES};
+use super::{Plan, Rule, Service, TalkKind, Topology, Verdict, ZONES};
 
 impl Plan {
     /// The firewall's configuration with these rules, as `set` lines.
@@ -42,6 +42,10 @@ impl Plan {
             }
             let _ = writeln!(text, "set zone {} network layer3 {interface}", ZONES[zone]);
             let _ = writeln!(text, "set network virtual-router default interface {interface}");
+        }
+        let floods = self.talks().any(|(_, talk)| matches!(talk.kind, TalkKind::Flood(_)));
+        if !floods {
+            return;
         }
         // Addresses of nobody come from behind the second zone.
         let back = "set network virtual-router default routing-table ip static-route back";

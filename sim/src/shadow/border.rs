@@ -10,16 +10,20 @@ use std::{
 use bifrons_model::Timestamp;
 use foldhash::quality::FixedState;
 
-use super::{Flow, Judged, Network, Rules, What};
+use super::{Flow, Judged, Network, Rules, What, allows};
 use crate::{
     frame::{Body, Content, Packet, View, flag, is_echo},
     host::file_transfer,
-    plan::Verdict,
+    plan::{Rule, Verdict},
     switch::Mac,
 };
 
 /// How long the firewall may keep a packet: until a neighbour is known, or the rest of a packet has come.
 const KEPT: Duration = Duration::from_secs(20);
+
+/// How long an IPv6 address of the firewall is tentative (RFC 4862, section 5.4): a second, and what a freeze
+/// may add to it.
+const TENTATIVE: Duration = Duration::from_secs(6);
 
 /// Packets in flight inside the firewall, and what passed.
 #[derive(Default)]
@@ -38,6 +42,8 @@ pub(super) struct Border {
     pub left: HashMap<Flow, Volume>,
     /// Questions about the firewall's own addresses that were not answered yet.
     owed: Vec<Owed>,
+    /// When it began.
+    woke: Option<Timestamp>,
     /// Frames that were forwarded since it began.
     pub forwarded: u64,
 }
@@ -56,6 +62,8 @@ struct Inside {
     port: usize,
     count: u32,
     since: Timestamp,
+    /// The rules that were in force when it came: it may wait for a neighbor while others are committed.
+    rules: usize,
 }
 
 /// Packets and bytes.
@@ -73,15 +81,23 @@ impl Volume {
 }
 
 impl Border {
-    /// The firewall began anew.
-    pub fn forget(&mut self) {
-        *self = Self::default();
+    /// The border of a firewall that begins at `woke`.
+    pub fn new(woke: Timestamp) -> Self {
+        Self { woke: Some(woke), ..Self::default() }
     }
 
-    pub fn enters(&mut self, now: Timestamp, port: usize, view: &View, network: &Network) {
+    /// The firewall began anew.
+    pub fn forget(&mut self, woke: Timestamp) {
+        *self = Self::new(woke);
+    }
+
+    pub fn enters(&mut self, now: Timestamp, port: usize, view: &View, network: &Network, rules: &Rules) {
         self.age(now);
         if let Some(target) = asked_for(view).filter(|target| network.own.contains(target)) {
-            self.owed.push(Owed { port, target, asked_by: view.source });
+            let is_young = self.woke.is_none_or(|woke| now.since(woke) < TENTATIVE);
+            if target.is_ipv4() || !is_young {
+                self.owed.push(Owed { port, target, asked_by: view.source });
+            }
         }
         let Some(packet) = view.packet().filter(|packet| travels(packet)) else { return };
         let flow = Flow::of(packet);
@@ -94,7 +110,11 @@ impl Border {
             port,
             count: 0,
             since: now,
+            rules: 0,
         });
+        if inside.count == 0 {
+            inside.rules = rules.number();
+        }
         inside.count += 1;
         inside.since = now;
         self.order.push_back((now, print));
@@ -129,7 +149,7 @@ impl Border {
         let Some(inside) = self.inside.get_mut(&print) else { return Ok(()) };
         inside.count -= 1;
         self.forwarded += 1;
-        let (flow, came_on, hops) = (inside.flow, inside.port, inside.hop_limit);
+        let (flow, came_on, hops, then) = (inside.flow, inside.port, inside.hop_limit, inside.rules);
         let expected = if network.is_wire() { hops } else { hops.saturating_sub(1) };
         if packet.hop_limit != expected {
             let text = format!("it sends {view} with {} hops left, it came with {hops}", packet.hop_limit);
@@ -138,7 +158,8 @@ impl Border {
         self.left.entry(flow).or_default().add(view);
         let origin = self.translate(flow, came_on, port, packet, network)?;
         self.judge_way(port, view, packet, network)?;
-        if !self.is_allowed(&origin, packet, network, rules) {
+        let sets = [rules.current(), rules.of(then)];
+        if !sets.iter().any(|rules| self.is_allowed(&origin, packet, network, rules)) {
             return Err((What::Allowed, format!("it forwards {view}, and no rule allows it")));
         }
         Ok(())
@@ -236,17 +257,17 @@ impl Border {
         Err((What::Delivered, text))
     }
 
-    fn is_allowed(&self, flow: &Flow, packet: &Packet, network: &Network, rules: &Rules) -> bool {
+    fn is_allowed(&self, flow: &Flow, packet: &Packet, network: &Network, rules: &[Rule]) -> bool {
         let is_error = matches!(packet.body, Body::Icmp { kind, .. } if !is_echo(kind));
         if is_error {
             return true;
         }
-        let allowed = |flow: &Flow| self.begun.contains(flow) && rules.allow(&flow.opening(network));
+        let allowed = |flow: &Flow| self.begun.contains(flow) && allows(rules, &flow.opening(network));
         allowed(flow) || allowed(&flow.reversed()) || self.is_announced(flow, network, rules)
     }
 
     /// Whether a data connection belongs to a control connection between the same hosts that is allowed.
-    fn is_announced(&self, flow: &Flow, network: &Network, rules: &Rules) -> bool {
+    fn is_announced(&self, flow: &Flow, network: &Network, rules: &[Rule]) -> bool {
         let (a, b) = (flow.source.0, flow.destination.0);
         flow.protocol == 6
             && self.begun.iter().any(|control| {
@@ -254,7 +275,7 @@ impl Border {
                 let is_hidden = network.hidden.is_some_and(|address| [a, b].contains(&address));
                 control.destination.1 == file_transfer::CONTROL
                     && (same || is_hidden)
-                    && rules.allow(&control.opening(network))
+                    && allows(rules, &control.opening(network))
             })
     }
 

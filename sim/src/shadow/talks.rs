@@ -3,7 +3,7 @@
 use super::{Judged, Opening, Rules, What};
 use crate::{
     host::Report,
-    plan::{Plan, Talk, TalkKind},
+    plan::{Plan, Talk, TalkKind, Topology},
 };
 
 /// What came of a talk.
@@ -36,6 +36,9 @@ struct Expected {
     always: bool,
     /// Rules allowed it at some moment since it began.
     ever: bool,
+    /// What else must be allowed for it: on a wire neighbors find each other through the firewall, by ICMPv6
+    /// both ways.
+    besides: Vec<Opening>,
     /// Something happened that it need not survive.
     is_disturbed: bool,
     /// The server has heard of it.
@@ -55,6 +58,7 @@ impl Talks {
             outcome: Outcome::Ahead,
             always: false,
             ever: false,
+            besides: besides(plan, talk),
             is_disturbed: false,
             is_heard: false,
         });
@@ -95,9 +99,8 @@ impl Talks {
 
     pub fn committed(&mut self, rules: &Rules) {
         for talk in self.talks.iter_mut().filter(|talk| talk.outcome == Outcome::Open) {
-            let allowed = rules.allow(&talk.opening);
-            talk.always &= allowed;
-            talk.ever |= allowed;
+            talk.always &= talk.can_work(rules);
+            talk.ever |= rules.allow(&talk.opening);
         }
     }
 
@@ -123,8 +126,8 @@ impl Talks {
             Report::Begun { .. } => {
                 talk.is_disturbed |= is_flooded;
                 talk.outcome = Outcome::Open;
-                talk.always = rules.allow(&talk.opening);
-                talk.ever = talk.always;
+                talk.always = talk.can_work(rules);
+                talk.ever = rules.allow(&talk.opening);
                 Ok(())
             }
             Report::Heard { .. } => {
@@ -160,7 +163,19 @@ impl Talks {
     }
 }
 
+fn besides(plan: &Plan, talk: &Talk) -> Vec<Opening> {
+    if plan.topology == Topology::Routed || !talk.is_v6 {
+        return Vec::new();
+    }
+    let (from, to) = (talk.client.0, talk.server.0);
+    [(from, to), (to, from)].map(|(from, to)| Opening { from, to, protocol: 58, port: 0 }).into()
+}
+
 impl Expected {
+    fn can_work(&self, rules: &Rules) -> bool {
+        rules.allow(&self.opening) && self.besides.iter().all(|opening| rules.allow(opening))
+    }
+
     fn must_be_allowed(&self, what: &str) -> Judged {
         if self.ever {
             return Ok(());

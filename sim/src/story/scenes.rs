@@ -16,7 +16,7 @@ use crate::{
         udp::{Questions, UdpClient},
     },
     link::Quality,
-    plan::{Plan, Rule, Service, Topology, Verdict, ZonePlan},
+    plan::{Action, Line, Plan, Rule, Service, Talk, TalkKind, Topology, Verdict, ZonePlan},
     run::BEGIN,
 };
 
@@ -151,6 +151,15 @@ fn flood() -> Scene {
     let crowd = CrowdClient::new(0, at(100), &client, (server.v4, SERVER), throng, 1);
     let torrent = Torrent { count: 40, interval: Duration::from_micros(10) };
     let attacker = plan.addresses(1, 1);
+    let talk = Talk {
+        number: 1,
+        client: (1, 1),
+        server: (0, 0),
+        is_v6: false,
+        port: SERVER,
+        kind: TalkKind::Flood(torrent),
+    };
+    plan.lines.push(Line { at: Duration::from_millis(103), action: Action::Talk(talk) });
     let flood = Flood::new(1, at(103), &attacker, (client.v4, SERVER), torrent, 1);
     let title = "SYNs from nobody fill the session table: who stands stays, who comes finds no room.";
     let mut scene = scene_of(title, &plan, Box::new(crowd), Box::new(CrowdServer::new(&server)));

@@ -8,7 +8,7 @@ use anyhow::{Context as _, anyhow, bail};
 use bifrons_sim::{
     firewall,
     plan::{Plan, Topology},
-    run::{Build, run},
+    run::{Build, run, trace},
     shadow::Failure,
     shrink::shrink,
     story,
@@ -30,6 +30,9 @@ pub struct Arguments {
     /// Plays a script, such as a failing run prints
     #[arg(long, value_name = "FILE", group = "what")]
     script: Option<PathBuf>,
+    /// With --script: tells every frame and record
+    #[arg(long, requires = "script")]
+    trace: bool,
     /// Tells a small run step by step
     #[arg(long, value_name = "NAME", group = "what", value_parser = story::STORIES)]
     story: Option<String>,
@@ -70,15 +73,16 @@ pub fn run_command(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         let name = file.display();
         let text = fs::read_to_string(file).with_context(|| format!("cannot read the script {name}"))?;
         let plan = Plan::parse(&text).with_context(|| format!("cannot read the script {name}"))?;
-        return play(&plan, build);
+        return play(&plan, build, arguments.trace);
     }
     let Some((from, to)) = arguments.seeds else { bail!("expected --seeds, --script, --story or --plan") };
     seeds::play(from..to, arguments.topology, arguments.jobs.map(usize::from), build)
 }
 
 /// One plan, and what came of it.
-fn play(plan: &Plan, build: Build<'_>) -> anyhow::Result<ExitCode> {
-    let course = run(plan, build).map_err(|why| anyhow!(why))?;
+fn play(plan: &Plan, build: Build<'_>, is_told: bool) -> anyhow::Result<ExitCode> {
+    let course = if is_told { trace(plan, build, &mut |line| println!("{line}")) } else { run(plan, build) };
+    let course = course.map_err(|why| anyhow!(why))?;
     println!(
         "{} events, {} frames and {} records in {:.3} simulated seconds, digest {:016x}",
         course.events,

@@ -1,0 +1,76 @@
+//! Simulated worlds, each from a seed, with everything in them that can go wrong. A failure tells the seed;
+//! `bifrons sim --seeds A..B` plays it alone and shortens it.
+
+use bifrons_sim::{
+    firewall,
+    plan::{Plan, Topology},
+    run::{Course, run},
+    shadow::Failure,
+    shrink::shrink,
+};
+
+/// Seeds of each run of the tests.
+const SEEDS: u64 = 256;
+
+fn play(seed: u64) -> Course {
+    let plan = Plan::draw(seed, None);
+    run(&plan, &firewall::build).unwrap_or_else(|why| panic!("seed {seed}: {why}\n{plan}"))
+}
+
+fn tell(seed: u64, failure: &Failure) -> ! {
+    let (short, _) = shrink(&Plan::draw(seed, None), failure.what, &firewall::build);
+    panic!("seed {seed} after {:?}: {}: {}\n{short}", failure.at, failure.what.text(), failure.text);
+}
+
+#[test]
+fn worlds_keep_their_promises() {
+    let halves = [0..SEEDS / 2, SEEDS / 2..SEEDS];
+    std::thread::scope(|scope| {
+        for half in halves {
+            scope.spawn(move || {
+                for seed in half {
+                    if let Some(failure) = play(seed).failure {
+                        tell(seed, &failure);
+                    }
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn two_runs_of_a_seed_are_equal() {
+    for seed in [1, 17, 40, 99] {
+        assert_eq!(play(seed), play(seed), "seed {seed}");
+    }
+    assert_ne!(play(1).digest, play(2).digest);
+}
+
+#[test]
+fn the_seeds_have_something_of_everything() {
+    let mut kinds = std::collections::BTreeSet::new();
+    let mut topologies = std::collections::HashSet::new();
+    for seed in 0..SEEDS {
+        let plan = Plan::draw(seed, None);
+        topologies.insert(plan.topology == Topology::Routed);
+        kinds.extend(plan.to_string().lines().filter_map(word).map(str::to_owned));
+    }
+    assert_eq!(topologies.len(), 2);
+    for kind in [
+        "transfer", "ftp", "udp", "ping", "crowd", "flood", "commit", "clear", "freeze", "stall", "restart",
+        "drift", "leap", "cut", "hide",
+    ] {
+        assert!(kinds.contains(kind), "{kind} is not in {kinds:?}");
+    }
+}
+
+/// What a line of a script speaks of.
+fn word(line: &str) -> Option<&str> {
+    let mut words = line.split_whitespace();
+    let first = words.next()?;
+    match words.next() {
+        Some("talk") => words.nth(7),
+        Some(second) if first.parse::<u64>().is_ok() => Some(second),
+        _ => Some(first),
+    }
+}
