@@ -36,8 +36,7 @@ pub(super) const PROFILES: Section = Section {
 
 pub(super) const FLOODS: Section = Section {
     title: "Protection from floods",
-    text: "Rates are of packets that would open a session, from all sources of the zone together. Without \
-           effect yet.",
+    text: "Rates are of packets that would open a session, from all sources of the zone together.",
     leaves: &[
         entry(
             "network profiles zone-protection-profile <profile> flood tcp-syn|udp|icmp|icmpv6|other-ip \
@@ -98,7 +97,7 @@ pub(super) const FLOODS: Section = Section {
 pub(super) const SCANS: Section = Section {
     title: "Protection from scans",
     text: "8001 counts the TCP ports of one host that a source tries, 8002 the hosts that it tries, 8003 the \
-           UDP ports and 8006 the IP protocols of one host. Without effect yet.",
+           UDP ports and 8006 the IP protocols of one host.",
     leaves: &[
         entry(
             "network profiles zone-protection-profile <profile> scan <scan> action allow",
@@ -159,13 +158,13 @@ pub(super) const SCANS: Section = Section {
 
 pub(super) const DROPS: Section = Section {
     title: "Protection from packets",
-    text: "What is wrong with a packet of itself. Without effect yet.",
+    text: "What is wrong with a packet of itself.",
     leaves: &[
         entry(
             "network profiles zone-protection-profile <profile> discard-ip-spoof",
             FLAG,
             "no",
-            "Drops packets whose source the routes see behind another interface.",
+            "Drops packets that would open a session and whose source the routes see behind another zone.",
         ),
         entry(
             "network profiles zone-protection-profile <profile> strict-ip-check",
@@ -203,13 +202,14 @@ pub(super) const DROPS: Section = Section {
             "network profiles zone-protection-profile <profile> discard-overlapping-tcp-segment-mismatch",
             FLAG,
             "no",
-            "Drops segments that repeat bytes with other content.",
+            "Drops segments that repeat bytes with other content; without effect, as they are always dropped \
+             while the application is told, and no bytes are kept after that.",
         ),
         entry(
             "network profiles zone-protection-profile <profile> discard-tcp-split-handshake",
             FLAG,
             "no",
-            "Drops TCP handshakes of anything but SYN, SYN-ACK and ACK.",
+            "Drops what a server answers a SYN with that is neither a SYN-ACK nor a reset.",
         ),
         entry(
             "network profiles zone-protection-profile <profile> \
@@ -228,7 +228,8 @@ pub(super) const DROPS: Section = Section {
             "network profiles zone-protection-profile <profile> strip-tcp-fast-open-and-data",
             FLAG,
             "no",
-            "Removes the fast open option (RFC 7413) and the data of its SYN.",
+            "Removes the fast open option (RFC 7413); data of its SYN stays, unless SYNs with data are \
+             dropped.",
         ),
         entry(
             "network profiles zone-protection-profile <profile> strip-mptcp-option",

@@ -142,7 +142,7 @@ pub enum TrackBy {
 /// Packets dropped for their IP header. All are off without a line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct IpDrops {
-    /// `discard-ip-spoof`: the route back to the source leads to another interface.
+    /// `discard-ip-spoof`: the route back to the source leads to another zone.
     pub spoofed: bool,
     /// `strict-ip-check`: source or destination is a broadcast, reserved or loopback address, or both are
     /// equal.
@@ -172,7 +172,7 @@ pub struct IpDrops {
 pub struct TcpDrops {
     /// `discard-overlapping-tcp-segment-mismatch`: repeated bytes differ from those sent before.
     pub mismatched_overlap: bool,
-    /// `discard-tcp-split-handshake`: a handshake of anything but three segments.
+    /// `discard-tcp-split-handshake`: a server answers a SYN with neither a SYN-ACK nor a reset.
     pub split_handshake: bool,
     /// `discard-tcp-syn-with-data`; on without a line.
     pub syn_with_data: bool,
@@ -180,7 +180,7 @@ pub struct TcpDrops {
     pub syn_ack_with_data: bool,
     /// `remove-tcp-timestamp`: the timestamp option is removed.
     pub strip_timestamp: bool,
-    /// `strip-tcp-fast-open-and-data`: the option and the data of its SYN are removed.
+    /// `strip-tcp-fast-open-and-data`: the option is removed.
     pub strip_fast_open: bool,
     /// `strip-mptcp-option`: `None` as `TcpSettings::strip_mptcp_option` says.
     pub strip_mptcp: Option<bool>,

@@ -118,7 +118,10 @@ impl Worker {
         }
         if !self.protection.blocks.is_empty() {
             let (source, destination) = (packet.addresses.source(), packet.addresses.destination());
-            if self.protection.blocks.has(self.now, source, lane.zone, destination) {
+            // A session that is another worker's ends there.
+            if self.protection.blocks.has(self.now, source, lane.zone, destination)
+                && self.owner_of(&FlowKey::of(packet, lane.zone)).is_none()
+            {
                 self.end_blocked(lane, packet, outbox);
                 return Err(DropReason::SourceBlocked);
             }

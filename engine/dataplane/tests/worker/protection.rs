@@ -98,10 +98,8 @@ fn numbers(packet: &Packet) -> (u8, u32, u32) {
 }
 
 fn segment_size(packet: &Packet, bytes: &[u8]) -> Option<u16> {
-    tcp_options(packet.tcp_options_of(bytes)).find_map(|option| match option {
-        TcpOption::MaximumSegmentSize(size) => Some(size),
-        _ => None,
-    })
+    tcp_options(packet.tcp_options_of(bytes))
+        .find_map(|option| if let TcpOption::MaximumSegmentSize(size) = option { Some(size) } else { None })
 }
 
 /// Lets a client come as far as the firewall alone takes it: the cookie, and what went to the server.
@@ -133,12 +131,9 @@ fn above_the_activate_rate_a_share_is_dropped() {
     for number in 0..30_000_u32 {
         let at = START + Duration::from_micros(100) * number;
         let came = send(&mut bench, at, segment(way(number, 5_000), SYN, (1, 0), &[], &[]));
-        match came.verdict {
-            Verdict::Drop(reason) => {
-                assert_eq!(reason, DropReason::SynFlood);
-                *dropped.entry(at.as_secs() - START.as_secs()).or_default() += 1;
-            }
-            verdict => assert!(matches!(verdict, Verdict::Transmit(_))),
+        if !matches!(came.verdict, Verdict::Transmit(_)) {
+            assert_eq!(came.verdict, Verdict::Drop(DropReason::SynFlood));
+            *dropped.entry(at.as_secs() - START.as_secs()).or_default() += 1;
         }
         alarms.extend(came.events);
         bench.output.verdicts.clear();
