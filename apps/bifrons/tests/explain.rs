@@ -68,8 +68,8 @@ fn csv(session: &Session<'_>) -> String {
     format!(
         "1,{time},0042,TRAFFIC,{subtype},2049,{time},{src},{dst},0.0.0.0,0.0.0.0,{rule},,,{app},vsys1,trust,\
          untrust,ethernet1/1,ethernet1/2,,{time},4711,1,50000,{dport},0,0,0x0,{proto},{action},{bytes},{},{},\
-         {packets},2026/11/22 12:{minute:02}:00,15,any,0,7,0x0,,,0,{},{},{reason},0,0,0,0,,gate,from-policy,,,0,,\
-         0,,N/A\n",
+         {packets},2026/11/22 12:{minute:02}:00,15,any,0,7,0x0,,,0,{},{},{reason},0,0,0,0,,gate,from-policy,\
+         ,,0,,0,,N/A\n",
         sent.1, received.1, sent.0, received.0
     )
 }

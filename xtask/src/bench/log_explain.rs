@@ -129,13 +129,14 @@ fn line(number: u32, kind: &Kind, text: &mut Vec<u8>) {
     let (host, client, minute) = (number % 250, 1_024 + number % 60_000, number / 2_000 % 60);
     let line = format!(
         "<14>Nov 30 16:09:08 PA-VM 1,2026/02/18 07:{minute:02}:24,012001041645,TRAFFIC,{subtype},2562,\
-         2026/02/18 07:{minute:02}:24,10.76.90.{host},192.0.2.{host},198.51.100.7,192.0.2.{host},{rule},,,{app},\
-         vsys1,trust,untrust,ethernet1/2.610,ethernet1/1,forward,2026/02/18 07:{minute:02}:24,{number},1,{client},\
-         {port},{client},{port},0x53,{protocol},{action},{},{},{},{},2026/02/18 07:{minute:02}:09,{},any,,\
-         73450748414677{number:05},0x8000000000000000,10.0.0.0-10.255.255.255,United States,,{},{},{reason},15,0,\
-         0,0,,PA-VM,from-policy,,,0,,0,,N/A,0,0,0,0,ec14df0b-c845-4435-87a2-d207730f5ae8,0,0,,,,,,,,,,,,,,,,,,,,,\
-         ,,,,,,,,,,,,,,2026-02-18T07:32:24.455+01:00,,,encrypted-tunnel,networking,browser-based,4,\
-         \"used-by-malware,able-to-transfer-file,has-known-vulnerability\",,{app},no,no,0\n",
+         2026/02/18 07:{minute:02}:24,10.76.90.{host},192.0.2.{host},198.51.100.7,192.0.2.{host},{rule},,\
+         ,{app},vsys1,trust,untrust,ethernet1/2.610,ethernet1/1,forward,2026/02/18 07:{minute:02}:24,\
+         {number},1,{client},{port},{client},{port},0x53,{protocol},{action},{},{},{},{},\
+         2026/02/18 07:{minute:02}:09,{},any,,73450748414677{number:05},0x8000000000000000,\
+         10.0.0.0-10.255.255.255,United States,,{},{},{reason},15,0,0,0,,PA-VM,from-policy,,,0,,0,,N/A,0,\
+         0,0,0,ec14df0b-c845-4435-87a2-d207730f5ae8,0,0,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,\
+         2026-02-18T07:32:24.455+01:00,,,encrypted-tunnel,networking,browser-based,4,\"used-by-malware,\
+         able-to-transfer-file,has-known-vulnerability\",,{app},no,no,0\n",
         sent.0 + received.0,
         sent.0,
         received.0,

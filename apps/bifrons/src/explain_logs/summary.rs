@@ -91,7 +91,10 @@ fn pair(pair: &Pair) -> Value {
 fn comparison(report: &Report<'_>) -> Value {
     let Some((before, comparison)) = report.comparison else { return Value::Null };
     let list = |changes: &[PairChange<'_>]| -> Vec<Value> {
-        let changed = |change: &PairChange<'_>| json!({ "before": pair(change.before), "after": change.after.map(pair) });
+        let changed = |change: &PairChange<'_>| {
+            let (before, after) = (pair(change.before), change.after.map(pair));
+            json!({ "before": before, "after": after })
+        };
         changes.iter().map(changed).collect()
     };
     json!({

@@ -66,7 +66,8 @@ pub static REFUSED: Diagnosis = Diagnosis {
 
 pub static ASYMMETRIC: Diagnosis = Diagnosis {
     name: "asymmetric-handshake",
-    cause: "The client went on although no answer of the server was seen here: the answers take another path.",
+    cause: "The client went on although no answer of the server was seen here: the answers take another \
+            path.",
     evidence: EVIDENCE,
     next_step: "Make both directions pass this device. Where that cannot be, `tcp-reject-non-syn no` lets a \
                 session begin without its SYN (stray and forged segments then open sessions too), and \
