@@ -4,6 +4,7 @@ mod export;
 mod import;
 mod output;
 mod query;
+mod receive;
 mod upkeep;
 
 use std::{path::PathBuf, process::ExitCode, time::SystemTime};
@@ -28,6 +29,7 @@ pub enum Command {
     Tail(query::TailArguments),
     Export(export::Arguments),
     Import(import::Arguments),
+    Receive(receive::Arguments),
     Compact(upkeep::Arguments),
 }
 
@@ -38,6 +40,7 @@ pub fn run(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Tail(arguments) => query::tail(arguments),
         Command::Export(arguments) => export::run(arguments),
         Command::Import(arguments) => import::run(arguments),
+        Command::Receive(arguments) => receive::run(arguments),
         Command::Compact(arguments) => upkeep::run(arguments),
     }
 }
