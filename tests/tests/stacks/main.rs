@@ -1,5 +1,6 @@
 //! The worker between two hosts with a real TCP stack: what it sends of its own must be accepted by both.
 
+mod cookies;
 mod gateway;
 mod host;
 mod resets;
