@@ -37,7 +37,7 @@ pub(crate) enum Exit {
 
 impl Worker {
     /// The way out for a packet of a session. `Err` holds the fate of one that does not leave.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn forward(
         &mut self,
         hit: Hit,
@@ -54,7 +54,6 @@ impl Worker {
         }
     }
 
-    #[inline]
     fn forward_routed(
         &mut self,
         hit: Hit,
@@ -87,7 +86,8 @@ impl Worker {
             return Err(Verdict::Drop(DropReason::HopLimitExceeded));
         }
         let mtu = self.adjacencies.station(place).map_or(u16::MAX, |station| station.mtu);
-        if ip_length(packet) + IPV6_EXTRA > u32::from(mtu) && packet.frames == 1 {
+        // Of a packet that came in fragments the header is not at hand.
+        if packet.frames == 1 && ip_length(packet) + IPV6_EXTRA > u32::from(mtu) {
             self.fits(hit, body, lane, packet, mtu, outbox)?;
         }
         Ok(Exit::Station { place, is_told })
