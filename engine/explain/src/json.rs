@@ -109,8 +109,14 @@ impl JsonLines {
         let key = member.key.as_bytes();
         if member.is_number && is_json_number(value) {
             out.extend_from_slice(key.split_last().map_or(key, |(_, bare)| bare));
-            out.extend_from_slice(value.as_bytes());
-            out.push(b',');
+            match value.as_bytes() {
+                // Most numbers are a single 0, for which copying would be a call.
+                [digit] => out.extend_from_slice(&[*digit, b',']),
+                digits => {
+                    out.extend_from_slice(digits);
+                    out.push(b',');
+                }
+            }
         } else {
             out.extend_from_slice(key);
             push_inside(value, out);
