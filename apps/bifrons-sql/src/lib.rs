@@ -12,7 +12,10 @@ use datafusion::{
     arrow::{
         array::{ArrayRef, RecordBatch, StringArray, cast::AsArray as _},
         datatypes::{DataType, Field, Schema},
-        util::{display::{ArrayFormatter, FormatOptions}, pretty::pretty_format_batches},
+        util::{
+            display::{ArrayFormatter, FormatOptions},
+            pretty::pretty_format_batches,
+        },
     },
     common::ScalarValue,
     datasource::{file_format::parquet::ParquetFormat, listing::ListingOptions},
@@ -42,7 +45,8 @@ impl Engine {
         config.options_mut().execution.parquet.pushdown_filters = true;
         // The folders' values are text, as they are written.
         config.options_mut().execution.listing_table_factory_infer_partitions = false;
-        let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(memory))).build_arc()?;
+        let runtime =
+            RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(memory))).build_arc()?;
         let context = SessionContext::new_with_config_rt(config, runtime);
         context.register_udf(create_udf(
             "address_key",
@@ -101,9 +105,9 @@ fn address_keys(arguments: &[ColumnarValue]) -> Result<ColumnarValue, DataFusion
             Ok(ColumnarValue::Scalar(ScalarValue::Utf8(text.and_then(address_key))))
         }
         [ColumnarValue::Array(values)] => {
-            let texts = values.as_string_opt::<i32>().ok_or_else(|| {
-                DataFusionError::Execution("address_key takes a text".to_owned())
-            })?;
+            let texts = values
+                .as_string_opt::<i32>()
+                .ok_or_else(|| DataFusionError::Execution("address_key takes a text".to_owned()))?;
             let keys: StringArray = texts.iter().map(|text| text.and_then(address_key)).collect();
             Ok(ColumnarValue::Array(Arc::new(keys) as ArrayRef))
         }

@@ -1,4 +1,5 @@
 //! A filter as SQL finds the rows that the filter itself finds.
+#![allow(clippy::unwrap_used, reason = "a test may end where something is wrong")]
 
 use bifrons_logs::{
     filter::Filter,

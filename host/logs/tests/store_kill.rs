@@ -1,4 +1,5 @@
 //! A writer that is killed at any moment loses no batch that it has acknowledged.
+#![allow(clippy::unwrap_used, reason = "a test may end where something is wrong")]
 
 use std::{
     io::{BufRead as _, BufReader},

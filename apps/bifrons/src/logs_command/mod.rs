@@ -7,7 +7,7 @@ mod query;
 mod receive;
 mod upkeep;
 
-use std::{path::PathBuf, process::ExitCode, time::SystemTime};
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use bifrons_logs::{
@@ -93,6 +93,7 @@ fn column(name: &str) -> Result<Column, String> {
 /// What relative times such as `last-hour` end at.
 #[allow(clippy::disallowed_types, reason = "a filter may be about the present")]
 fn now() -> anyhow::Result<Timestamp> {
+    use std::time::SystemTime;
     let since =
         SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).context("the clock is before 1970")?;
     Ok(Timestamp::from_nanos(u64::try_from(since.as_nanos()).context("the clock is beyond 2554")?))

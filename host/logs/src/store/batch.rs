@@ -83,10 +83,9 @@ impl HourOf {
     /// The hour at which the record was generated, or else received; 0 where neither can be read.
     fn of(&mut self, record: &LogRecord<'_>) -> u32 {
         let generated = record.get(Column::TIME_GENERATED).unwrap_or_default();
-        if !self.prefix.is_empty() && generated.len() == "2026/01/31 10:00:00".len() {
-            if generated.starts_with(&self.prefix) {
-                return self.hour;
-            }
+        let is_usual = generated.len() == "2026/01/31 10:00:00".len();
+        if is_usual && !self.prefix.is_empty() && generated.starts_with(&self.prefix) {
+            return self.hour;
         }
         let received = || parse_time(record.get(Column::RECEIVE_TIME).unwrap_or_default());
         let time = parse_time(generated).or_else(received);

@@ -33,9 +33,6 @@ use crate::{
 /// Rows of one file ready to be put into it.
 pub(crate) struct EncodedGroup {
     columns: Vec<EncodedColumn>,
-    pub(crate) rows: usize,
-    /// Bytes of all columns together.
-    pub(crate) bytes: usize,
 }
 
 impl EncodedGroup {
@@ -48,8 +45,7 @@ impl EncodedGroup {
         for (values, column) in values.chain([&other]).zip(table.schema.parquet.columns()) {
             columns.push(encoder.encode(column, values, table.rows)?);
         }
-        let bytes = columns.iter().map(|column| column.bytes.len()).sum();
-        Ok(Self { columns, rows: table.rows, bytes })
+        Ok(Self { columns })
     }
 }
 

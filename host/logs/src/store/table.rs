@@ -43,7 +43,9 @@ impl TableBuilder {
         let schema = Schema::of(kind);
         let builder = |column: &Column| match Stored::of(*column) {
             Stored::Text => Builder::Text(TextBuilder::default()),
-            stored => Builder::Number(stored, NumberValues::default()),
+            stored @ (Stored::Number | Stored::Bits | Stored::Microseconds) => {
+                Builder::Number(stored, NumberValues::default())
+            }
         };
         let columns = schema.columns.iter().map(builder).collect();
         Self {

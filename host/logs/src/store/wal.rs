@@ -27,7 +27,6 @@ pub(crate) const FOLDER: &str = "_wal";
 pub(crate) struct WriteAhead {
     file: File,
     path: PathBuf,
-    pub(crate) generation: u64,
     pub(crate) bytes: u64,
 }
 
@@ -48,7 +47,7 @@ impl WriteAhead {
         file.write_all(&head)?;
         file.sync_all()?;
         sync_folder(&store.join(FOLDER))?;
-        Ok(Self { file, path, generation, bytes: head.len() as u64 })
+        Ok(Self { file, path, bytes: head.len() as u64 })
     }
 
     /// Writes whole entries; with `sync` they are on the disk when this returns.

@@ -1,7 +1,7 @@
 //! Messages one after the other over TCP, plain or with TLS.
 
 use std::{
-    io::{self, Read as _, Write},
+    io::{self, Write},
     net::{TcpStream, ToSocketAddrs as _},
     sync::Arc,
 };
