@@ -37,10 +37,16 @@ pub struct JsonLines {
     diagnoses: Vec<(String, String, String)>,
 }
 
+/// Longer keys are copied as they are.
+const KEY_ROOM: usize = 32;
+
 /// A column's member.
 struct Member {
     /// Up to the value as text, its quote included; empty for a column that is left out.
     key: String,
+    /// The key with zeros after it. A copy of known length is cheaper than one that fits, so the key is
+    /// written with its zeros and these are cut off again.
+    padded: [u8; KEY_ROOM],
     is_number: bool,
     /// Where it begins in [`JsonLines::empty`].
     empty_from: usize,
@@ -58,9 +64,9 @@ impl JsonLines {
             if !is_left_out {
                 empty += &format!("\"{name}\":{},", if is_number { "null" } else { "\"\"" });
             }
-            members.push(Member { key, is_number, empty_from });
+            members.push(Member::new(key, is_number, empty_from));
         }
-        members.push(Member { key: String::new(), is_number: false, empty_from: empty.len() });
+        members.push(Member::new(String::new(), false, empty.len()));
         let diagnoses = DIAGNOSES.iter().map(|diagnosis| rendered(diagnosis)).collect();
         Self { columns: members, empty, tables: rendered_tables(), diagnoses }
     }
@@ -104,11 +110,13 @@ impl JsonLines {
         out.extend_from_slice(self.empty.get(from..to).unwrap_or("").as_bytes());
     }
 
+    #[inline]
     fn value(&self, column: usize, value: &str, out: &mut Vec<u8>) {
         let Some(member) = self.columns.get(column).filter(|member| !member.key.is_empty()) else { return };
-        let key = member.key.as_bytes();
         if member.is_number && is_json_number(value) {
-            out.extend_from_slice(key.split_last().map_or(key, |(_, bare)| bare));
+            member.push_key(out);
+            // Numbers have no quote.
+            out.pop();
             match value.as_bytes() {
                 // Most numbers are a single 0, for which copying would be a call.
                 [digit] => out.extend_from_slice(&[*digit, b',']),
@@ -118,7 +126,7 @@ impl JsonLines {
                 }
             }
         } else {
-            out.extend_from_slice(key);
+            member.push_key(out);
             push_inside(value, out);
             out.extend_from_slice(b"\",");
         }
@@ -171,6 +179,25 @@ impl JsonLines {
             out.push(b'"');
         }
         out.extend_from_slice(after.as_bytes());
+    }
+}
+
+impl Member {
+    fn new(key: String, is_number: bool, empty_from: usize) -> Self {
+        let mut padded = [0; KEY_ROOM];
+        padded.iter_mut().zip(key.bytes()).for_each(|(place, byte)| *place = byte);
+        Self { key, padded, is_number, empty_from }
+    }
+
+    #[inline]
+    fn push_key(&self, out: &mut Vec<u8>) {
+        if self.key.len() <= KEY_ROOM {
+            let end = out.len() + self.key.len();
+            out.extend_from_slice(&self.padded);
+            out.truncate(end);
+        } else {
+            out.extend_from_slice(self.key.as_bytes());
+        }
     }
 }
 
@@ -347,6 +374,22 @@ mod tests {
         ] {
             let start = format!("{{\"bytes\":{expected},");
             assert!(line(&[(1, value)], &facts).starts_with(&start), "{value}");
+        }
+    }
+
+    #[test]
+    fn keys_of_every_length() {
+        let facts = samples::web();
+        let explanation = explain(&facts, &Timeouts::default());
+        for length in 1..60 {
+            let name = "n".repeat(length);
+            for (is_number, value) in [(true, "12"), (true, "7"), (false, "\"12\"")] {
+                let mut out = Vec::new();
+                let lines = JsonLines::new([(name.as_str(), is_number)].into_iter());
+                lines.write([(0, value.trim_matches('"'))].into_iter(), &facts, &explanation, &mut out);
+                let expected = format!("{{\"{name}\":{value},\"final_action_by_action\":");
+                assert!(out.starts_with(expected.as_bytes()), "{expected}");
+            }
         }
     }
 
