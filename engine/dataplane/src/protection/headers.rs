@@ -140,3 +140,109 @@ fn mtu_of(bytes: &[u8], packet: &Packet) -> Option<u32> {
 const fn refuse(is_forbidden: bool, reason: DropReason) -> Result<(), DropReason> {
     if is_forbidden { Err(reason) } else { Ok(()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+    use bifrons_config::typed::TcpDrops;
+    use bifrons_wire::{FrameInfo, LinkType, Reading, parse};
+
+    const V6_SOURCE: u128 = 0x2001_0db8_0000_0000_0000_0000_0000_0001;
+    const V6_DESTINATION: u128 = 0x2001_0db8_0000_0001_0000_0000_0000_0002;
+
+    fn v6(source: u128, destination: u128, first: u8, rest: &[u8]) -> Vec<u8> {
+        let mut packet =
+            [&[0x60, 0, 0, 0, 0, rest.len() as u8, first, 64][..], &source.to_be_bytes()].concat();
+        packet.extend(destination.to_be_bytes());
+        packet.extend(rest);
+        packet
+    }
+
+    fn judge(profile: &ZoneProtection, bytes: &[u8]) -> Result<(), DropReason> {
+        let info = FrameInfo { link: LinkType::RawIp, wire_length: bytes.len() as u32 };
+        let packet = parse(bytes, info, Reading::Strict)?;
+        check_ip(profile, bytes, &packet).and_then(|()| check_transport(profile, bytes, &packet))
+    }
+
+    /// Nothing is forbidden but what `forbid` forbids.
+    fn only(forbid: impl Fn(&mut Ipv6Drops)) -> ZoneProtection {
+        let mut ipv6 = Ipv6Drops {
+            routing_header_0: false,
+            routing_header_1: false,
+            routing_header_4_to_252: false,
+            routing_header_255: false,
+            ..Ipv6Drops::default()
+        };
+        forbid(&mut ipv6);
+        ZoneProtection { ipv6, tcp: TcpDrops::default(), ..ZoneProtection::default() }
+    }
+
+    type Case = (fn(&mut Ipv6Drops), Vec<u8>, DropReason);
+
+    #[test]
+    fn each_line_of_ipv6_forbids_its_packets_and_no_others() {
+        let plain = v6(V6_SOURCE, V6_DESTINATION, 59, &[]);
+        let header = |first, header: [u8; 8]| v6(V6_SOURCE, V6_DESTINATION, first, &header);
+        let routing = |kind| header(43, [59, 0, kind, 0, 0, 0, 0, 0]);
+        let options = |first, kind, length| header(first, [59, 0, kind, length, 0, 0, 0, 0]);
+        let too_big = |mtu: u16| {
+            let [high, low] = mtu.to_be_bytes();
+            v6(V6_SOURCE, V6_DESTINATION, 58, &[2, 0, 0, 0, 0, 0, high, low])
+        };
+        let cases: [Case; 17] = [
+            (|drops| drops.routing_header_0 = true, routing(0), DropReason::Ipv6RoutingHeader),
+            (|drops| drops.routing_header_1 = true, routing(1), DropReason::Ipv6RoutingHeader),
+            (|drops| drops.routing_header_3 = true, routing(3), DropReason::Ipv6RoutingHeader),
+            (|drops| drops.routing_header_4_to_252 = true, routing(252), DropReason::Ipv6RoutingHeader),
+            (|drops| drops.routing_header_253 = true, routing(253), DropReason::Ipv6RoutingHeader),
+            (|drops| drops.routing_header_254 = true, routing(254), DropReason::Ipv6RoutingHeader),
+            (|drops| drops.routing_header_255 = true, routing(255), DropReason::Ipv6RoutingHeader),
+            (|drops| drops.routing_header = true, routing(2), DropReason::Ipv6RoutingHeader),
+            (
+                |drops| drops.ipv4_compatible = true,
+                v6(0xc000_0201, V6_DESTINATION, 59, &[]),
+                DropReason::Ipv4CompatibleAddress,
+            ),
+            (
+                |drops| drops.anycast_source = true,
+                v6(V6_SOURCE - 1, V6_DESTINATION, 59, &[]),
+                DropReason::AnycastSource,
+            ),
+            (
+                |drops| drops.needless_fragment_header = true,
+                header(44, [59, 0, 0, 0, 0, 0, 0, 9]),
+                DropReason::NeedlessFragmentHeader,
+            ),
+            (|drops| drops.small_too_big = true, too_big(1279), DropReason::PacketTooBigSmallMtu),
+            (|drops| drops.hop_by_hop = true, options(0, 1, 4), DropReason::Ipv6HopByHop),
+            (|drops| drops.destination_options = true, options(60, 1, 4), DropReason::Ipv6DestinationOptions),
+            (|drops| drops.invalid_options = true, options(0, 1, 9), DropReason::Ipv6InvalidOption),
+            (|drops| drops.invalid_options = true, options(60, 5, 4), DropReason::Ipv6InvalidOption),
+            (
+                |drops| drops.reserved_field = true,
+                header(44, [59, 1, 0, 0, 0, 0, 0, 9]),
+                DropReason::Ipv6ReservedField,
+            ),
+        ];
+        let nothing = only(|_| {});
+        for (place, (forbid, packet, reason)) in cases.iter().enumerate() {
+            assert_eq!(judge(&nothing, packet), Ok(()), "{place}");
+            assert_eq!(judge(&only(forbid), packet), Err(*reason), "{place}");
+            assert_eq!(judge(&only(forbid), &plain), Ok(()), "{place}");
+        }
+        let small = only(|drops| drops.small_too_big = true);
+        assert_eq!(judge(&small, &too_big(1280)), Ok(()));
+    }
+
+    #[test]
+    fn a_profile_that_says_nothing_forbids_deprecated_routing_headers_only() {
+        let profile = ZoneProtection::default();
+        for kind in 0..=255 {
+            let packet = v6(V6_SOURCE, V6_DESTINATION, 43, &[59, 0, kind, 0, 0, 0, 0, 0]);
+            let forbidden = !matches!(kind, 2 | 3 | 253 | 254);
+            let expected = if forbidden { Err(DropReason::Ipv6RoutingHeader) } else { Ok(()) };
+            assert_eq!(judge(&profile, &packet), expected, "{kind}");
+        }
+    }
+}

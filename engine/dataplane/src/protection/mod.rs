@@ -45,8 +45,8 @@ const SCANS_TOLD_PER_SECOND: u32 = 100;
 ///
 /// The limits of a profile are the device's. Each of several workers sees a part of the packets, and takes
 /// that for as much as the others see: floods are judged by the rate times the number of workers, and of
-/// the hosts that a source may try each worker allows its share. Ports and protocols of one host are tried
-/// before one worker only.
+/// the hosts that a source may try each worker allows its share and as many more as chance may give it.
+/// Ports and protocols of one host are tried before one worker only.
 pub(crate) struct Protection {
     /// Whether anything is to be looked at.
     is_on: bool,
@@ -361,7 +361,7 @@ impl Protection {
             let Some(tried) = Watched::of(protection.scan, *zone, packet) else { continue };
             let threshold = usize::from(protection.threshold);
             let (share, destination) = match protection.scan {
-                Scan::Hosts => (threshold.div_ceil(workers as usize), None),
+                Scan::Hosts => (share_of(threshold, workers as usize), None),
                 Scan::TcpPorts | Scan::UdpPorts | Scan::Protocols => (threshold, Some(host)),
             };
             let Some(interval_end) = self.watch.note(now, tried, protection, share) else { continue };
@@ -392,6 +392,16 @@ impl Protection {
     }
 }
 
+/// How many of a number of hosts one of several workers sees at most, as a rule: hosts fall to workers by
+/// chance, and twice the deviation is seldom exceeded.
+fn share_of(threshold: usize, workers: usize) -> usize {
+    if workers < 2 {
+        return threshold;
+    }
+    let mean = threshold.div_ceil(workers);
+    threshold.min(mean + 2 * mean.isqrt())
+}
+
 /// Takes TCP options out.
 fn strip(profile: &ZoneProtection, bytes: &mut [u8], packet: &Packet) {
     // The shortest options have two, three and ten bytes (RFC 7413; RFC 8684, section 3; RFC 7323).
@@ -411,4 +421,21 @@ const fn mix(number: u64) -> u64 {
     let number = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let number = (number ^ number >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
     number ^ number >> 31
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_all_of_it_for_one_worker_and_never_more_than_all() {
+        for threshold in [2, 3, 100, 65_535] {
+            assert_eq!(share_of(threshold, 1), threshold);
+            for workers in [2, 8, 64] {
+                let share = share_of(threshold, workers);
+                assert!(share <= threshold && share * workers >= threshold && share >= 2);
+            }
+        }
+        assert_eq!(share_of(100, 8), 19);
+    }
 }

@@ -1,5 +1,6 @@
 //! A device between two networks: what it forwards, answers and refuses.
 
+mod protection;
 mod workers;
 
 use std::net::{IpAddr, Ipv4Addr};
