@@ -108,6 +108,7 @@ impl Fib {
                 *search = self.search(query.router, query.destination);
             }
             let (searches, _) = searches.split_at_mut(queries.len().min(Self::BATCH));
+            touch(searches.iter().map(Search::touch_first));
             // Those under way are kept together, so that no branch depends on how long each takes.
             let mut under_way = [0; Self::BATCH];
             let mut count = 0;
@@ -117,6 +118,8 @@ impl Fib {
             }
             while count > 0 {
                 let before = core::mem::take(&mut count);
+                let numbers = under_way.iter().take(before);
+                touch(numbers.map(|number| searches.get(*number).map_or(0, Search::touch_node)));
                 for at in 0..before {
                     let number = under_way[at % Self::BATCH];
                     under_way[count % Self::BATCH] = number;
@@ -215,4 +218,11 @@ impl Fib {
     fn choice(&self, router: VirtualRouterId, answer: u32) -> Option<&Choice> {
         self.routers.get(router.index())?.choices.get(answer as usize)
     }
+}
+
+/// Waits for many reads at once. They stand close together and do nothing else, so that the processor has
+/// as many under way as it can; where each is followed by its work, few fit into what it looks ahead.
+#[inline]
+fn touch(reads: impl Iterator<Item = u64>) {
+    core::hint::black_box(reads.fold(0, |sum, read| sum ^ read));
 }

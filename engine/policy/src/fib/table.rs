@@ -113,6 +113,12 @@ impl Search<'_> {
     /// One that finds nothing.
     pub const NOWHERE: Self = Self { part: None, around: NOTHING, rest: 0, at: NOTHING, is_place: false };
 
+    /// Reads what `enter` will read; the number is of no meaning.
+    #[inline]
+    pub fn touch_first(&self) -> u64 {
+        self.part.map_or(0, |part| part.touch_first(self.rest))
+    }
+
     #[inline]
     pub fn enter(&mut self) -> bool {
         let Some(part) = self.part else { return false };
@@ -120,6 +126,12 @@ impl Search<'_> {
         let answer = entered.answer();
         self.at = answer.unwrap_or(entered.node());
         answer.is_none()
+    }
+
+    /// Reads what `step` will read.
+    #[inline]
+    pub fn touch_node(&self) -> u64 {
+        self.part.map_or(0, |part| part.touch_node(self.at))
     }
 
     #[inline]

@@ -100,6 +100,18 @@ impl Trie {
         Entered(self.first.get(place).copied().unwrap_or(ANSWER | NOTHING))
     }
 
+    /// Reads the first array's place for the address, so that it is at hand when `enter` needs it.
+    #[inline]
+    pub fn touch_first(&self, rest: u128) -> u64 {
+        self.first.get(first_bits(rest, self.first_bits)).map_or(0, |place| u64::from(*place))
+    }
+
+    /// As `touch_first`, for a node.
+    #[inline]
+    pub fn touch_node(&self, node: u32) -> u64 {
+        self.nodes.get(node as usize).map_or(0, |node| node.runs)
+    }
+
     /// Looks at a node; takes from `rest` the bits that it decides. It is made so that few branches depend
     /// on what is found, as none could be foretold.
     #[inline]
