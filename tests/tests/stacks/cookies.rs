@@ -31,7 +31,7 @@ fn connected(lines: &str, [client, server]: [&str; 2]) -> Gate {
 }
 
 fn bytes(length: usize, factor: usize) -> Vec<u8> {
-    (0..length).map(|place| (place * factor >> 3) as u8).collect()
+    (0..length).map(|place| ((place * factor) >> 3) as u8).collect()
 }
 
 #[test]
