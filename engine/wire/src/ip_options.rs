@@ -253,7 +253,8 @@ mod tests {
         #[test]
         fn noise_never_panics(mut bytes in proptest::collection::vec(any::<u8>(), 20..120), is_v4: bool) {
             bytes[0] = if is_v4 { 0x40 | bytes[0] & 15 } else { 0x60 };
-            if let Ok(packet) = crate::parse(&bytes, crate::testing::raw(bytes.len()), crate::Reading::Lenient) {
+            let info = crate::testing::raw(bytes.len());
+            if let Ok(packet) = crate::parse(&bytes, info, crate::Reading::Lenient) {
                 prop_assert!(ipv4_options(&bytes, &packet).count() <= 20);
                 prop_assert!(ipv6_extensions(&bytes, &packet).count() <= 10);
             }

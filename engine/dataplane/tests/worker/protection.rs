@@ -298,7 +298,8 @@ fn forged_and_late_cookies_open_nothing() {
 #[test]
 fn a_flood_of_syns_takes_no_memory_and_above_the_maximum_all_are_dropped() {
     let lines = format!(
-        "{COOKIES}set network profiles zone-protection-profile shield flood tcp-syn syn-cookies maximal-rate 900"
+        "{COOKIES}
+         set network profiles zone-protection-profile shield flood tcp-syn syn-cookies maximal-rate 900"
     );
     let mut bench = bench(&lines);
     let mut verdicts: BTreeMap<&str, u32> = BTreeMap::new();
