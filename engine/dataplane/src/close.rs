@@ -66,7 +66,7 @@ impl Worker {
 
     pub(crate) fn free_inspection(&mut self, slot: u32) {
         let handle = core::mem::replace(&mut self.table.get_mut(slot).inspection, NONE);
-        self.inspections.try_remove(handle as usize);
+        self.inspections.end(handle);
     }
 
     /// What is noted of a session.
@@ -134,7 +134,7 @@ impl Worker {
 
     /// The application, or the word for why there is none ("Manage custom or unknown applications").
     fn app_to_log(&self, session: &Session) -> AppId {
-        let known = match self.inspections.get(session.inspection as usize) {
+        let known = match self.inspections.get(session.inspection) {
             Some(inspection) if session.app == app::UNDECIDED => undecided_if_little(inspection.app_at_end()),
             _ => session.app,
         };

@@ -31,6 +31,7 @@ pub mod path_monitor;
 mod protection;
 mod stage;
 mod steer;
+mod timeouts;
 mod trace;
 mod worker;
 

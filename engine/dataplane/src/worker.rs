@@ -4,7 +4,7 @@ use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 use core::net::IpAddr;
 
 use bifrons_config::typed::TimeoutOverride;
-use bifrons_inspect::{Inspection, Limits, Signatures};
+use bifrons_inspect::{Inspections, Limits, Signatures};
 use bifrons_model::{DropReason, Generation, InterfaceId, MacAddress, RuleId, Timestamp, Volume, ZoneId};
 use bifrons_policy::{NatOwner, Policy, RuleHits};
 use bifrons_session::{
@@ -23,6 +23,7 @@ use crate::{
     handover::Claims,
     protection::Protection,
     stage::Exit,
+    timeouts::UsualTimeouts,
 };
 
 /// One core's work. Sessions, fragments and identification state are its own.
@@ -34,9 +35,10 @@ pub struct Worker {
     pub(crate) limits: Limits,
     pub(crate) reading: Reading,
     pub(crate) table: SessionTable,
-    pub(crate) inspections: Slab<Inspection>,
+    pub(crate) inspections: Inspections,
     pub(crate) notes: Slab<Notes>,
     pub(crate) overrides: Vec<TimeoutOverride>,
+    pub(crate) usual_timeouts: UsualTimeouts,
     pub(crate) reopenings: BTreeMap<u32, Reopening>,
     pub(crate) fragments: Reassembler,
     pub(crate) counters: Counters,
@@ -83,6 +85,8 @@ pub(crate) struct Lane {
     pub zone: ZoneId,
     pub hash: u64,
     pub candidate: Option<Candidate>,
+    /// By routes alone: the interface that they lead to, where it was looked for already.
+    pub way_ahead: Option<InterfaceId>,
 }
 
 /// How the interface that a packet came in by is joined with others.
@@ -117,6 +121,7 @@ impl Lane {
             zone: ZoneId(0),
             hash: 0,
             candidate: None,
+            way_ahead: None,
         }
     }
 }
@@ -161,9 +166,10 @@ impl Worker {
             limits: Limits { packets: 0, bytes: 0, out_of_order_segments: 0 },
             reading: Reading::Strict,
             table: SessionTable::new(capacity, seed),
-            inspections: Slab::new(),
+            inspections: Inspections::default(),
             notes: Slab::new(),
             overrides: Vec::new(),
+            usual_timeouts: UsualTimeouts::default(),
             reopenings: BTreeMap::new(),
             fragments: Reassembler::new(),
             counters: Counters::default(),
@@ -197,6 +203,7 @@ impl Worker {
         let Compiled { policy, signatures } = compiled.clone();
         self.policy = policy;
         self.signatures = signatures;
+        self.inspections.forget_signatures();
         self.adjacencies.outdate();
         self.take_settings();
     }
@@ -442,6 +449,7 @@ impl Worker {
         self.generation = policy.generation();
         self.hits.resize(policy.names().rules.len(), RuleHits::default());
         self.nat.commit(policy.nat_rules(), policy.nat_settings());
+        self.usual_timeouts = UsualTimeouts::new(policy);
         let zones = policy.names().zones.len().max(1);
         self.knobs = (0..zones)
             .map(|zone| {

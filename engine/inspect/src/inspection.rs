@@ -165,9 +165,37 @@ impl Inspection {
         }
     }
 
+    /// Becomes the inspection of another session; what `clear` has kept is used again.
+    pub(crate) fn restart(&mut self, opening: Opening, signatures: &Arc<Signatures>) {
+        let [client, server] = &mut self.streams;
+        client.restart(opening.first_sequence[0]);
+        server.restart(opening.first_sequence[1]);
+        self.opening = opening;
+        self.acknowledged = [None; 2];
+        self.stage = Stage::Probing(Probing::new(opening.transport));
+        self.seen = Seen::default();
+        self.peers = PeerNoise::new(opening.client_port, opening.server_port);
+        self.budget = (u32::MAX, u32::MAX);
+        self.base = None;
+        self.app = None;
+        self.findings.restart(signatures);
+        self.place = None;
+        self.are_texts_rewritten = false;
+    }
+
+    /// Frees what was held, but for small buffers that the next session can use.
+    pub(crate) fn clear(&mut self) {
+        self.stage = Stage::Finished;
+        self.streams.iter_mut().for_each(Stream::clear);
+        self.findings.clear();
+    }
+
+    pub(crate) fn forget_signatures(&mut self) {
+        self.findings.matching.forget_signatures();
+    }
+
     /// Takes note of the sequence numbers up to which each direction's bytes are acknowledged by their
-    /// receiver;
-    /// `None` where its answers take another path.
+    /// receiver; `None` where its answers take another path.
     pub const fn acknowledge(&mut self, acknowledged: [Option<u32>; 2]) {
         self.acknowledged = acknowledged;
     }

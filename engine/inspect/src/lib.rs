@@ -20,6 +20,7 @@ mod inspection;
 mod ja4;
 pub mod manual;
 mod peer_noise;
+mod pool;
 mod probe;
 mod probing;
 mod reading;
@@ -30,5 +31,6 @@ pub use alg::{Expectation, Predicted, Refusal, StreamEdits, Text, TextForm, rewr
 pub use apps::PROBES;
 pub use inspection::{Inspection, Limits, Opening, Payload, Progress};
 pub use ja4::Ja4;
+pub use pool::Inspections;
 pub use probe::{Decoder, Evidence, Finding, Findings, Keep, Probe, ProbeAnswer, Transport};
 pub use signatures::{Context, MOST_CONDITIONS, Number, SignatureError, SignatureProblem, Signatures};

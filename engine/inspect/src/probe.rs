@@ -149,6 +149,17 @@ impl Findings {
         Self { found: Vec::new(), matching: Matching::new(signatures) }
     }
 
+    /// Forgets what was found and met.
+    pub(crate) fn clear(&mut self) {
+        self.found = Vec::new();
+        self.matching.clear();
+    }
+
+    /// For another session, which is matched with these signatures; the last one's are cleared.
+    pub(crate) fn restart(&mut self, signatures: &Arc<Signatures>) {
+        self.matching.restart(signatures);
+    }
+
     /// Something was found.
     pub fn push(&mut self, finding: Finding) {
         self.found.push(finding);

@@ -182,18 +182,23 @@ fn evidence<'a>(
 
 /// Asks the probes of the set, strikes those that say no, and stops at the first that is certain.
 fn ask(asked: &mut u128, evidence: &Evidence<'_>, either_way: bool) -> Option<(usize, AppId)> {
-    let mut rest = *asked;
+    let (mut left, mut rest) = (*asked, *asked);
+    let mut certain = None;
     while rest != 0 {
         let place = rest.trailing_zeros() as usize;
         let bit = rest & rest.wrapping_neg();
         rest ^= bit;
         match PROBES.get(place).map(|probe| ask_one(probe, evidence, either_way)) {
-            Some(ProbeAnswer::Certain(app)) => return Some((place, app)),
-            Some(ProbeAnswer::NotMine) | None => *asked ^= bit,
+            Some(ProbeAnswer::Certain(app)) => {
+                certain = Some((place, app));
+                break;
+            }
+            Some(ProbeAnswer::NotMine) | None => left ^= bit,
             Some(ProbeAnswer::Unsure) => (),
         }
     }
-    None
+    *asked = left;
+    certain
 }
 
 /// Without a SYN it is a guess who the client is: then the question is put from both ends.

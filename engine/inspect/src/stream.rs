@@ -16,6 +16,9 @@ const WAITING_BYTES: usize = 32 * 1024;
 /// Bytes passed on that are remembered in one direction while their receiver has not acknowledged them.
 const PASSED_BYTES: usize = 32 * 1024;
 
+/// The largest buffer that is kept for another session.
+const KEPT_BYTES: usize = 2 * 1024;
+
 /// One direction of a TCP session.
 #[derive(Debug, Default)]
 pub(crate) struct Stream {
@@ -68,6 +71,20 @@ impl Stream {
     /// A direction whose first byte has this sequence number; `None`: whatever comes first is the first.
     pub(crate) fn new(first: Option<u32>) -> Self {
         Self { next: first, ..Self::default() }
+    }
+
+    /// Becomes another session's, after `clear`.
+    pub(crate) const fn restart(&mut self, first: Option<u32>) {
+        self.next = first;
+    }
+
+    /// Forgets everything; a small buffer is kept.
+    pub(crate) fn clear(&mut self) {
+        if !self.waiting.is_empty() {
+            self.waiting = VecDeque::new();
+            self.waiting_bytes = 0;
+        }
+        self.passed.clear();
     }
 
     /// Whether a segment has other bytes than were seen before at the same sequence numbers, and the receiver
@@ -191,6 +208,14 @@ impl Stream {
 }
 
 impl Passed {
+    fn clear(&mut self) {
+        if self.run.capacity() > KEPT_BYTES {
+            self.run = VecDeque::new();
+        }
+        self.run.clear();
+        self.earlier = Vec::new();
+    }
+
     /// Adds bytes, the last of which is the one before `end`. The oldest beyond the bound are forgotten.
     fn add(&mut self, end: u32, bytes: &[u8]) {
         if self.end != end.wrapping_sub(bytes.len() as u32) && !self.run.is_empty() {

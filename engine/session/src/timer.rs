@@ -43,6 +43,27 @@ pub enum Timer {
 }
 
 impl Timer {
+    /// Every timer, in the order of their numbers.
+    pub const ALL: [Self; 17] = [
+        Self::TcpInit,
+        Self::TcpHandshake,
+        Self::Tcp,
+        Self::TcpHalfClosed,
+        Self::TcpTimeWait,
+        Self::TcpUnverifiedReset,
+        Self::Udp,
+        Self::Icmp,
+        Self::SctpInit,
+        Self::SctpCookie,
+        Self::Sctp,
+        Self::SctpShutdown,
+        Self::Other,
+        Self::DiscardTcp,
+        Self::DiscardUdp,
+        Self::DiscardSctp,
+        Self::DiscardOther,
+    ];
+
     /// How long it runs, in seconds, where neither service nor application has a timeout of its own for it.
     pub const fn device_seconds(self, settings: &SessionSettings) -> u32 {
         match self {
@@ -174,6 +195,7 @@ mod tests {
         ] {
             assert_eq!(of(None, TimeoutOverride::default(), timer), seconds, "{timer:?}");
             assert_eq!(timer.device_seconds(&SessionSettings::default()), seconds, "{timer:?}");
+            assert_eq!(Timer::ALL[timer as usize], timer);
         }
     }
 

@@ -3,14 +3,11 @@
 use core::net::IpAddr;
 
 use bifrons_catalog::{Port, app, applications};
-use bifrons_config::typed::TimeoutOverride;
 use bifrons_model::{
     Action, AppId, CategoryId, Direction, DropReason, InterfaceId, Subtype, Tracker, UserId, ZoneId,
 };
 use bifrons_policy::{Decision, Query};
-use bifrons_session::{
-    ApplicationTimeouts, FlowKey, Hit, NO_NUMBER, SessionFlags, State, Timeouts, Timer, tcp,
-};
+use bifrons_session::{FlowKey, Hit, NO_NUMBER, SessionFlags, State, Timer, tcp};
 use bifrons_wire::{Packet, TcpFlags, TcpOption, protocol, tcp_options};
 
 use crate::{
@@ -317,7 +314,10 @@ impl Worker {
         let own = self.own_interface(lane, address);
         let interface = match (own, lane.wiring) {
             (Some(own), _) => Ok(own),
-            (None, Wiring::Capture) => self.policy.egress(address).ok_or(DropReason::NoRoute),
+            (None, Wiring::Capture) => match lane.way_ahead {
+                Some(way) if address == lane.packet.addresses.destination() => Ok(way),
+                _ => self.policy.egress(address).ok_or(DropReason::NoRoute),
+            },
             (None, Wiring::Wire(peer)) => Ok(peer),
             (None, Wiring::Tap) => Ok(lane.interface),
             (None, Wiring::Routed) => self.routed_interface(lane, leaving, address),
@@ -420,39 +420,6 @@ impl Worker {
             self.write_record(slot, subtype, now, outbox);
         }
         self.table.get_mut(slot).flags.set(SessionFlags::LOGGED, true);
-    }
-
-    /// The timeout that `timer` has for a session of this application and service.
-    pub(crate) fn timeout(&self, timer: Timer, app: AppId, service: u16) -> u32 {
-        let settings = self.policy.session();
-        if app == app::UNDECIDED && service == NO_NUMBER {
-            return timer.device_seconds(settings);
-        }
-        let mut application = ApplicationTimeouts::default();
-        if app != app::UNDECIDED {
-            let facts = self.policy.application(app);
-            application = ApplicationTimeouts {
-                tcp: facts.tcp_timeout,
-                tcp_half_closed: facts.tcp_half_closed_timeout,
-                tcp_time_wait: facts.tcp_time_wait_timeout,
-                udp: facts.udp_timeout,
-            };
-        }
-        let service = self.overrides.get(usize::from(service)).copied().unwrap_or_default();
-        Timeouts { settings, application, service }.seconds(timer)
-    }
-
-    /// The number of a service's timeouts; equal ones share it, so there are no more than services.
-    pub(crate) fn intern(&mut self, timeouts: TimeoutOverride) -> u16 {
-        if timeouts == Default::default() {
-            return NO_NUMBER;
-        }
-        let known = self.overrides.iter().position(|known| *known == timeouts);
-        let place = known.unwrap_or_else(|| {
-            self.overrides.push(timeouts);
-            self.overrides.len() - 1
-        });
-        u16::try_from(place).unwrap_or(NO_NUMBER)
     }
 
     /// The table is full: the packet is dropped, or passes without a session, as configured.

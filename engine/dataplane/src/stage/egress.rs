@@ -33,7 +33,7 @@ impl Worker {
     }
 
     /// Lets a packet leave. What stands in the outbox from `mark` on leaves in its place.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn egress(
         &mut self,
         exit: Exit,
@@ -43,11 +43,25 @@ impl Worker {
         mark: usize,
         outbox: &mut Outbox,
     ) -> Verdict {
-        let (place, is_told) = match exit {
-            Exit::Plain(interface) => return Verdict::Transmit(interface),
-            Exit::Host => return Verdict::Host(lane.interface),
-            Exit::Station { place, is_told } => (place, is_told),
-        };
+        match exit {
+            Exit::Plain(interface) => Verdict::Transmit(interface),
+            Exit::Host => Verdict::Host(lane.interface),
+            Exit::Station { place, is_told } => {
+                self.egress_to((place, is_told), body, lane, packet, mark, outbox)
+            }
+        }
+    }
+
+    /// The same by way of a station.
+    fn egress_to(
+        &mut self,
+        (place, is_told): (u16, bool),
+        body: &mut Body<'_>,
+        lane: &Lane,
+        packet: &Packet,
+        mark: usize,
+        outbox: &mut Outbox,
+    ) -> Verdict {
         let Some(station) = self.adjacencies.station(place).copied() else {
             return Verdict::Drop(DropReason::NeighborUnreachable);
         };

@@ -2,7 +2,7 @@
 
 use alloc::{boxed::Box, vec::Vec};
 
-use bifrons_inspect::{Inspection, Opening, Payload, Progress, Transport};
+use bifrons_inspect::{Opening, Payload, Progress, Transport};
 use bifrons_model::{Direction, DropReason, Subtype, Tracker};
 use bifrons_session::{Hit, NONE, Session, SessionFlags, Timer};
 use bifrons_wire::{Packet, TcpFlags, protocol};
@@ -69,7 +69,7 @@ impl Worker {
         let session = self.table.get(hit.slot);
         let (acknowledged, is_translated) =
             (session.tcp.acknowledged(), session.flags.has(SessionFlags::TRANSLATED));
-        let progress = match self.inspections.get_mut(handle as usize) {
+        let progress = match self.inspections.get_mut(handle) {
             Some(inspection) => {
                 inspection.acknowledge(acknowledged);
                 if is_translated {
@@ -86,7 +86,7 @@ impl Worker {
     fn release_inspection(&mut self, slot: u32) {
         let session = self.table.get(slot);
         let (handle, acknowledged) = (session.inspection, session.tcp.acknowledged());
-        let inspection = self.inspections.get_mut(handle as usize);
+        let inspection = self.inspections.get_mut(handle);
         if inspection.is_none_or(|inspection| inspection.is_released(acknowledged)) {
             self.free_inspection(slot);
         }
@@ -102,8 +102,7 @@ impl Worker {
             first_sequence: [Direction::ClientToServer, Direction::ServerToClient]
                 .map(|direction| session.tcp.first_sequence(direction)),
         };
-        let inspection = Inspection::with_signatures(opening, &self.signatures);
-        let handle = self.inspections.insert(inspection) as u32;
+        let handle = self.inspections.begin(opening, &self.signatures);
         self.table.get_mut(slot).inspection = handle;
         handle
     }

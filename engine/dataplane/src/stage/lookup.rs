@@ -15,21 +15,24 @@ impl Worker {
     #[inline]
     pub(crate) fn suggest(&self, lane: &mut Lane) {
         if lane.fate.is_none() {
-            let packet = &lane.packet;
             let candidate = self.table.candidate(lane.hash);
+            lane.candidate = Some(candidate);
+            lane.way_ahead = None;
             if candidate.is_none()
                 && let Some(zone) = self.zone_ahead(lane)
             {
-                self.table.prefetch_reply(&FlowKey::of(packet, lane.zone), zone);
+                self.table.prefetch_reply(&FlowKey::of(&lane.packet, lane.zone), zone);
             }
-            lane.candidate = Some(candidate);
         }
     }
 
     /// The zone that a packet without session will most likely go to.
-    fn zone_ahead(&self, lane: &Lane) -> Option<ZoneId> {
+    fn zone_ahead(&self, lane: &mut Lane) -> Option<ZoneId> {
         match lane.wiring {
-            Wiring::Capture => self.policy.zone_of(self.policy.egress(lane.packet.addresses.destination())?),
+            Wiring::Capture => {
+                lane.way_ahead = self.policy.egress(lane.packet.addresses.destination());
+                self.policy.zone_of(lane.way_ahead?)
+            }
             Wiring::Wire(peer) => self.policy.zone_of(peer),
             Wiring::Tap => Some(lane.zone),
             Wiring::Routed => {
@@ -41,7 +44,7 @@ impl Worker {
 
     /// The late half, in frame order: the session, unless its time is up; then it ends now and the packet
     /// is a miss.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn lookup(&mut self, lane: &Lane, packet: &Packet, outbox: &mut Outbox) -> Option<Hit> {
         let key = FlowKey::of(packet, lane.zone);
         let hit = match lane.candidate {

@@ -48,7 +48,7 @@ impl Worker {
         Ok(hit)
     }
 
-    #[inline]
+    #[inline(always)]
     fn track_tcp(
         &mut self,
         hit: Hit,
@@ -89,6 +89,7 @@ impl Worker {
     }
 
     /// Another connection on the same ports: the old session ends, the packet opens a new one.
+    #[inline(never)]
     fn reuse(
         &mut self,
         hit: Hit,

@@ -38,6 +38,26 @@ impl Matching {
         Self { signatures, ..Self::default() }
     }
 
+    /// Forgets what was met; the signatures stay.
+    pub(crate) fn clear(&mut self) {
+        self.base = None;
+        self.best = None;
+        self.met = Vec::new();
+    }
+
+    /// Begins anew with these signatures, after `clear`. Counting references is dear where cores share
+    /// them, so those that are there stay.
+    pub(crate) fn restart(&mut self, signatures: &Arc<Signatures>) {
+        let is_same = self.signatures.as_ref().is_some_and(|own| Arc::ptr_eq(own, signatures));
+        if !is_same {
+            self.signatures = Some(Arc::clone(signatures));
+        }
+    }
+
+    pub(crate) fn forget_signatures(&mut self) {
+        self.signatures = None;
+    }
+
     pub(crate) fn signatures(&self) -> Option<&Signatures> {
         self.signatures.as_deref()
     }
