@@ -249,7 +249,7 @@
     add(main, "h2", diagnosis.name);
     add(main, "p", diagnosis.cause);
     add(main, "p", count(diagnosis.records) + " records", { class: "note" });
-    chart(main, (step) => [step.causes[place] || 0], [diagnosis.name], ["o2"]);
+    chart(main, (step) => [step.causes[place] || 0], [diagnosis.name], [diagnosis.failing ? "o2" : "o0"]);
     add(main, "h2", "Next step");
     add(main, "p", diagnosis.next_step);
     if (diagnosis.commands.length > 0) {
