@@ -119,6 +119,14 @@ pub struct Tcp {
     pub options: u64,
 }
 
+/// IP protocols by their numbers.
+mod protocol {
+    pub const ICMP: u8 = 1;
+    pub const TCP: u8 = 6;
+    pub const UDP: u8 = 17;
+    pub const ICMPV6: u8 = 58;
+}
+
 /// TCP flags by their bits.
 pub mod flag {
     /// No more data.
@@ -222,9 +230,9 @@ fn v4(bytes: &[u8]) -> Option<Packet> {
         payload_length: packet.payload().len(),
         payload: 0,
     };
-    match packet.next_header() {
+    match u8::from(packet.next_header()) {
         _ if is_fragment => read.payload = digest(packet.payload()),
-        IpProtocol::Icmp => {
+        protocol::ICMP => {
             let icmp = Icmpv4Packet::new_checked(packet.payload()).ok()?;
             read.body = Body::Icmp {
                 kind: icmp.msg_type().into(),
@@ -236,7 +244,7 @@ fn v4(bytes: &[u8]) -> Option<Packet> {
             read.payload_length = icmp.data().len();
             read.payload = digest(icmp.data());
         }
-        protocol => transport(&mut read, protocol, packet.payload(), source.into(), destination.into())?,
+        number => transport(&mut read, number, packet.payload(), source.into(), destination.into())?,
     }
     Some(read)
 }
@@ -255,8 +263,8 @@ fn v6(bytes: &[u8]) -> Option<Packet> {
         payload_length: packet.payload().len(),
         payload: 0,
     };
-    match packet.next_header() {
-        IpProtocol::Icmpv6 => {
+    match u8::from(packet.next_header()) {
+        protocol::ICMPV6 => {
             let bytes = packet.payload();
             let head: [u8; 8] = bytes.first_chunk().copied()?;
             let icmp = Icmpv6Packet::new_unchecked(bytes);
@@ -276,7 +284,7 @@ fn v6(bytes: &[u8]) -> Option<Packet> {
             read.payload_length = bytes.len() - head.len();
             read.payload = digest(bytes.get(head.len()..).unwrap_or_default());
         }
-        protocol => transport(&mut read, protocol, packet.payload(), source.into(), destination.into())?,
+        number => transport(&mut read, number, packet.payload(), source.into(), destination.into())?,
     }
     Some(read)
 }
@@ -284,13 +292,13 @@ fn v6(bytes: &[u8]) -> Option<Packet> {
 /// TCP or UDP; other protocols are only compared as a whole.
 fn transport(
     read: &mut Packet,
-    protocol: IpProtocol,
+    protocol: u8,
     bytes: &[u8],
     source: IpAddress,
     destination: IpAddress,
 ) -> Option<()> {
     match protocol {
-        IpProtocol::Tcp => {
+        protocol::TCP => {
             let tcp = TcpPacket::new_checked(bytes).ok()?;
             read.body = Body::Tcp(Tcp {
                 source: tcp.src_port(),
@@ -305,7 +313,7 @@ fn transport(
             read.payload_length = tcp.payload().len();
             read.payload = digest(tcp.payload());
         }
-        IpProtocol::Udp => {
+        protocol::UDP => {
             let udp = UdpPacket::new_checked(bytes).ok()?;
             read.body = Body::Udp(udp.src_port(), udp.dst_port());
             read.is_sound &= udp.verify_checksum(&source, &destination);

@@ -20,8 +20,8 @@ use crate::switch::Mac;
 /// A host: frames and time in, frames and reports out. It never asks for the time and never draws but from
 /// its own seed.
 ///
-/// After each `handle_…` the world takes everything from `poll_output`, then asks `poll_timeout` when it is to
-/// call `handle_timeout` next.
+/// After each `handle_…` the world takes everything from `poll_output`, then asks `poll_timeout` when it is
+/// to call `handle_timeout` next.
 pub trait Host: Send {
     /// Takes a frame from the link.
     fn handle_frame(&mut self, now: Timestamp, frame: &[u8]);

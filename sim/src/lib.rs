@@ -6,10 +6,10 @@
 //!          └─────────────────────────────── shrink ◄────────────────────────────────┘
 //! ```
 //!
-//! A [`plan::Plan`] says everything that a run is made of; [`run::run`] builds a [`world::World`] from it, lets
-//! time pass there and shows a [`shadow::Shadow`] what happens, which knows what may and must. Two runs of a
-//! plan are equal in every event. A plan that fails is cut down by [`shrink::shrink`] to the lines that it
-//! takes.
+//! A [`plan::Plan`] says everything that a run is made of; [`run::run`] builds a [`world::World`] from it,
+//! lets time pass there and shows a [`shadow::Shadow`] what happens, which knows what may and must. Two runs
+//! of a plan are equal in every event. A plan that fails is cut down by [`shrink::shrink`] to the lines that
+//! it takes.
 
 pub mod chassis;
 pub mod device;

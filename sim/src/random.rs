@@ -12,8 +12,8 @@ pub const MILLION: u32 = 1_000_000;
 pub struct Random(fastrand::Rng);
 
 impl Random {
-    /// The stream called `purpose` of a seed. Streams are independent: what one part of a world draws does not
-    /// move what another draws.
+    /// The stream called `purpose` of a seed. Streams are independent: what one part of a world draws does
+    /// not move what another draws.
     pub fn new(seed: u64, purpose: &str, number: u64) -> Self {
         let mixed = FixedState::with_seed(seed).hash_one((purpose, number));
         Self(fastrand::Rng::with_seed(mixed))

@@ -1,8 +1,8 @@
 //! What a bystander expects of a firewall, and notices when it is otherwise.
 //!
 //! The shadow is written from the rules and knows nothing of the engine: it reads frames with its own eyes
-//! ([`crate::frame`]), has rules of its own ([`Rule`]), and keeps simple lists. [`entry`] is the one place that
-//! reads the engine's records.
+//! ([`crate::frame`]), has rules of its own ([`Rule`]), and keeps simple lists. [`entry`] is the one place
+//! that reads the engine's records.
 
 mod border;
 pub mod entry;

@@ -192,7 +192,8 @@ impl Teller {
         }
         let _ = writeln!(
             self.text,
-            "\n{} frames came in, {} were forwarded, {} dropped, {} for the firewall itself; {} sessions refused",
+            "\n{} frames came in, {} were forwarded, {} dropped, {} for the firewall itself; {} sessions \
+             refused",
             figures.received, figures.transmitted, figures.dropped, figures.own, figures.refused
         );
         self.text

@@ -64,11 +64,10 @@ impl Switch {
 
     fn learn(&mut self, now: Timestamp, port: usize, source: Mac) {
         let is_group = source[0] & 1 == 1;
-        let has_room = self.stations.len() < STATIONS_MAX || self.stations.contains_key(&source);
         if is_group {
             return;
         }
-        if !has_room {
+        if self.stations.len() >= STATIONS_MAX && !self.stations.contains_key(&source) {
             self.stations.retain(|_, (_, heard)| now.since(*heard) <= AGEING);
         }
         if self.stations.len() < STATIONS_MAX || self.stations.contains_key(&source) {

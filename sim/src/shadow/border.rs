@@ -180,6 +180,13 @@ impl Border {
     /// whose words are changed.
     fn judge_own(&mut self, view: &View, packet: &Packet, network: &Network, rules: &Rules) -> Judged {
         let flow = Flow::of(packet);
+        let origin = self.origin(flow);
+        let openings = [origin, origin.reversed()].map(|flow| flow.opening(network));
+        let is_refused =
+            openings.iter().any(|opening| super::judge(rules.current(), opening) == Verdict::ResetBoth);
+        if packet.has(flag::RST) && is_refused {
+            return Ok(());
+        }
         let is_control = [flow.source.1, flow.destination.1].contains(&file_transfer::CONTROL);
         if network.hidden.is_some() && is_control {
             self.forwarded += 1;
@@ -187,13 +194,6 @@ impl Border {
         }
         // Hidden hosts speak with an address of the firewall too, so what came in was looked for first.
         if network.is_own(packet.source) {
-            return Ok(());
-        }
-        let origin = self.origin(flow);
-        let openings = [origin, origin.reversed()].map(|flow| flow.opening(network));
-        let is_refused =
-            openings.iter().any(|opening| super::judge(rules.current(), opening) == Verdict::ResetBoth);
-        if packet.has(flag::RST) && is_refused {
             return Ok(());
         }
         Err((What::Faithful, format!("it sends {view}, which did not come or has left already")))

@@ -59,7 +59,12 @@ fn reports(world: &mut World, span: Duration) -> Vec<Report> {
     while world.step(BEGIN + span) {
         reports.extend(world.take_news().into_iter().filter_map(|news| match news {
             News::Reported { report, .. } => Some(report),
-            _ => None,
+            News::Enters { .. }
+            | News::Leaves { .. }
+            | News::Logged { .. }
+            | News::Settled { .. }
+            | News::HostSent { .. }
+            | News::HostGot { .. } => None,
         }));
     }
     reports

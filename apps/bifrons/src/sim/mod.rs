@@ -120,7 +120,7 @@ fn tell_failure(plan: &Plan, failure: &Failure, build: Build<'_>) {
     eprintln!("play it again: bifrons sim --seeds {seed}..{} --topology {topology}", seed + 1);
     let (short, runs) = shrink(plan, failure.what, build);
     eprintln!(
-        "{} of {} lines are enough ({runs} runs); written to a file, `bifrons sim --script FILE` plays them:\n",
+        "{} of {} lines are enough ({runs} runs); in a file, `bifrons sim --script FILE` plays them:\n",
         short.lines.len(),
         plan.lines.len()
     );
