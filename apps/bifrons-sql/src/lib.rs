@@ -43,8 +43,6 @@ impl Engine {
         // The functions here take plain strings.
         config.options_mut().execution.parquet.schema_force_view_types = false;
         config.options_mut().execution.parquet.pushdown_filters = true;
-        // The folders' values are text, as they are written.
-        config.options_mut().execution.listing_table_factory_infer_partitions = false;
         let runtime =
             RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(memory))).build_arc()?;
         let context = SessionContext::new_with_config_rt(config, runtime);

@@ -101,7 +101,10 @@ fn fill(folder: &Path) -> Result<Written> {
     writer.close()?;
     nanos += processor_nanos()? - begin;
     let rows = (rows / BATCH * BATCH) as f64;
-    Ok(Written { records_per_second: rows / nanos as f64 * 1e9, bytes_per_record: size(folder)? as f64 / rows })
+    Ok(Written {
+        records_per_second: rows / nanos as f64 * 1e9,
+        bytes_per_record: size(folder)? as f64 / rows,
+    })
 }
 
 /// Nanoseconds for which this thread has had a processor.
