@@ -46,7 +46,7 @@ fn render_drop_reasons<'text>(rows: impl Iterator<Item = (u8, &'text str, &'text
          <!-- Generated: edit engine/model/src/drop_reason.rs, then run `cargo xtask manual`. -->\n\n\
          A packet that Bifrons does not pass on carries exactly one of these reasons. Counters, the\n\
          command line and scenario files call it by its name. A number is never reused, so a gap in the\n\
-         numbers is a reason that is retired or a place kept for its neighbours.\n\n\
+         numbers is a reason that is retired or a place kept for its neighbors.\n\n\
          | number | name | meaning |\n\
          |---:|---|---|\n",
     );

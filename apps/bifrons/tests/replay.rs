@@ -370,7 +370,7 @@ fn the_sample_agrees_with_what_is_known_of_it() {
             wrong.extend(compare(expected, found).map(|what| format!("{key:?}: {what}")));
         }
     }
-    // Neighbour discovery is not listed.
+    // Neighbor discovery is not listed.
     found.retain(|_, records| records.iter().any(|record| record["app"] != "ipv6-icmp"));
     assert!(found.is_empty(), "{found:?}");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

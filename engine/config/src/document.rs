@@ -184,7 +184,7 @@ impl Document {
     ///
     /// # Errors
     ///
-    /// A path that names no entry, or a neighbour that there is not.
+    /// A path that names no entry, or a neighbor that there is not.
     pub fn move_to(&mut self, path: &str, position: Position<'_>) -> Result<(), Box<ConfigError>> {
         let position = match position {
             Position::Top => &["top"][..],

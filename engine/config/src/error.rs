@@ -196,7 +196,7 @@ fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a s
         .map(|(_, known)| known)
 }
 
-/// How many letters must be put in, taken out, replaced or swapped with their neighbour (optimal string
+/// How many letters must be put in, taken out, replaced or swapped with their neighbor (optimal string
 /// alignment).
 fn distance(letters: &[char], known: &str) -> usize {
     let known: Vec<char> = known.chars().take(64).collect();

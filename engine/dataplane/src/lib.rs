@@ -26,7 +26,7 @@ mod handover;
 mod host;
 mod links;
 mod nat;
-pub mod neighbour;
+pub mod neighbor;
 pub mod path_monitor;
 mod protection;
 mod stage;

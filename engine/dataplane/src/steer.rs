@@ -25,9 +25,9 @@ pub(crate) fn steer_addresses(addresses: Addresses, workers: usize) -> usize {
             (sum >> 64) as u64 ^ sum as u64
         }
     };
-    // Neighbouring addresses are to go to different workers: the product's middle bits depend on all.
+    // Neighboring addresses are to go to different workers: the product's middle bits depend on all.
     let spread = pair.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-    (spread * workers as u64 >> 32) as usize
+    ((spread * workers as u64) >> 32) as usize
 }
 
 #[cfg(test)]

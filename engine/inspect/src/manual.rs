@@ -79,7 +79,7 @@ fn row(page: &mut String, application: &Application) {
     );
 }
 
-/// Neighbouring ports as a range.
+/// Neighboring ports as a range.
 fn ports(ports: &[Port]) -> String {
     let mut words: Vec<String> = Vec::new();
     let mut rest = ports;
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbouring_ports_are_a_range() {
+    fn neighboring_ports_are_a_range() {
         let all =
             [Port::Tcp(80), Port::Tcp(81), Port::Tcp(82), Port::Tcp(90), Port::Udp(91), Port::Protocol(47)];
         assert_eq!(ports(&all), "tcp/80-82 tcp/90 udp/91 ip/47");

@@ -14,7 +14,7 @@ use bifrons_config::{
 };
 use bifrons_dataplane::{
     Compiled, Links,
-    neighbour::{LinkSettings, NeighbourOutput, NeighbourUpdate, Neighbours, Resolution},
+    neighbor::{LinkSettings, NeighborOutput, NeighborUpdate, Neighbors, Resolution},
 };
 use bifrons_model::{Generation, InterfaceId, MacAddress, Timestamp};
 use bifrons_policy::{DynamicRoute, Policy, Rib};
@@ -56,7 +56,7 @@ pub(crate) struct Controller {
     ports: Vec<PortInfo>,
     orders: Vec<Order>,
     notices: Vec<Notice>,
-    neighbors: Neighbours,
+    neighbors: Neighbors,
 }
 
 impl Controller {
@@ -81,7 +81,7 @@ impl Controller {
             ports,
             orders: Vec::new(),
             notices: Vec::new(),
-            neighbors: Neighbours::new(),
+            neighbors: Neighbors::new(),
             config,
             compiled,
         };
@@ -219,16 +219,16 @@ impl Controller {
     fn follow_neighbors(&mut self) {
         while let Some(output) = self.neighbors.poll_output() {
             match output {
-                NeighbourOutput::Frame { interface, bytes } => {
+                NeighborOutput::Frame { interface, bytes } => {
                     self.orders.push(Order::Frame { interface, bytes })
                 }
-                NeighbourOutput::Update(NeighbourUpdate { interface, address, mac, is_stale }) => {
+                NeighborOutput::Update(NeighborUpdate { interface, address, mac, is_stale }) => {
                     self.orders.push(Order::Neighbor { interface, address, mac, is_stale });
                 }
-                NeighbourOutput::Unreachable { interface, address } => {
+                NeighborOutput::Unreachable { interface, address } => {
                     self.orders.push(Order::Neighbor { interface, address, mac: None, is_stale: false });
                 }
-                NeighbourOutput::Conflict { interface, address, mac, is_used } => {
+                NeighborOutput::Conflict { interface, address, mac, is_used } => {
                     self.notices.push(Notice::AddressConflict { interface, address, station: mac, is_used });
                 }
             }

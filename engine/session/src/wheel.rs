@@ -21,7 +21,7 @@ struct Links {
 }
 
 pub(crate) struct Wheel {
-    /// For each slot, then for each place's head: its neighbours in the ring. `[previous, next]`.
+    /// For each slot, then for each place's head: its neighbors in the ring. `[previous, next]`.
     links: Vec<[u32; 2]>,
     /// For each slot the low half of the tick it waits for.
     armed: Vec<u32>,

@@ -135,7 +135,7 @@ pub enum IcmpError {
     Prohibited,
     /// No route leads there: type 3 code 0; type 1 code 0.
     NoRoute,
-    /// The neighbour does not answer: type 3 code 1; type 1 code 3.
+    /// The neighbor does not answer: type 3 code 1; type 1 code 3.
     HostUnreachable,
     /// Nobody listens: type 3 code 3; type 1 code 4.
     PortUnreachable,

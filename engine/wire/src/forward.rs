@@ -125,7 +125,7 @@ pub fn lower_segment_size(frame: &mut [u8], packet: &Packet, max: u16) -> bool {
             && let Some(checksum) = be16(segment, CHECKSUM)
         {
             // An option at an odd place has its bytes in two words of the sum: both are swapped.
-            let difference = if at % 2 == 0 {
+            let difference = if at.is_multiple_of(2) {
                 Difference::word(old, max)
             } else {
                 Difference::word(old.swap_bytes(), max.swap_bytes())

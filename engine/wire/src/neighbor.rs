@@ -1,4 +1,4 @@
-//! Neighbour solicitations and advertisements of IPv6 over Ethernet (RFC 4861).
+//! Neighbor solicitations and advertisements of IPv6 over Ethernet (RFC 4861).
 
 use alloc::vec::Vec;
 use core::net::Ipv6Addr;
@@ -37,7 +37,7 @@ pub const fn link_local(mac: MacAddress) -> Ipv6Addr {
     Ipv6Addr::from_bits(0xfe80 << 112 | u64::from_be_bytes([a ^ 2, b, c, 0xff, 0xfe, d, e, f]) as u128)
 }
 
-/// A neighbour solicitation or advertisement.
+/// A neighbor solicitation or advertisement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NeighborMessage {
     /// The source address; unspecified where the sender looks for duplicates of its own.

@@ -1,4 +1,4 @@
-//! A line's recipe: fixed text and field writers in turn, with neighbouring fixed text joined when it is
+//! A line's recipe: fixed text and field writers in turn, with neighboring fixed text joined when it is
 //! made.
 
 use crate::row::Row;

@@ -235,7 +235,7 @@ fn links() -> Links {
 /// Answers the worker's questions for neighbors.
 pub fn resolve(worker: &mut Worker, outbox: &mut Outbox) {
     for event in core::mem::take(&mut outbox.events) {
-        let Event::Resolve { interface, address } = event;
+        let Event::Resolve { interface, address } = event else { continue };
         let mac = MacAddress([2, 0, 0, 0, 1, interface.0 as u8]);
         worker.handle_neighbor((interface, address), Some(mac), false, outbox);
     }

@@ -207,7 +207,7 @@ impl Reader<'_> {
             let Some(mac) =
                 entry.below("hw-address").value().and_then(|value| MacAddress::from_text(value.text))
             else {
-                let what = "a neighbour needs a `hw-address`";
+                let what = "a neighbor needs a `hw-address`";
                 entry.gap(report, entry.line(), Problem::Incomplete { what });
                 continue;
             };

@@ -67,7 +67,7 @@ macro_rules! addressed {
     };
 }
 
-/// The settings of an interface with addresses and neighbours.
+/// The settings of an interface with addresses and neighbors.
 macro_rules! routed {
     ($base:literal, $mtu:literal $(, $more:expr)* $(,)?) => {
         addressed!(
@@ -77,13 +77,13 @@ macro_rules! routed {
                 concat!($base, " arp <neighbor> hw-address"),
                 Kind::Mac,
                 "",
-                "The Ethernet address of an IPv4 neighbour that is not asked for it.",
+                "The Ethernet address of an IPv4 neighbor that is not asked for it.",
             ),
             entry(
                 concat!($base, " ipv6 neighbor-discovery neighbor <neighbor> hw-address"),
                 Kind::Mac,
                 "",
-                "The Ethernet address of an IPv6 neighbour that is not asked for it.",
+                "The Ethernet address of an IPv6 neighbor that is not asked for it.",
             ),
             entry(
                 concat!($base, " ipv6 neighbor-discovery enable-dad"),
@@ -101,13 +101,13 @@ macro_rules! routed {
                 concat!($base, " ipv6 neighbor-discovery ns-interval"),
                 Kind::Integer { min: 1, max: 3600, unit: "seconds" },
                 "1",
-                "The time between two neighbour solicitations.",
+                "The time between two neighbor solicitations.",
             ),
             entry(
                 concat!($base, " ipv6 neighbor-discovery reachable-time"),
                 Kind::Integer { min: 10, max: 36_000, unit: "seconds" },
                 "30",
-                "How long a neighbour counts as reachable after it was heard.",
+                "How long a neighbor counts as reachable after it was heard.",
             ),
             entry(
                 concat!($base, " ipv6 neighbor-discovery router-advertisement enable"),
@@ -119,7 +119,7 @@ macro_rules! routed {
                 concat!($base, " ndp-proxy enabled"),
                 Kind::YesNo,
                 "no",
-                "Whether the interface answers neighbour solicitations for other addresses.",
+                "Whether the interface answers neighbor solicitations for other addresses.",
             ),
             entry(
                 concat!($base, " ndp-proxy address <proxied-address> negate"),
@@ -131,7 +131,7 @@ macro_rules! routed {
                 concat!($base, " lldp enable"),
                 Kind::Only("no"),
                 "no",
-                "Whether neighbours are told of the device (IEEE 802.1AB); they are not.",
+                "Whether neighbors are told of the device (IEEE 802.1AB); they are not.",
             ),
             $($more,)*
         )
@@ -173,7 +173,7 @@ pub(super) const INTERFACES: Section = Section {
             "network interface ethernet <interface> virtual-wire lldp enable",
             Kind::Only("no"),
             "no",
-            "Whether neighbours are told of the device (IEEE 802.1AB); they are not.",
+            "Whether neighbors are told of the device (IEEE 802.1AB); they are not.",
         ),
         entry(
             "network interface ethernet <interface> ha",

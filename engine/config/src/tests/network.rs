@@ -115,7 +115,7 @@ fn interfaces_that_do_not_fit() {
             ),
             (
                 "set network interface ethernet ethernet1/2 layer3 arp 10.0.0.9",
-                "ethernet ethernet1/2 layer3 arp 10.0.0.9: a neighbour needs a `hw-address`",
+                "ethernet ethernet1/2 layer3 arp 10.0.0.9: a neighbor needs a `hw-address`",
             ),
             (
                 "set network interface ethernet ethernet1/2 layer3 arp 10.0.0.9 hw-address 03:00:00:00:00:01",

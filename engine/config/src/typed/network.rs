@@ -35,9 +35,9 @@ pub struct Interface {
     pub link_up: bool,
     /// IPv6 on this interface.
     pub ipv6: Ipv6Settings,
-    /// Neighbours whose link-layer address is known without asking: static ARP and ND entries.
+    /// Neighbors whose link-layer address is known without asking: static ARP and ND entries.
     pub neighbors: Vec<StaticNeighbor>,
-    /// Whether it answers neighbour solicitations for others; `None` for none.
+    /// Whether it answers neighbor solicitations for others; `None` for none.
     pub nd_proxy: Option<NdProxy>,
 }
 
@@ -81,12 +81,12 @@ impl Default for AdjustMss {
 pub struct Ipv6Settings {
     /// Whether the interface takes part in IPv6; its IPv6 addresses are left out where it does not.
     pub enabled: bool,
-    /// Neighbour solicitations sent for an own address before it is used (RFC 4862 §5.4), 0 to 10; 0 uses it
+    /// Neighbor solicitations sent for an own address before it is used (RFC 4862 §5.4), 0 to 10; 0 uses it
     /// at once.
     pub dad_attempts: u8,
-    /// Seconds between two neighbour solicitations (RFC 4861 RetransTimer), 1 to 3,600.
+    /// Seconds between two neighbor solicitations (RFC 4861 RetransTimer), 1 to 3,600.
     pub ns_interval: u16,
-    /// Seconds that a neighbour counts as reachable (RFC 4861 ReachableTime), 10 to 36,000.
+    /// Seconds that a neighbor counts as reachable (RFC 4861 ReachableTime), 10 to 36,000.
     pub reachable_time: u16,
 }
 
@@ -96,7 +96,7 @@ impl Default for Ipv6Settings {
     }
 }
 
-/// A neighbour that is known without asking.
+/// A neighbor that is known without asking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StaticNeighbor {
     /// Its address.
@@ -105,7 +105,7 @@ pub struct StaticNeighbor {
     pub mac: MacAddress,
 }
 
-/// `ndp-proxy`: for which addresses an interface answers neighbour solicitations.
+/// `ndp-proxy`: for which addresses an interface answers neighbor solicitations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NdProxy {
     /// These; none answers for nothing but what translation needs.

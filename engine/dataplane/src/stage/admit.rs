@@ -191,10 +191,8 @@ impl Worker {
         }
         self.table.get_mut(slot).causes.add(cause);
         self.deny(&Blocked { hit, bytes, lane, packet }, decision, Subtype::Drop, outbox);
-        Err(Verdict::Drop(match cause {
-            Tracker::HostService => DropReason::HostService,
-            _ => DropReason::PolicyDeny,
-        }))
+        let is_host_service = cause == Tracker::HostService;
+        Err(Verdict::Drop(if is_host_service { DropReason::HostService } else { DropReason::PolicyDeny }))
     }
 
     /// What the rules allow to reach the device itself must be a service that the interface offers to the

@@ -101,7 +101,7 @@ pub static UNKNOWN_P2P: Diagnosis = Diagnosis {
          unknown-p2p service any action deny",
     ],
     alternatives: &[Alternative {
-        cause: "A game, or a program that updates itself from its neighbours.",
+        cause: "A game, or a program that updates itself from its neighbors.",
         told_by: "The program that owns the port at the client.",
     }],
     test: |case: &Case<'_>| case.is_allowed_end() && case.app == App::UnknownP2p,

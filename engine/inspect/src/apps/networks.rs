@@ -19,7 +19,7 @@ pub(super) const TACACS: Probe =
 pub(super) const DIAMETER: Probe =
     Probe { name: "diameter", tcp: true, udp: false, probe: diameter, decoder: None };
 pub(super) const NEIGHBOURS: Probe =
-    Probe { name: "neighbours", tcp: false, udp: true, probe: neighbours, decoder: None };
+    Probe { name: "neighbors", tcp: false, udp: true, probe: neighbors, decoder: None };
 
 fn bgp(evidence: &Evidence<'_>) -> ProbeAnswer {
     let message = |bytes: &[u8]| {
@@ -64,7 +64,7 @@ fn ldp(evidence: &Evidence<'_>) -> ProbeAnswer {
 }
 
 /// RIP, HSRP, BFD, PTP, CAPWAP and WCCP: each counts on its own ports only.
-fn neighbours(evidence: &Evidence<'_>) -> ProbeAnswer {
+fn neighbors(evidence: &Evidence<'_>) -> ProbeAnswer {
     let each: [fn(&Evidence<'_>) -> ProbeAnswer; 6] = [rip, hsrp, bfd, ptp, capwap, wccp];
     let mut answers = each.into_iter().map(|probe| probe(evidence));
     answers.find(|answer| *answer != ProbeAnswer::NotMine).unwrap_or(ProbeAnswer::NotMine)
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_at_their_ports() {
+    fn neighbors_at_their_ports() {
         let hello = b"\0\x01\0\x0e\x0a\0\0\x01\0\0\x01\0\0\x04\0\0\0\0";
         assert_datagrams(LDP, app::LDP, 646, &[hello]);
         assert_recognised_at(LDP, app::LDP, 646, hello, b"");

@@ -125,7 +125,7 @@ fn required(hir: &Hir) -> Option<Vec<Vec<u8>>> {
     }
 }
 
-/// Neighbouring literals and letters of either case, put together.
+/// Neighboring literals and letters of either case, put together.
 fn literal_runs(parts: &[Hir]) -> Vec<Vec<u8>> {
     let mut runs = vec![Vec::new()];
     for part in parts {

@@ -12,7 +12,7 @@ use super::conditions::number;
 use crate::policy::Numbers;
 
 /// Addresses of translation rules that lie in the network of an interface: whoever asks there for one of
-/// them (ARP, neighbour discovery) is answered with the interface's own hardware address.
+/// them (ARP, neighbor discovery) is answered with the interface's own hardware address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProxyArp {
     /// The addresses; the interface's own are never among them.

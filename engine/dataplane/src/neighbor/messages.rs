@@ -1,4 +1,4 @@
-//! ARP and neighbour discovery messages: what they change, and what is answered.
+//! ARP and neighbor discovery messages: what they change, and what is answered.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -9,13 +9,13 @@ use bifrons_wire::{
 };
 
 use super::{
-    NeighbourOutput, NeighbourState, Neighbours, Timer,
+    NeighborOutput, NeighborState, Neighbors, Timer,
     entry::{Entry, Event},
 };
 
-impl Neighbours {
+impl Neighbors {
     /// A frame that came in by an interface, with or without a VLAN tag. False where it is neither ARP nor a
-    /// neighbour solicitation or advertisement.
+    /// neighbor solicitation or advertisement.
     pub fn handle_frame(&mut self, now: Timestamp, interface: InterfaceId, frame: &[u8]) -> bool {
         let Some((header, length)) = EthernetHeader::read(frame) else { return false };
         let body = frame.get(length..).unwrap_or(&[]);
@@ -77,7 +77,7 @@ impl Neighbours {
         }
     }
 
-    /// A neighbour solicitation or advertisement that came in by an interface, from the Ethernet address
+    /// A neighbor solicitation or advertisement that came in by an interface, from the Ethernet address
     /// `from`.
     pub fn handle_nd(
         &mut self,
@@ -172,7 +172,7 @@ impl Neighbours {
         self.react_own(interface, address, reaction, Some(mac));
     }
 
-    /// Asks for a neighbour, all on the link or it alone. Before we have an address to ask with, nothing is
+    /// Asks for a neighbor, all on the link or it alone. Before we have an address to ask with, nothing is
     /// sent; it is tried again like a question that was lost.
     pub(super) fn ask(&mut self, interface: InterfaceId, address: IpAddr, at: Option<MacAddress>) {
         let Some(own) = self.links.get(&interface).and_then(|link| link.asker_of(address)) else { return };
@@ -229,7 +229,7 @@ impl Neighbours {
     }
 
     fn send(&mut self, interface: InterfaceId, bytes: alloc::vec::Vec<u8>) {
-        self.outputs.push_back(NeighbourOutput::Frame { interface, bytes });
+        self.outputs.push_back(NeighborOutput::Frame { interface, bytes });
     }
 }
 
@@ -237,13 +237,12 @@ fn question(sender_mac: MacAddress, sender: Ipv4Addr, target: Ipv4Addr) -> Arp {
     Arp { is_request: true, sender_mac, sender, target_mac: MacAddress::default(), target }
 }
 
-/// Whether we wait for the neighbour's answer. ARP answers say not whether they were asked for.
-const fn is_asked(state: NeighbourState) -> bool {
+/// Whether we wait for the neighbor's answer. ARP answers say not whether they were asked for.
+const fn is_asked(state: NeighborState) -> bool {
     match state {
-        NeighbourState::Incomplete
-        | NeighbourState::Failed
-        | NeighbourState::Delay
-        | NeighbourState::Probe => true,
-        NeighbourState::Reachable | NeighbourState::Stale | NeighbourState::Static => false,
+        NeighborState::Incomplete | NeighborState::Failed | NeighborState::Delay | NeighborState::Probe => {
+            true
+        }
+        NeighborState::Reachable | NeighborState::Stale | NeighborState::Static => false,
     }
 }

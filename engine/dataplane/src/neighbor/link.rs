@@ -21,10 +21,10 @@ use super::{
 const ARP_RETRANSMISSION: Duration = Duration::from_secs(1);
 /// How long an ARP answer holds: the half hour of PAN-OS.
 const ARP_REACHABLE: Duration = Duration::from_secs(1800);
-/// How many neighbours an interface has at most, unless it is said otherwise.
+/// How many neighbors an interface has at most, unless it is said otherwise.
 const CAPACITY: usize = 16_384;
 
-/// What an interface is to its neighbours.
+/// What an interface is to its neighbors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkSettings {
     /// Its Ethernet address.
@@ -35,13 +35,13 @@ pub struct LinkSettings {
     pub proxied: Vec<AddressRange>,
     /// Addresses among them that it does not answer for.
     pub excepted: Vec<AddressRange>,
-    /// Neighbours that are known without asking.
+    /// Neighbors that are known without asking.
     pub fixed: Vec<StaticNeighbor>,
-    /// Between two neighbour solicitations for one address.
+    /// Between two neighbor solicitations for one address.
     pub retransmission: Duration,
-    /// How long a neighbour advertisement holds.
+    /// How long a neighbor advertisement holds.
     pub reachable: Duration,
-    /// How many neighbours are kept. Configured ones find a place in any case.
+    /// How many neighbors are kept. Configured ones find a place in any case.
     pub capacity: usize,
 }
 
@@ -121,22 +121,22 @@ impl Link {
             .then_some((self.settings.mac, false))
     }
 
-    /// Our address that asks for `neighbour`: the one in whose network it lies, else another of its scope.
-    pub fn asker_of(&self, neighbour: IpAddr) -> Option<&Own> {
+    /// Our address that asks for `neighbor`: the one in whose network it lies, else another of its scope.
+    pub fn asker_of(&self, neighbor: IpAddr) -> Option<&Own> {
         let fits = |own: &&Own| {
             own.is_usable()
-                && own.ip().is_ipv4() == neighbour.is_ipv4()
-                && (is_link_local(own.ip()) || !is_link_local(neighbour))
+                && own.ip().is_ipv4() == neighbor.is_ipv4()
+                && (is_link_local(own.ip()) || !is_link_local(neighbor))
         };
         let usable = self.own.iter().filter(fits);
-        let nearest = usable.clone().find(|own| own.address.prefix.contains(neighbour));
+        let nearest = usable.clone().find(|own| own.address.prefix.contains(neighbor));
         nearest
             .or_else(|| usable.clone().find(|own| !is_link_local(own.ip())))
             .or_else(|| usable.clone().next())
     }
 
-    /// Whether an address can be that of a neighbour: one host's, and none of ours.
-    pub fn may_be_neighbour(&self, address: IpAddr) -> bool {
+    /// Whether an address can be that of a neighbor: one host's, and none of ours.
+    pub fn may_be_neighbor(&self, address: IpAddr) -> bool {
         let is_host = match address {
             IpAddr::V4(host) => !(host.is_multicast() || host.is_broadcast() || host.is_loopback()),
             IpAddr::V6(host) => !(host.is_multicast() || host == Ipv6Addr::LOCALHOST),
@@ -147,9 +147,9 @@ impl Link {
             && !self.own.iter().any(|own| is_edge(&own.address.prefix, address))
     }
 
-    /// Whether a neighbour of this address lies in one of our networks here.
+    /// Whether a neighbor of this address lies in one of our networks here.
     pub fn is_on_link(&self, address: IpAddr) -> bool {
-        self.may_be_neighbour(address)
+        self.may_be_neighbor(address)
             && (is_link_local(address) || self.own.iter().any(|own| own.address.prefix.contains(address)))
     }
 }

@@ -1,10 +1,10 @@
-//! Neighbours: which Ethernet address has an IP address on a link (ARP, RFC 826; neighbour discovery, RFC
+//! Neighbors: which Ethernet address has an IP address on a link (ARP, RFC 826; neighbor discovery, RFC
 //! 4861), and who we are to them.
 //!
-//! [`Neighbours`] belongs to a device's Controller, workers have copies of what it knows. A worker that
+//! [`Neighbors`] belongs to a device's Controller, workers have copies of what it knows. A worker that
 //! must send to an address which its copy does not have keeps the packet, says so, and the Controller calls
-//! [`Neighbours::resolve`]. The answer comes as a [`NeighbourUpdate`], or as
-//! [`NeighbourOutput::Unreachable`] after three questions without one, which are a second apart however
+//! [`Neighbors::resolve`]. The answer comes as a [`NeighborUpdate`], or as
+//! [`NeighborOutput::Unreachable`] after three questions without one, which are a second apart however
 //! often it is called.
 //!
 //! An update that says `is_stale` names an address that is likely still right. It is to be used, and its
@@ -15,8 +15,8 @@
 //!
 //! Nobody becomes known by talking, except who asks for an address of ours and lies in one of our networks.
 //! An address that is known already may tell its new place (RFC 826 merges; RFC 4861, section 7.2.5), and
-//! is then made sure of at its next use. Configured neighbours never change. Who claims an address of ours
-//! is not believed but told of: [`NeighbourOutput::Conflict`].
+//! is then made sure of at its next use. Configured neighbors never change. Who claims an address of ours
+//! is not believed but told of: [`NeighborOutput::Conflict`].
 //!
 //! # The driver's duty
 //!
@@ -40,7 +40,7 @@ use core::net::IpAddr;
 
 use bifrons_model::{InterfaceId, MacAddress, Timestamp};
 
-pub use entry::NeighbourState;
+pub use entry::NeighborState;
 pub use link::LinkSettings;
 pub use own::OwnAddress;
 
@@ -48,9 +48,9 @@ use entry::{Entry, Event, Reaction};
 use link::Link;
 use own::{Own, OwnReaction};
 
-/// What happened at neighbours, for the rest of the device.
+/// What happened at neighbors, for the rest of the device.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NeighbourOutput {
+pub enum NeighborOutput {
     /// An Ethernet frame, without VLAN tag and padding, to be sent.
     Frame {
         /// The interface that it leaves by.
@@ -59,7 +59,7 @@ pub enum NeighbourOutput {
         bytes: Vec<u8>,
     },
     /// What workers are to know.
-    Update(NeighbourUpdate),
+    Update(NeighborUpdate),
     /// An address that was asked for does not answer: packets that wait for it are to be given up.
     Unreachable {
         /// The interface that it was looked for on.
@@ -80,9 +80,9 @@ pub enum NeighbourOutput {
     },
 }
 
-/// A change of what is known of a neighbour.
+/// A change of what is known of a neighbor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NeighbourUpdate {
+pub struct NeighborUpdate {
     /// The interface that it is on.
     pub interface: InterfaceId,
     /// Its address.
@@ -104,25 +104,25 @@ pub enum Resolution {
     Unreachable,
 }
 
-/// A neighbour as an operator sees it.
+/// A neighbor as an operator sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Neighbour {
+pub struct Neighbor {
     /// Its address.
     pub address: IpAddr,
     /// Its Ethernet address, where it is known.
     pub mac: Option<MacAddress>,
     /// Its state.
-    pub state: NeighbourState,
+    pub state: NeighborState,
     /// When the state will change by itself.
     pub deadline: Option<Timestamp>,
 }
 
-/// The neighbours of a device, on all its interfaces.
+/// The neighbors of a device, on all its interfaces.
 #[derive(Clone, Debug, Default)]
-pub struct Neighbours {
+pub struct Neighbors {
     links: BTreeMap<InterfaceId, Link>,
     timers: BTreeSet<(Timestamp, InterfaceId, Timer)>,
-    outputs: VecDeque<NeighbourOutput>,
+    outputs: VecDeque<NeighborOutput>,
 }
 
 /// What a deadline is for.
@@ -130,18 +130,18 @@ pub struct Neighbours {
 enum Timer {
     /// The next probe or announcement of an address of ours.
     Own(IpAddr),
-    /// The next state of a neighbour.
-    Neighbour(IpAddr),
+    /// The next state of a neighbor.
+    Neighbor(IpAddr),
 }
 
-impl Neighbours {
+impl Neighbors {
     /// Without any interface.
     pub fn new() -> Self {
         Self::default()
     }
 
     /// An interface begins, or is another one from now on. Addresses that it had already, with the same
-    /// Ethernet address, go on; new ones are looked for or announced. Neighbours stay known.
+    /// Ethernet address, go on; new ones are looked for or announced. Neighbors stay known.
     pub fn set_link(&mut self, now: Timestamp, interface: InterfaceId, settings: LinkSettings) {
         let mut link = Link::new(now, settings);
         if let Some(old) = self.links.remove(&interface) {
@@ -157,13 +157,13 @@ impl Neighbours {
         }
         let own: Vec<Own> = if link.is_up { link.own.clone() } else { Vec::new() };
         let fixed = link.settings.fixed.clone();
-        let keeps = |address: IpAddr| link.may_be_neighbour(address);
+        let keeps = |address: IpAddr| link.may_be_neighbor(address);
         let is_listed = |address: IpAddr| fixed.iter().any(|own| own.address == address);
         let gone: Vec<IpAddr> = link
             .table
             .iter()
             .filter(|(address, entry)| {
-                !keeps(*address) || entry.state == NeighbourState::Static && !is_listed(*address)
+                !keeps(*address) || entry.state == NeighborState::Static && !is_listed(*address)
             })
             .map(|(address, _)| address)
             .collect();
@@ -174,8 +174,8 @@ impl Neighbours {
         for own in own {
             self.move_timer(interface, Timer::Own(own.ip()), None, own.deadline);
         }
-        for neighbour in fixed {
-            self.put(now, interface, neighbour.address, Entry::fixed(neighbour.mac));
+        for neighbor in fixed {
+            self.put(now, interface, neighbor.address, Entry::fixed(neighbor.mac));
         }
         self.handle_timeout(now);
     }
@@ -186,7 +186,7 @@ impl Neighbours {
         self.links.remove(&interface);
     }
 
-    /// An interface has gone up or down; at the start it is up. One that goes down forgets its neighbours
+    /// An interface has gone up or down; at the start it is up. One that goes down forgets its neighbors
     /// except for configured ones; one that comes up begins anew with its addresses.
     pub fn set_up(&mut self, now: Timestamp, interface: InterfaceId, is_up: bool) {
         let Some(link) = self.links.get_mut(&interface).filter(|link| link.is_up != is_up) else { return };
@@ -224,7 +224,7 @@ impl Neighbours {
             return self.resolution(interface, address);
         }
         let has_family = link.own.iter().any(|own| own.ip().is_ipv4() == address.is_ipv4());
-        if !has_family || !link.may_be_neighbour(address) {
+        if !has_family || !link.may_be_neighbor(address) {
             return Resolution::Unreachable;
         }
         let entry = Entry::incomplete(now, &link.times(address));
@@ -235,7 +235,7 @@ impl Neighbours {
         Resolution::Pending
     }
 
-    /// Packets are known to arrive at the neighbour, for one because it answers them (RFC 4861, section
+    /// Packets are known to arrive at the neighbor, for one because it answers them (RFC 4861, section
     /// 7.3.1).
     pub fn confirm(&mut self, now: Timestamp, interface: InterfaceId, address: IpAddr) {
         self.apply(now, interface, address, Event::Confirmed);
@@ -255,7 +255,7 @@ impl Neighbours {
                     self.move_timer(interface, timer, None, deadline);
                     self.react_own(interface, address, reaction, None);
                 }
-                Timer::Neighbour(address) => self.apply(now, interface, address, Event::Timeout),
+                Timer::Neighbor(address) => self.apply(now, interface, address, Event::Timeout),
             }
         }
     }
@@ -266,14 +266,14 @@ impl Neighbours {
     }
 
     /// The next output, until there is none.
-    pub fn poll_output(&mut self) -> Option<NeighbourOutput> {
+    pub fn poll_output(&mut self) -> Option<NeighborOutput> {
         self.outputs.pop_front()
     }
 
-    /// The neighbours on an interface, in order of their addresses.
-    pub fn neighbours(&self, interface: InterfaceId) -> impl Iterator<Item = Neighbour> {
+    /// The neighbors on an interface, in order of their addresses.
+    pub fn neighbors(&self, interface: InterfaceId) -> impl Iterator<Item = Neighbor> {
         let entries = self.links.get(&interface).into_iter().flat_map(|link| link.table.iter());
-        entries.map(|(address, entry)| Neighbour {
+        entries.map(|(address, entry)| Neighbor {
             address,
             mac: entry.mac,
             state: entry.state,
@@ -290,12 +290,12 @@ impl Neighbours {
         let entry = self.links.get(&interface).and_then(|link| link.table.get(address));
         match entry.map(|entry| (entry.state, entry.mac)) {
             Some((_, Some(mac))) => Resolution::Known(mac),
-            Some((NeighbourState::Incomplete, None)) => Resolution::Pending,
+            Some((NeighborState::Incomplete, None)) => Resolution::Pending,
             Some((_, None)) | None => Resolution::Unreachable,
         }
     }
 
-    /// Lets something happen to a neighbour that is known; to one that is not it does nothing.
+    /// Lets something happen to a neighbor that is known; to one that is not it does nothing.
     fn apply(&mut self, now: Timestamp, interface: InterfaceId, address: IpAddr, event: Event) {
         let Some(link) = self.links.get_mut(&interface) else { return };
         let times = link.times(address);
@@ -308,17 +308,17 @@ impl Neighbours {
         }
         link.table.set(now, address, new);
         let before = if event == Event::Timeout { None } else { old.deadline };
-        self.move_timer(interface, Timer::Neighbour(address), before, new.deadline);
+        self.move_timer(interface, Timer::Neighbor(address), before, new.deadline);
         self.tell(interface, address, old.known(), new.known());
         match reaction {
             Reaction::AskAll => self.ask(interface, address, None),
             Reaction::Ask(mac) => self.ask(interface, address, Some(mac)),
-            Reaction::GiveUp => self.outputs.push_back(NeighbourOutput::Unreachable { interface, address }),
+            Reaction::GiveUp => self.outputs.push_back(NeighborOutput::Unreachable { interface, address }),
             Reaction::Nothing | Reaction::Forget => {}
         }
     }
 
-    /// Makes an entry for a neighbour, in place of what was known of it; false where there is no room.
+    /// Makes an entry for a neighbor, in place of what was known of it; false where there is no room.
     fn put(&mut self, now: Timestamp, interface: InterfaceId, address: IpAddr, entry: Entry) -> bool {
         let Some(link) = self.links.get(&interface) else { return false };
         let old = link.table.get(address).copied();
@@ -333,7 +333,7 @@ impl Neighbours {
             link.table.set(now, address, entry);
         }
         let deadline = old.and_then(|old| old.deadline);
-        self.move_timer(interface, Timer::Neighbour(address), deadline, entry.deadline);
+        self.move_timer(interface, Timer::Neighbor(address), deadline, entry.deadline);
         self.tell(interface, address, old.and_then(|old| old.known()), entry.known());
         true
     }
@@ -341,19 +341,19 @@ impl Neighbours {
     fn forget(&mut self, interface: InterfaceId, address: IpAddr) {
         let removed = self.links.get_mut(&interface).and_then(|link| link.table.remove(address));
         let Some(entry) = removed else { return };
-        self.move_timer(interface, Timer::Neighbour(address), entry.deadline, None);
+        self.move_timer(interface, Timer::Neighbor(address), entry.deadline, None);
         self.tell(interface, address, entry.known(), None);
-        if entry.state == NeighbourState::Incomplete {
-            self.outputs.push_back(NeighbourOutput::Unreachable { interface, address });
+        if entry.state == NeighborState::Incomplete {
+            self.outputs.push_back(NeighborOutput::Unreachable { interface, address });
         }
     }
 
-    /// Stops all that an interface does, and forgets its neighbours; configured ones only with `all`.
+    /// Stops all that an interface does, and forgets its neighbors; configured ones only with `all`.
     fn silence(&mut self, interface: InterfaceId, all: bool) {
         let Some(link) = self.links.get_mut(&interface) else { return };
         let deadlines: Vec<_> =
             link.own.iter_mut().map(|own| (Timer::Own(own.ip()), own.deadline.take())).collect();
-        let is_gone = |entry: &Entry| all || entry.state != NeighbourState::Static;
+        let is_gone = |entry: &Entry| all || entry.state != NeighborState::Static;
         let gone: Vec<IpAddr> =
             link.table.iter().filter(|(_, entry)| is_gone(entry)).map(|(address, _)| address).collect();
         for (timer, deadline) in deadlines {
@@ -374,8 +374,8 @@ impl Neighbours {
         if before != after {
             let mac = after.map(|(mac, _)| mac);
             let is_stale = after.is_some_and(|(_, is_stale)| is_stale);
-            let update = NeighbourUpdate { interface, address, mac, is_stale };
-            self.outputs.push_back(NeighbourOutput::Update(update));
+            let update = NeighborUpdate { interface, address, mac, is_stale };
+            self.outputs.push_back(NeighborOutput::Update(update));
         }
     }
 
@@ -409,7 +409,7 @@ impl Neighbours {
         }
         if let Some(mac) = other {
             let is_used = self.is_own(interface, address);
-            self.outputs.push_back(NeighbourOutput::Conflict { interface, address, mac, is_used });
+            self.outputs.push_back(NeighborOutput::Conflict { interface, address, mac, is_used });
         }
     }
 }

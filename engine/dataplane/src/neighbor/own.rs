@@ -1,7 +1,7 @@
 //! An address of ours on a link: looked for duplicates, announced, defended.
 //!
 //! Duplicate search and announcements are those of RFC 5227 for IPv4 and RFC 4862, section 5.4, with RFC
-//! 4861, section 7.2.6, for IPv6. A device whose address is its neighbours' way out does not give it up
+//! 4861, section 7.2.6, for IPv6. A device whose address is its neighbors' way out does not give it up
 //! (RFC 5227, section 2.4 c): a conflict with an address in use is answered and told.
 
 use core::{net::IpAddr, time::Duration};

@@ -1,5 +1,5 @@
 //! Frames of a link, questions, time and changes of the link in any order: the copy that a worker makes of
-//! the updates is what the table knows, tables stay bounded, and none of our own addresses is a neighbour.
+//! the updates is what the table knows, tables stay bounded, and none of our own addresses is a neighbor.
 #![no_main]
 
 use std::{
@@ -9,7 +9,7 @@ use std::{
 };
 
 use bifrons_config::typed::{Interface, Prefix};
-use bifrons_dataplane::neighbour::{LinkSettings, NeighbourOutput, Neighbours};
+use bifrons_dataplane::neighbor::{LinkSettings, NeighborOutput, Neighbors};
 use bifrons_fuzz::Input;
 use bifrons_model::{InterfaceId, MacAddress, Timestamp};
 use libfuzzer_sys::fuzz_target;
@@ -21,9 +21,9 @@ const OURS: [IpAddr; 2] =
 
 fuzz_target!(|data: &[u8]| {
     let mut input = Input(data);
-    let mut neighbours = Neighbours::new();
+    let mut neighbors = Neighbors::new();
     let mut now = Timestamp::from_secs(1000);
-    neighbours.set_link(now, INTERFACE, settings(1));
+    neighbors.set_link(now, INTERFACE, settings(1));
     let mut copy: BTreeMap<IpAddr, MacAddress> = BTreeMap::new();
     while !input.0.is_empty() {
         let value = input.byte();
@@ -32,32 +32,32 @@ fuzz_target!(|data: &[u8]| {
                 let length = usize::from(value).min(input.0.len());
                 let (frame, rest) = input.0.split_at(length);
                 input.0 = rest;
-                neighbours.handle_frame(now, INTERFACE, frame);
+                neighbors.handle_frame(now, INTERFACE, frame);
             }
             4 => {
-                neighbours.resolve(now, INTERFACE, IpAddr::from([10, 0, 0, value]));
+                neighbors.resolve(now, INTERFACE, IpAddr::from([10, 0, 0, value]));
             }
             5 => {
                 let address = IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::from(value)]);
-                neighbours.resolve(now, INTERFACE, address);
+                neighbors.resolve(now, INTERFACE, address);
             }
             6 => {
                 now += Duration::from_millis(u64::from(value) * 100);
-                neighbours.handle_timeout(now);
-                assert!(neighbours.poll_timeout().is_none_or(|at| at > now));
+                neighbors.handle_timeout(now);
+                assert!(neighbors.poll_timeout().is_none_or(|at| at > now));
             }
-            _ if value < 128 => neighbours.set_up(now, INTERFACE, value & 1 == 1),
-            _ => neighbours.set_link(now, INTERFACE, settings(value & 3)),
+            _ if value < 128 => neighbors.set_up(now, INTERFACE, value & 1 == 1),
+            _ => neighbors.set_link(now, INTERFACE, settings(value & 3)),
         }
-        while let Some(output) = neighbours.poll_output() {
-            if let NeighbourOutput::Update(update) = output {
+        while let Some(output) = neighbors.poll_output() {
+            if let NeighborOutput::Update(update) = output {
                 match update.mac {
                     Some(mac) => copy.insert(update.address, mac),
                     None => copy.remove(&update.address),
                 };
             }
         }
-        let known = neighbours.neighbours(INTERFACE).filter_map(|one| Some((one.address, one.mac?)));
+        let known = neighbors.neighbors(INTERFACE).filter_map(|one| Some((one.address, one.mac?)));
         assert_eq!(copy, known.collect());
         assert!(copy.len() <= CAPACITY && OURS.iter().all(|own| !copy.contains_key(own)));
     }

@@ -1,11 +1,11 @@
-//! The neighbours on one link, no more than so many.
+//! The neighbors on one link, no more than so many.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::net::IpAddr;
 
 use bifrons_model::Timestamp;
 
-use super::entry::{Entry, NeighbourState};
+use super::entry::{Entry, NeighborState};
 
 /// How easily an entry gives way to another, the easiest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,18 +18,17 @@ enum Worth {
     Used,
 }
 
-const fn worth(state: NeighbourState) -> Worth {
+const fn worth(state: NeighborState) -> Worth {
     match state {
-        NeighbourState::Incomplete | NeighbourState::Failed => Worth::Unresolved,
-        NeighbourState::Stale => Worth::Idle,
-        NeighbourState::Reachable
-        | NeighbourState::Delay
-        | NeighbourState::Probe
-        | NeighbourState::Static => Worth::Used,
+        NeighborState::Incomplete | NeighborState::Failed => Worth::Unresolved,
+        NeighborState::Stale => Worth::Idle,
+        NeighborState::Reachable | NeighborState::Delay | NeighborState::Probe | NeighborState::Static => {
+            Worth::Used
+        }
     }
 }
 
-/// The neighbours by address.
+/// The neighbors by address.
 ///
 /// Who scans a network through the device makes it ask for many that are not there: these have a quarter of
 /// the places at most, and never take the place of one that is talked to.
@@ -59,11 +58,11 @@ impl Table {
         self.entries.iter().map(|(address, (entry, _))| (*address, entry))
     }
 
-    /// Which neighbour has to go before an entry in this state can come; `Err` where none may.
-    pub fn room_for(&self, state: NeighbourState) -> Result<Option<IpAddr>, Full> {
+    /// Which neighbor has to go before an entry in this state can come; `Err` where none may.
+    pub fn room_for(&self, state: NeighborState) -> Result<Option<IpAddr>, Full> {
         let quarter = (self.capacity / 4).max(1);
         let is_unresolved = worth(state) == Worth::Unresolved;
-        if state == NeighbourState::Static
+        if state == NeighborState::Static
             || self.entries.len() < self.capacity && !(is_unresolved && self.unresolved >= quarter)
         {
             return Ok(None);

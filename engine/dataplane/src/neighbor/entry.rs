@@ -1,4 +1,4 @@
-//! What is known of one neighbour.
+//! What is known of one neighbor.
 //!
 //! ```text
 //!            ask                  answer
@@ -13,19 +13,19 @@
 //!              (nothing)
 //! ```
 //!
-//! The states are those of RFC 4861, section 7.3.2, for ARP as well; FAILED keeps a neighbour that does not
+//! The states are those of RFC 4861, section 7.3.2, for ARP as well; FAILED keeps a neighbor that does not
 //! answer from being asked more often than the rest. STATIC ones are configured and stay.
 
 use core::time::Duration;
 
 use bifrons_model::{MacAddress, Timestamp};
 
-/// How often a neighbour is asked before it counts as unreachable (MAX_MULTICAST_SOLICIT and
+/// How often a neighbor is asked before it counts as unreachable (MAX_MULTICAST_SOLICIT and
 /// MAX_UNICAST_SOLICIT of RFC 4861, section 10).
 const ATTEMPTS: u8 = 3;
 /// DELAY_FIRST_PROBE_TIME of RFC 4861, section 10.
 const DELAY: Duration = Duration::from_secs(5);
-/// How long a neighbour is kept that nobody talks to.
+/// How long a neighbor is kept that nobody talks to.
 const STALE: Duration = Duration::from_secs(1200);
 
 /// How long things take on an interface.
@@ -37,9 +37,9 @@ pub(super) struct Times {
     pub reachable: Duration,
 }
 
-/// A neighbour's state.
+/// A neighbor's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NeighbourState {
+pub enum NeighborState {
     /// It was asked for and has not answered yet.
     Incomplete,
     /// It answered not long ago.
@@ -56,7 +56,7 @@ pub enum NeighbourState {
     Static,
 }
 
-/// What happens to a neighbour.
+/// What happens to a neighbor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Event {
     /// A packet is to be sent to it.
@@ -77,7 +77,7 @@ pub(super) enum Reaction {
     Nothing,
     /// Ask everyone.
     AskAll,
-    /// Ask the neighbour alone.
+    /// Ask the neighbor alone.
     Ask(MacAddress),
     /// Say that it does not answer.
     GiveUp,
@@ -85,10 +85,10 @@ pub(super) enum Reaction {
     Forget,
 }
 
-/// One neighbour.
+/// One neighbor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
-    pub state: NeighbourState,
+    pub state: NeighborState,
     /// `None` where it is not known: INCOMPLETE and FAILED.
     pub mac: Option<MacAddress>,
     /// Questions without an answer.
@@ -100,25 +100,25 @@ impl Entry {
     /// One that is asked for the first time.
     pub fn incomplete(now: Timestamp, times: &Times) -> Self {
         let deadline = Some(now + times.retransmission);
-        Self { state: NeighbourState::Incomplete, mac: None, tries: 1, deadline }
+        Self { state: NeighborState::Incomplete, mac: None, tries: 1, deadline }
     }
 
     /// One that told its address before it was asked.
     pub fn heard(now: Timestamp, mac: MacAddress) -> Self {
-        Self { state: NeighbourState::Stale, mac: Some(mac), tries: 0, deadline: Some(now + STALE) }
+        Self { state: NeighborState::Stale, mac: Some(mac), tries: 0, deadline: Some(now + STALE) }
     }
 
     pub const fn fixed(mac: MacAddress) -> Self {
-        Self { state: NeighbourState::Static, mac: Some(mac), tries: 0, deadline: None }
+        Self { state: NeighborState::Static, mac: Some(mac), tries: 0, deadline: None }
     }
 
     /// What workers know of it: its address, and whether they are to say when they use it.
     pub fn known(&self) -> Option<(MacAddress, bool)> {
-        self.mac.map(|mac| (mac, self.state == NeighbourState::Stale))
+        self.mac.map(|mac| (mac, self.state == NeighborState::Stale))
     }
 
     pub fn handle(&mut self, now: Timestamp, event: Event, times: &Times) -> Reaction {
-        use NeighbourState::{Delay, Failed, Incomplete, Probe, Reachable, Stale, Static};
+        use NeighborState::{Delay, Failed, Incomplete, Probe, Reachable, Stale, Static};
         match (self.state, event) {
             (Static, _)
             | (Incomplete | Failed, Event::Wanted | Event::Confirmed)
@@ -179,8 +179,8 @@ impl Entry {
     ) {
         let other = mac.filter(|mac| self.mac != Some(*mac));
         match other {
-            Some(_) if !is_override && self.state == NeighbourState::Reachable => {
-                self.state = NeighbourState::Stale;
+            Some(_) if !is_override && self.state == NeighborState::Reachable => {
+                self.state = NeighborState::Stale;
                 self.deadline = Some(now + STALE);
             }
             Some(_) if !is_override => {}
@@ -200,7 +200,7 @@ impl Entry {
     }
 
     fn become_reachable(&mut self, now: Timestamp, times: &Times) {
-        self.state = NeighbourState::Reachable;
+        self.state = NeighborState::Reachable;
         self.tries = 0;
         self.deadline = Some(now + times.reachable);
     }
@@ -214,14 +214,14 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use NeighbourState::{Delay, Failed, Incomplete, Probe, Reachable, Stale, Static};
+    use NeighborState::{Delay, Failed, Incomplete, Probe, Reachable, Stale, Static};
 
     const A: MacAddress = MacAddress([2, 0, 0, 0, 0, 0xa]);
     const B: MacAddress = MacAddress([2, 0, 0, 0, 0, 0xb]);
     const NOW: Timestamp = Timestamp::from_secs(100);
     const TIMES: Times = Times { retransmission: Duration::from_secs(1), reachable: Duration::from_secs(30) };
 
-    fn entry(state: NeighbourState, tries: u8) -> Entry {
+    fn entry(state: NeighborState, tries: u8) -> Entry {
         let mac = (!matches!(state, Incomplete | Failed)).then_some(A);
         Entry { state, mac, tries, deadline: Some(NOW) }
     }
@@ -231,7 +231,7 @@ mod tests {
     }
 
     /// The state, the address and the seconds to the deadline after each event, in the order of `events`.
-    type Row = [(NeighbourState, Option<MacAddress>, u64, Reaction); 11];
+    type Row = [(NeighborState, Option<MacAddress>, u64, Reaction); 11];
 
     #[test]
     fn every_event_in_every_state() {
@@ -250,7 +250,7 @@ mod tests {
             Event::Timeout,
         ];
         let (a, b) = (Some(A), Some(B));
-        let same = |state: NeighbourState| (state, entry(state, 0).mac, 0, Nothing);
+        let same = |state: NeighborState| (state, entry(state, 0).mac, 0, Nothing);
         let stale = |mac| (Stale, mac, 1200, Nothing);
         let reachable = |mac| (Reachable, mac, 30, Nothing);
         let unknown = |state, timeout| -> Row {
@@ -283,7 +283,7 @@ mod tests {
                 timeout,
             ]
         };
-        let table: [(NeighbourState, u8, Row); 9] = [
+        let table: [(NeighborState, u8, Row); 9] = [
             (Incomplete, 1, unknown(Incomplete, (Incomplete, None, 1, AskAll))),
             (Incomplete, 3, unknown(Incomplete, (Failed, None, 1, GiveUp))),
             (Failed, 3, unknown(Failed, (Failed, None, 0, Forget))),
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_neighbour_that_falls_silent_is_asked_three_times_more() {
+    fn a_neighbor_that_falls_silent_is_asked_three_times_more() {
         let mut entry = entry(Delay, 0);
         let asked = (0..5).map(|_| entry.handle(NOW, Event::Timeout, &TIMES)).collect::<alloc::vec::Vec<_>>();
         let ask = Reaction::Ask(A);
