@@ -1,6 +1,7 @@
 //! SQL over a store of log records, by DataFusion.
 //!
-//! Each kind of log is a table: `traffic`, `threat`, `system`, `config` and `other`. Its columns are those of the
+//! Each kind of log is a table: `traffic`, `threat`, `system`, `config` and `other`. Its columns are those
+//! of the
 //! files, and `type`, `date` and `hour` from their folders. `address_key` makes addresses comparable, as the
 //! filter language's SQL needs it.
 

@@ -67,8 +67,10 @@ fn lines() -> impl Strategy<Value = Vec<String>> {
     );
     let line = values.prop_map(|(src, dst, app, bytes, flags, time, port, rule)| {
         format!(
-            "1,2026/01/31 11:30:00,0042,TRAFFIC,end,2049,{time},{src},{dst},,,{rule},,,{app},vsys1,trust,untrust,\
-             ethernet1/1,ethernet1/2,,{time},7,1,{port},443,0,0,{flags},tcp,allow,{bytes},60,40,2,{time},1,any,,9,0x0,\
+            "1,2026/01/31 11:30:00,0042,TRAFFIC,end,2049,{time},{src},{dst},,,{rule},,,{app},vsys1,trust,\
+             untrust,\
+             ethernet1/1,ethernet1/2,,{time},7,1,{port},443,0,0,{flags},tcp,allow,{bytes},60,40,2,{time},\
+             1,any,,9,0x0,\
              ,,,1,1,tcp-fin"
         )
     });

@@ -1,7 +1,9 @@
 //! The store of log records: how fast records go in, how much room they take, how fast they are found.
 //!
-//! Times are those of the one thread that does the work, as the system counts them: what the disk takes to make
-//! writes last is not in them, what the system does for the thread is. Lines are made and parsed outside them.
+//! Times are those of the one thread that does the work, as the system counts them: what the disk takes to
+//! make
+//! writes last is not in them, what the system does for the thread is. Lines are made and parsed outside
+//! them.
 //! `BIFRONS_BENCH_LOG_ROWS` says how many records a store has, two million without it.
 
 mod lines;
@@ -38,7 +40,8 @@ pub fn write(root: &Path) -> Result<Written> {
     Ok(written)
 }
 
-/// Rows per second of a filter that one record in a hundred passes and nothing helps with: its rows are counted,
+/// Rows per second of a filter that one record in a hundred passes and nothing helps with: its rows are
+/// counted,
 /// or handed out with seven columns.
 pub fn query(root: &Path, hand_out: bool) -> Result<f64> {
     const COLUMNS: [Column; 7] = [

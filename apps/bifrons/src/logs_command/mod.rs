@@ -20,7 +20,8 @@ use clap::{Args, Subcommand, ValueEnum};
 
 /// Keep log records for years and find them again
 ///
-/// A store is a folder of Parquet files by kind of log, day and hour. Filters are those of the log viewer, such
+/// A store is a folder of Parquet files by kind of log, day and hour. Filters are those of the log viewer,
+/// such
 /// as `( addr.src in 10.0.0.0/8 ) and ( session_end_reason eq aged-out )`.
 #[derive(Subcommand)]
 pub enum Command {

@@ -89,7 +89,8 @@ mod tests {
     fn headers_of_both_forms() {
         let line = |severity: &str| {
             format!(
-                "1,2026/01/03 10:00:00,0042,SYSTEM,general,2049,2026/01/31 10:00:01,,boot,,0,0,general,{severity},up,\
+                "1,2026/01/03 10:00:00,0042,SYSTEM,general,2049,2026/01/31 10:00:01,,boot,,0,0,general,\
+                 {severity},up,\
                  5,0x0,0,0,0,0,,gate"
             )
         };

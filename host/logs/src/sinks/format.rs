@@ -124,7 +124,8 @@ mod tests {
     use super::*;
     use crate::read::Parser;
 
-    const LINE: &str = "1,2026/01/31 10:00:00,0042,SYSTEM,general,2049,2026/01/31 10:00:00,,boot,,0,0,general,\
+    const LINE: &str = "1,2026/01/31 10:00:00,0042,SYSTEM,general,2049,2026/01/31 10:00:00,,boot,,0,0,\
+    general,\
                         informational,\"up, and \"\"running\"\"\",5,0x0,0,0,0,0,,gate";
 
     fn written(format: &RecordFormat) -> String {

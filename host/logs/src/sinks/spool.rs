@@ -10,7 +10,8 @@ use std::{
 /// Where and how much may wait.
 #[derive(Clone, Debug)]
 pub struct SpoolOptions {
-    /// The folder for what memory cannot hold, and for what still waits when the sink is closed. Each sink has
+    /// The folder for what memory cannot hold, and for what still waits when the sink is closed. Each sink
+    /// has
     /// its own. Without one, what memory cannot hold is dropped.
     pub folder: Option<PathBuf>,
     /// Bytes of messages in memory.

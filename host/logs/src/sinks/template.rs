@@ -34,7 +34,8 @@ enum Part {
 /// A name that no column has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "column {at} of the template: no value is called ${name}; names are those of the log's columns, and $$ is a dollar sign"
+    "column {at} of the template: no value is called ${name}; names are those of the log's columns, \
+     and $$ is a dollar sign"
 )]
 pub struct TemplateError {
     /// What was found.
@@ -149,7 +150,8 @@ mod tests {
     use super::*;
     use crate::read::Parser;
 
-    const LINE: &str = "1,2026/01/31 10:00:00,0042,SYSTEM,general,2049,2026/01/31 10:00:01,,boot,,0,0,general,\
+    const LINE: &str = "1,2026/01/31 10:00:00,0042,SYSTEM,general,2049,2026/01/31 10:00:01,,boot,,0,0,\
+    general,\
                         high,up=and|running,5,0x0,0,0,0,0,,gate";
 
     fn written(template: &Template) -> String {

@@ -48,7 +48,8 @@ fn send(sink: &mut Sink, numbers: std::ops::Range<u32>) {
     let mut parser = Parser::new();
     for number in numbers {
         let line = format!(
-            "1,2026/01/31 10:00:00,0042,SYSTEM,general,2049,2026/01/31 10:00:01,,boot,,0,0,general,high,up,{number},0x0"
+            "1,2026/01/31 10:00:00,0042,SYSTEM,general,2049,2026/01/31 10:00:01,,boot,,0,0,general,high,\
+             up,{number},0x0"
         );
         sink.send(&parser.parse(line.as_bytes()).unwrap());
     }

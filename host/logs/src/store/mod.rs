@@ -6,7 +6,8 @@
 //! ```
 //!
 //! [`Batch`]es of records go into a [`StoreWriter`]. It first appends them to the write-ahead file, which
-//! acknowledges them, and gathers them in memory, a table for each hour; when the write-ahead file is full the
+//! acknowledges them, and gathers them in memory, a table for each hour; when the write-ahead file is full
+//! the
 //! tables become Parquet files and it is deleted.
 
 mod batch;

@@ -1,6 +1,7 @@
 //! Where records stand: `type=traffic/date=2026-01-31/hour=10/0000000012.parquet`.
 //!
-//! A file is named after the generation of the write-ahead file that it replaces, a merged one after the first
+//! A file is named after the generation of the write-ahead file that it replaces, a merged one after the
+//! first
 //! and the last of them, `0000000012-0000000017.parquet`. So it can be told for each generation whether its
 //! records stand in a file already, and a file whose generations another covers is one that a merge was about
 //! to delete.

@@ -54,7 +54,8 @@ impl StoreReader {
         &self.folder
     }
 
-    /// What there is now. Write-ahead files are read before the folders are: what becomes a file in between is
+    /// What there is now. Write-ahead files are read before the folders are: what becomes a file in between
+    /// is
     /// found as both, and the file counts.
     pub(crate) fn snapshot(&self) -> Result<Snapshot, StoreError> {
         let io_error = |source| StoreError::io(&self.folder, source);

@@ -35,8 +35,10 @@ pub struct Upkeep {
 }
 
 impl StoreWriter {
-    /// Merges the files of an hour until none but the last has fewer than half of `rows_max` rows. Each merged
-    /// file is there before those that it replaces are deleted; another engine that reads in between, or after
+    /// Merges the files of an hour until none but the last has fewer than half of `rows_max` rows. Each
+    /// merged
+    /// file is there before those that it replaces are deleted; another engine that reads in between, or
+    /// after
     /// an interruption until the store is opened again, finds both. Readers of this program do not.
     ///
     /// # Errors

@@ -48,7 +48,8 @@ pub struct StoreWriter {
     generation: u64,
     open: HashMap<Key, Open>,
     entries: Vec<u8>,
-    /// A Parquet file could not be written: what is open in memory is incomplete, the write-ahead file is not.
+    /// A Parquet file could not be written: what is open in memory is incomplete, the write-ahead file is
+    /// not.
     is_broken: bool,
     _lock: File,
 }

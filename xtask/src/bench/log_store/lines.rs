@@ -1,6 +1,7 @@
 //! Lines of a traffic log as a firewall in front of an office writes them, with all 128 columns of 11.1.
 //!
-//! A few hosts make most of the sessions and a few servers get most of them, names are looked up first, volumes
+//! A few hosts make most of the sessions and a few servers get most of them, names are looked up first,
+//! volumes
 //! spread over orders of magnitude, and most sessions to the outside are translated. About a thousand
 //! sessions end each second. The seed decides everything.
 
@@ -42,8 +43,10 @@ const TRAFFIC: [Traffic; 9] = [
         bytes: [5_000, 24_000], seconds: 40, ends: &[(100, "aged-out")], attributes: WEB, is_outside: true },
     Traffic { share: 80, app: "web-browsing", protocol: "tcp", ports: &[80, 80, 8080], rule: "outbound web",
         packets: [6, 7], bytes: [900, 5_000], seconds: 5,
-        ends: &[(75, "tcp-fin"), (15, "aged-out"), (10, "tcp-rst-from-server")], attributes: WEB, is_outside: true },
-    Traffic { share: 80, app: "incomplete", protocol: "tcp", ports: &[443, 445, 22, 3389, 8443], rule: "any inside",
+        ends: &[(75, "tcp-fin"), (15, "aged-out"), (10, "tcp-rst-from-server")], attributes: WEB,
+        is_outside: true },
+    Traffic { share: 80, app: "incomplete", protocol: "tcp", ports: &[443, 445, 22, 3389, 8443],
+        rule: "any inside",
         packets: [3, 0], bytes: [222, 0], seconds: 3, ends: &[(90, "aged-out"), (10, "tcp-rst-from-server")],
         attributes: UNKNOWN, is_outside: false },
     Traffic { share: 50, app: "ms-ds-smbv3", protocol: "tcp", ports: &[445], rule: "file servers",
@@ -53,7 +56,8 @@ const TRAFFIC: [Traffic; 9] = [
         bytes: [90, 90], seconds: 0, ends: &[(100, "aged-out")], attributes: NETWORK, is_outside: true },
     Traffic { share: 30, app: "ping", protocol: "icmp", ports: &[0], rule: "monitoring", packets: [4, 4],
         bytes: [392, 392], seconds: 4, ends: &[(100, "aged-out")], attributes: NETWORK, is_outside: false },
-    Traffic { share: 10, app: "not-applicable", protocol: "tcp", ports: &[23, 135, 1433, 5900, 6379], rule: "deny all",
+    Traffic { share: 10, app: "not-applicable", protocol: "tcp", ports: &[23, 135, 1433, 5900, 6379],
+        rule: "deny all",
         packets: [1, 0], bytes: [66, 0], seconds: 0, ends: &[(100, "policy-deny")], attributes: UNKNOWN,
         is_outside: false },
 ];
@@ -125,12 +129,16 @@ impl Lines {
         let _ = write!(
             self.line,
             "1,{now},012801096514,TRAFFIC,{subtype},2817,{now},{source},{destination},{translated},\
-             {translated_destination},{rule},{user},,{app},vsys1,trust,{to},ethernet1/2,{outside},to siem,{now},\
-             {session},1,{source_port},{port},{translated_port},{translated_destination_port},{flags},{protocol},\
+             {translated_destination},{rule},{user},,{app},vsys1,trust,{to},ethernet1/2,{outside},to siem,\
+             {now},\
+             {session},1,{source_port},{port},{translated_port},{translated_destination_port},{flags},\
+             {protocol},\
              {action},{bytes},{},{},{packets},{began},{seconds},any,,{sequence},0x8000000000000000,\
-             10.0.0.0-10.255.255.255,{location},,{},{},{reason},0,0,0,0,,gate-1,from-policy,,,0,,0,,N/A,0,0,0,0,\
+             10.0.0.0-10.255.255.255,{location},,{},{},{reason},0,0,0,0,,gate-1,from-policy,,,0,,0,,N/A,0,\
+             0,0,0,\
              6dd1d0f5-13e3-47de-ae8b-0000000000{uuid:02},0,0,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,{iso},,,\
-             {subcategory},{category},{technology},{risk},,{container},{app},no,no,0,non-proxyuserid,,0,0,,,,,,,,,",
+             {subcategory},{category},{technology},{risk},,{container},{app},\
+             no,no,0,non-proxyuserid,,0,0,,,,,,,,,",
             sent.1, received.1, sent.0, received.0,
         );
         &self.line

@@ -98,7 +98,8 @@ impl Messages {
 }
 
 impl Transport for Messages {
-    /// Syslog has no acknowledgement: what the server's host has taken counts as delivered. After an error all
+    /// Syslog has no acknowledgement: what the server's host has taken counts as delivered. After an error
+    /// all
     /// messages of the call are sent again over the next connection, some perhaps for the second time.
     fn deliver(&mut self, messages: &[Vec<u8>]) -> io::Result<usize> {
         if self.connection.as_ref().is_some_and(Connection::is_closed) {

@@ -145,7 +145,10 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_refused_or_decoded(bytes in prop::collection::vec(any::<u8>(), 0..200), count in 0_usize..300) {
+        fn any_bytes_are_refused_or_decoded(
+            bytes in prop::collection::vec(any::<u8>(), 0..200),
+            count in 0_usize..300,
+        ) {
             let mut found = Vec::new();
             if decode(&bytes, count, &mut found).is_ok() {
                 prop_assert_eq!(found.len(), count);

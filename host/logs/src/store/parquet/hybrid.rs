@@ -1,6 +1,7 @@
 //! Parquet's run-length / bit-packed hybrid: definition levels and dictionary indices.
 //!
-//! Widths are chosen by [`width_for`] so that indices fill whole bytes or divide them. That is allowed (a page
+//! Widths are chosen by [`width_for`] so that indices fill whole bytes or divide them. That is allowed (a
+//! page
 //! says its width), decodes fast, and leaves the byte-wise patterns for zstd to find: indices of 1.3 bits of
 //! information take 8 bits before compression and fewer than packed ones after it.
 
@@ -182,7 +183,10 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_refused_or_decoded(bytes in prop::collection::vec(any::<u8>(), 0..200), width in 0_u8..40) {
+        fn any_bytes_are_refused_or_decoded(
+            bytes in prop::collection::vec(any::<u8>(), 0..200),
+            width in 0_u8..40,
+        ) {
             let mut found = Vec::new();
             if decode(&bytes, width, 1000, 1, &mut found).is_ok() {
                 prop_assert_eq!(found.len(), 1000);

@@ -1,6 +1,7 @@
 //! Columns as Parquet column chunks and back.
 //!
-//! The files are plain Parquet and any engine reads them; the `parquet` crate writes and reads their metadata,
+//! The files are plain Parquet and any engine reads them; the `parquet` crate writes and reads their
+//! metadata,
 //! page headers and statistics. The pages' content is encoded here, because what a store of log records needs
 //! is narrow and can then be fast: every text is a place in a dictionary already when a record arrives, most
 //! of the 130 columns hold one value throughout, and a query wants the dictionary and the places, not texts.
