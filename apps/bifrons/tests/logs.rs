@@ -1,4 +1,5 @@
 //! `bifrons logs` as it is used: received, kept, found.
+#![allow(clippy::unwrap_used, reason = "a test may end where something is wrong")]
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},

@@ -148,7 +148,10 @@ pub fn tail(arguments: &TailArguments) -> anyhow::Result<ExitCode> {
         output.write_line(line)?;
     }
     output.flush()?;
-    while arguments.follow {
+    if !arguments.follow {
+        return Ok(ExitCode::SUCCESS);
+    }
+    loop {
         std::thread::sleep(LOOK_EVERY);
         let mut written = Ok(());
         reader.each_since(&mut cursor, &query, |record| {
@@ -158,5 +161,4 @@ pub fn tail(arguments: &TailArguments) -> anyhow::Result<ExitCode> {
         written?;
         output.flush()?;
     }
-    Ok(ExitCode::SUCCESS)
 }
