@@ -10,7 +10,7 @@ use std::{
 use bifrons_model::Timestamp;
 use foldhash::quality::FixedState;
 
-use super::{Flow, Judged, Network, Rules, What, allows};
+use super::{Flow, Judged, Network, Opening, Rules, What, allows};
 use crate::{
     frame::{Body, Content, Packet, View, flag, is_echo},
     host::file_transfer,
@@ -182,8 +182,12 @@ impl Border {
         let flow = Flow::of(packet);
         let origin = self.origin(flow);
         let openings = [origin, origin.reversed()].map(|flow| flow.opening(network));
+        let resets = |opening: &Opening| super::judge(rules.current(), opening) == Verdict::ResetBoth;
+        // What was announced is refused together with the control connection.
+        let mut controls =
+            self.begun.iter().filter(|control| control.destination.1 == file_transfer::CONTROL);
         let is_refused =
-            openings.iter().any(|opening| super::judge(rules.current(), opening) == Verdict::ResetBoth);
+            openings.iter().any(resets) || controls.any(|control| resets(&control.opening(network)));
         if packet.has(flag::RST) && is_refused {
             return Ok(());
         }
