@@ -2,7 +2,8 @@
 //! with the log records that must come of it.
 //!
 //! `scenario` reads the files of `tests/scenarios`, `frame` makes the bytes, `run` shows them to a `Worker`,
-//! `compare` finds what is otherwise than expected; `world` plays the same in a simulated network. The format is described in `tests/scenarios/README.md`.
+//! `compare` finds what is otherwise than expected; `world` plays the same in a simulated network. The format
+//! is described in `tests/scenarios/README.md`.
 
 pub mod bindings;
 pub mod compare;

@@ -40,6 +40,7 @@ const EXTERNAL: &[(&str, &str)] = &[
     ("regex-syntax", "what every match of an expression holds"),
     ("serde", "derived encoding of records and configuration"),
     ("sha2", "hash below HKDF"),
+    ("siphasher", "keyed hash of SYN cookies, which nobody outside may guess"),
     ("slab", "cold objects behind small numbers"),
     ("smallvec", "short lists without an allocation"),
     ("thiserror", "error types without boilerplate"),

@@ -41,8 +41,8 @@ fn line(hour: u32, source: &str, app: &str, bytes: u32) -> String {
     let time = format!("2026/01/31 {hour:02}:00:00");
     format!(
         "1,{time},0042,TRAFFIC,end,2049,{time},{source},198.51.100.2,,,out,,,{app},vsys1,trust,untrust,\
-         ethernet1/1,\
-         ethernet1/2,,{time},7,1,50000,443,0,0,0x0,tcp,allow,{bytes},60,40,2,{time},1,any,,9,0x0,,,,1,1,tcp-fin"
+         ethernet1/1,ethernet1/2,,{time},7,1,50000,443,0,0,0x0,tcp,allow,{bytes},60,40,2,\
+         {time},1,any,,9,0x0,,,,1,1,tcp-fin"
     )
 }
 

@@ -36,8 +36,8 @@ pub enum Verdict {
     Transmit(InterfaceId),
     /// It goes no further.
     Drop(DropReason),
-    /// It waits: a fragment for the rest of its packet, whose last one's verdict holds for all, or a packet for
-    /// the next station's address.
+    /// It waits: a fragment for the rest of its packet, whose last one's verdict holds for all, or a packet
+    /// for the next station's address.
     Held,
     /// It is for the device itself, on this interface: ARP and neighbor discovery, or a service that the
     /// interface offers.
@@ -57,8 +57,8 @@ pub struct Replaced {
     pub bytes: Vec<u8>,
 }
 
-/// What leaves without a frame of this call: a packet of the firewall's own, such as a reset or an ICMP error,
-/// or one that has waited for the next station's address.
+/// What leaves without a frame of this call: a packet of the firewall's own, such as a reset or an ICMP
+/// error, or one that has waited for the next station's address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Emitted {
     /// The interface that it leaves by.

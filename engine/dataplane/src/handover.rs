@@ -1,10 +1,10 @@
 //! Workers side by side: a session has one owner, and what of it comes to another worker is handed over.
 //!
-//! Frames are steered by their addresses alone ([`steer`](crate::steer())), the same both ways. Translation makes
-//! the answers of a session come between other addresses, which may lead to another worker: then the owner
-//! claims the flow there, by a value that the device carries, and the other worker hands its frames over. So
-//! it is with announced connections. What cannot be divided among workers, a pool of whole addresses and
-//! ports that are a client's for all its sessions, is the first worker's.
+//! Frames are steered by their addresses alone ([`steer`](crate::steer())), the same both ways. Translation
+//! makes the answers of a session come between other addresses, which may lead to another worker: then the
+//! owner claims the flow there, by a value that the device carries, and the other worker hands its frames
+//! over. So it is with announced connections. What cannot be divided among workers, a pool of whole
+//! addresses and ports that are a client's for all its sessions, is the first worker's.
 
 use alloc::{collections::BTreeMap, vec::Vec};
 

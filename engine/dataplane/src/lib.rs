@@ -1,9 +1,9 @@
 //! One core's work: the life of a packet, from a frame to a verdict.
 //!
 //! ```text
-//! batch of Frames ─► ingress ─► lookup ──hit──► forward ─► track ─► inspect ─► translate ─► egress ─► Verdict
-//!                       │          └─miss─► admit ─┘
-//!                       └─fragment─► reassemble
+//! Frames ─► ingress ─► lookup ──hit──► forward ─► track ─► inspect ─► translate ─► egress ─► Verdict
+//!              │          └─miss─► admit ─┘
+//!              └─fragment─► reassemble
 //! ```
 //!
 //! A [`Worker`] owns its sessions and shares nothing. [`Worker::process`] takes frames, writes each one's

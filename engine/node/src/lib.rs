@@ -9,9 +9,9 @@
 //!  commands ─────────► Controller ──► frames (ARP, neighbor discovery), notices
 //! ```
 //!
-//! A [`Node`] has no clock and no sockets: whoever drives it hands in frames, commands and the time, and takes
-//! what came of them from `poll_output`. A program that runs workers on threads of their own joins the same
-//! parts by rings instead.
+//! A [`Node`] has no clock and no sockets: whoever drives it hands in frames, commands and the time, and
+//! takes what came of them from `poll_output`. A program that runs workers on threads of their own joins the
+//! same parts by rings instead.
 #![no_std]
 
 extern crate alloc;

@@ -381,8 +381,8 @@ impl Nat {
         Some(Mapped { rule: endpoint.rule, address: endpoint.inside.address, port: endpoint.port })
     }
 
-    /// Whether each worker can serve the rule's sessions on its own. Addresses that a source keeps for itself,
-    /// and ports that are a source's whatever it talks to, are known to one worker only.
+    /// Whether each worker can serve the rule's sessions on its own. Addresses that a source keeps for
+    /// itself, and ports that are a source's whatever it talks to, are known to one worker only.
     pub fn is_divisible(&self, rule: NatRuleId) -> bool {
         self.rule(rule).is_none_or(|rule| match &rule.source {
             Source::Kept | Source::Static(_) => true,

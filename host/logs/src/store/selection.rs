@@ -90,7 +90,7 @@ mod tests {
         #[test]
         fn sets_behave_as_sets(pairs in prop::collection::vec((any::<bool>(), any::<bool>()), 0..300)) {
             let rows = pairs.len();
-            let [a, b]: [Vec<bool>; 2] = 
+            let [a, b]: [Vec<bool>; 2] =
                 [pairs.iter().map(|p| p.0).collect(), pairs.iter().map(|p| p.1).collect()];
             let set = |bits: &[bool]| Selection::of_values(bits, |bit| bit);
             let each = |f: fn(bool, bool) -> bool| Selection::of(rows, |row| f(a[row], b[row]));
