@@ -46,6 +46,8 @@ pub(crate) struct Station {
     pub length: u8,
     /// Whether its next use is to be told.
     pub is_stale: bool,
+    /// Whether the device was asked for it and has not answered yet.
+    is_asked: bool,
 }
 
 /// A packet that waits for its station's address.
@@ -62,6 +64,17 @@ pub(crate) struct Waiting {
 impl Station {
     pub const fn is_known(&self) -> bool {
         self.length != 0
+    }
+
+    /// Writes the header in the place of one of the same length.
+    #[inline]
+    pub fn write_header(&self, place: &mut [u8]) {
+        if let Some(place) = place.first_chunk_mut::<18>() {
+            *place = self.header;
+        } else if let (Some(place), Some(header)) = (place.first_chunk_mut::<14>(), self.header.first_chunk())
+        {
+            *place = *header;
+        }
     }
 
     /// A packet as a frame to the station.
@@ -102,14 +115,24 @@ impl Adjacencies {
         core::mem::take(&mut station.is_stale).then_some(station.address)
     }
 
+    /// The address of a station that is not known and that nobody has asked for since it did not answer; it
+    /// counts as asked for from now on.
+    pub fn take_unasked(&mut self, place: u16) -> Option<IpAddr> {
+        let station = self.stations.get_mut(usize::from(place))?;
+        if station.is_known() || station.is_asked {
+            return None;
+        }
+        station.is_asked = true;
+        Some(station.address)
+    }
+
     /// The number of the station with this address behind the interface, and whether it is new: its station
     /// address is then to be asked for. What waited is returned when the table was full and begins
     /// anew.
     pub fn place(&mut self, interface: InterfaceId, address: IpAddr, links: &Links) -> Placed {
-        if let Some(place) = self.places.get(&(interface, address)) {
-            let is_asked =
-                self.station(*place).is_some_and(Station::is_known) || self.waiting.contains_key(place);
-            return Placed { place: *place, asks: !is_asked, forgotten: Vec::new() };
+        if let Some(place) = self.places.get(&(interface, address)).copied() {
+            let asks = self.take_unasked(place).is_some();
+            return Placed { place, asks, forgotten: Vec::new() };
         }
         let forgotten = if self.stations.len() >= STATIONS_MAX { self.forget() } else { Vec::new() };
         let place = self.stations.len() as u16;
@@ -122,6 +145,7 @@ impl Adjacencies {
             header: [0; 18],
             length: 0,
             is_stale: false,
+            is_asked: true,
         });
         self.places.insert((interface, address), place);
         Placed { place, asks: true, forgotten }
@@ -158,6 +182,7 @@ impl Adjacencies {
         (station.header, station.length) =
             header.map_or(([0; 18], 0), |header| (header.bytes(), header.length() as u8));
         station.is_stale = is_stale;
+        station.is_asked = false;
         Some((place, self.take_waiting(place)))
     }
 

@@ -136,7 +136,7 @@ impl Worker {
         if self.table.find(&s2c, self.table.hash(&s2c)).is_some() {
             return Err(DropReason::NatConflict);
         }
-        let decision = self.standing(parent.slot);
+        let decision = self.decision_of(parent.slot, outbox)?;
         let slot = self.insert(&way, &s2c, &decision).map_err(|()| DropReason::SessionTableFull)?;
         let user = self.policy.user_of(way.c2s.addresses().source());
         self.describe(slot, &way, &Judgement { app: prediction.app, user, decision });
@@ -145,6 +145,15 @@ impl Worker {
         self.claim_session(slot, true);
         outbox.note(|| Step::Admitted { session: self.table.get(slot).id, keys: self.table.keys(slot) });
         Ok(Hit { slot, direction: way.direction })
+    }
+
+    /// What is decided of a session that may not have seen the latest commit yet.
+    fn decision_of(&self, slot: u32, outbox: &mut Outbox) -> Result<Decision, DropReason> {
+        if self.table.get(slot).generation == self.generation {
+            return Ok(self.standing(slot));
+        }
+        let decision = self.ask(slot, outbox);
+        if decision.action.passes() { Ok(decision) } else { Err(DropReason::PolicyDeny) }
     }
 
     /// Makes a session, whatever TCP says of the packet: route, address translation, rule, a place in the

@@ -62,37 +62,52 @@ impl Worker {
         mark: usize,
         outbox: &mut Outbox,
     ) -> Verdict {
-        let Some(station) = self.adjacencies.station(place).copied() else {
+        let Some(station) = self.adjacencies.station(place) else {
             return Verdict::Drop(DropReason::NeighborUnreachable);
         };
-        if station.is_stale
-            && let Some(address) = self.adjacencies.take_stale(place)
-        {
-            outbox.events.push(Event::Resolve { interface: station.interface, address });
-        }
-        let segment_size = self.segment_size(&station, lane, packet);
         let is_in_place = packet.frames == 1
             && outbox.replaced.len() == mark
             && packet.network == u16::from(station.length)
-            && ip_length(packet) <= u32::from(station.mtu);
+            && ip_length(packet) <= u32::from(station.mtu)
+            && !station.is_stale;
         if is_in_place {
-            if let Some(size) = segment_size {
+            if let Some(size) = self.segment_size(station, lane, packet) {
                 lower_segment_size(body.bytes, packet, size);
             }
             if let Some((header, ip)) = body.bytes.split_at_mut_checked(usize::from(packet.network))
                 && take_hop(ip)
             {
-                // Both have the length that was compared.
-                for (to, from) in header.iter_mut().zip(station.header) {
-                    *to = from;
-                }
+                station.write_header(header);
                 return Verdict::Transmit(station.interface);
             }
         }
+        let station = *station;
+        self.egress_anew((place, is_told), &station, body, lane, packet, mark, outbox)
+    }
+
+    /// The same for a packet that cannot be changed where it lies: another link header, fragments, a station
+    /// that is not known or whose use is to be told.
+    #[cold]
+    #[expect(clippy::too_many_arguments, reason = "the other half of the method before")]
+    fn egress_anew(
+        &mut self,
+        (place, is_told): (u16, bool),
+        station: &Station,
+        body: &mut Body<'_>,
+        lane: &Lane,
+        packet: &Packet,
+        mark: usize,
+        outbox: &mut Outbox,
+    ) -> Verdict {
+        let told = self.adjacencies.take_stale(place).or_else(|| self.adjacencies.take_unasked(place));
+        if let Some(address) = told {
+            outbox.events.push(Event::Resolve { interface: station.interface, address });
+        }
+        let segment_size = self.segment_size(station, lane, packet);
         let frames = frames_of(body, packet, mark, outbox);
         let mut packets = Vec::with_capacity(frames.len());
         for frame in frames {
-            if let Err(reason) = take_out(frame, lane, &station, segment_size, &mut packets) {
+            if let Err(reason) = take_out(frame, lane, station, segment_size, &mut packets) {
                 return Verdict::Drop(reason);
             }
         }

@@ -16,9 +16,9 @@ use crate::{
 };
 
 /// Router and neighbor solicitations and advertisements, redirects (RFC 4861, section 4).
-const NEIGHBOUR_DISCOVERY: core::ops::RangeInclusive<u8> = 133..=137;
+const NEIGHBOR_DISCOVERY: core::ops::RangeInclusive<u8> = 133..=137;
 /// What comes over a router has fewer hops left (RFC 4861, section 3.1).
-const HOP_LIMIT_OF_NEIGHBOURS: u8 = 255;
+const HOP_LIMIT_OF_NEIGHBORS: u8 = 255;
 
 /// Where a frame came from.
 struct Origin {
@@ -91,7 +91,8 @@ impl Worker {
                 if !wire.admits(header.tag) {
                     return Err(Verdict::Drop(DropReason::UnknownVlan));
                 }
-                if header.destination.is_multicast() && !wire.judges_multicast {
+                let is_unjudged_group = header.destination.is_multicast() && !wire.judges_multicast;
+                if is_unjudged_group || is_discovery(packet) {
                     return Err(Verdict::Transmit(wire.peer));
                 }
                 (at, Wiring::Wire(wire.peer))
@@ -129,11 +130,8 @@ impl Worker {
             // More tags, labels, or a session of PPP over Ethernet.
             return Err(drop(DropReason::NotIp));
         }
-        let is_discovery = packet.protocol == protocol::ICMPV6
-            && NEIGHBOUR_DISCOVERY.contains(&packet.icmp.kind)
-            && packet.fragment.is_none();
-        if is_discovery {
-            return Err(if packet.hop_limit == HOP_LIMIT_OF_NEIGHBOURS {
+        if is_discovery(packet) {
+            return Err(if packet.hop_limit == HOP_LIMIT_OF_NEIGHBORS {
                 Verdict::Host(interface)
             } else {
                 drop(DropReason::HopLimitExceeded)
@@ -185,6 +183,14 @@ impl Worker {
         }
         Ok(())
     }
+}
+
+/// Whether the hosts of one link speak of their addresses: what ARP is to IPv4, and passes a wire as that does.
+#[inline]
+fn is_discovery(packet: &Packet) -> bool {
+    packet.protocol == protocol::ICMPV6
+        && NEIGHBOR_DISCOVERY.contains(&packet.icmp.kind)
+        && packet.fragment.is_none()
 }
 
 /// Whether no host on a network has this address, or only on its own link.

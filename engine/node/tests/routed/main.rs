@@ -233,7 +233,7 @@ fn what_cannot_be_forwarded_is_reported_to_its_sender() {
         (udp(OWN[0], "127.0.0.1", "203.0.113.9", 64, 30), DropReason::MartianAddress, None),
         (udp(OWN[0], "10.0.0.254", "203.0.113.9", 64, 30), DropReason::MartianAddress, None),
         (udp(SERVER, "10.0.0.1", "203.0.113.9", 64, 30), DropReason::OtherStation, None),
-        (udp(OWN[0], "10.0.0.1", "10.0.0.254", 64, 30), DropReason::PolicyDeny, None),
+        (udp(OWN[0], "10.0.0.1", "10.0.0.254", 64, 30), DropReason::HostService, None),
     ] {
         let before = bench.dropped(reason);
         let left = bench.give(INSIDE, frame);
