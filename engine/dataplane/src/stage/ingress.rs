@@ -185,7 +185,8 @@ impl Worker {
     }
 }
 
-/// Whether the hosts of one link speak of their addresses: what ARP is to IPv4, and passes a wire as that does.
+/// Whether the hosts of one link speak of their addresses: what ARP is to IPv4. It passes a wire as that
+/// does.
 #[inline]
 fn is_discovery(packet: &Packet) -> bool {
     packet.protocol == protocol::ICMPV6
