@@ -35,10 +35,9 @@ impl Reader<'_> {
         let names = self.names;
         names.tags.check(&entry.below("tag"), report);
         let from = self.from(&entry.below("from"), report);
-        let negate_source = entry.below("negate-source").is_yes();
-        let source = names.addresses(&entry.below("source"), negate_source, report);
-        let negate_destination = entry.below("negate-destination").is_yes();
-        let destination = names.addresses(&entry.below("destination"), negate_destination, report);
+        let (source, negate_source) = names.negatable(entry, "source", "negate-source", report);
+        let (destination, negate_destination) =
+            names.negatable(entry, "destination", "negate-destination", report);
         let source_user = names.users(&entry.below("source-user"), report);
         let application = names.applications(&entry.below("application"), report);
         let service = names.services_only(&entry.below("service"), report);
@@ -56,8 +55,8 @@ impl Reader<'_> {
         ForwardingRule {
             name: name.into(),
             from: from.unwrap_or_default(),
-            negate_source: negate_source && !source.values.is_empty(),
-            negate_destination: negate_destination && !destination.values.is_empty(),
+            negate_source,
+            negate_destination,
             source: source.values,
             destination: destination.values,
             source_user: source_user.values,

@@ -53,6 +53,20 @@ impl Names<'_> {
         })
     }
 
+    /// Addresses that a rule is for, and whether it is for all others instead.
+    pub(super) fn negatable(
+        self,
+        rule: &View<'_>,
+        list: &'static str,
+        negation: &'static str,
+        report: &mut Report<'_>,
+    ) -> (List<Vec<AddressRange>>, bool) {
+        let is_negated = rule.below(negation).is_yes();
+        let addresses = self.addresses(&rule.below(list), is_negated, report);
+        let is_negated = is_negated && !addresses.values.is_empty();
+        (addresses, is_negated)
+    }
+
     pub(super) fn addresses(
         self,
         view: &View<'_>,

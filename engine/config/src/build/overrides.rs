@@ -18,10 +18,9 @@ fn rule(
 ) -> Option<ApplicationOverride> {
     names.tags.check(&entry.below("tag"), report);
     let (from, to) = (names.zones(&entry.below("from"), report), names.zones(&entry.below("to"), report));
-    let negate_source = entry.below("negate-source").is_yes();
-    let source = names.addresses(&entry.below("source"), negate_source, report);
-    let negate_destination = entry.below("negate-destination").is_yes();
-    let destination = names.addresses(&entry.below("destination"), negate_destination, report);
+    let (source, negate_source) = names.negatable(entry, "source", "negate-source", report);
+    let (destination, negate_destination) =
+        names.negatable(entry, "destination", "negate-destination", report);
     let (protocol, ports, application) =
         (entry.below("protocol").value(), entry.below("port").value(), entry.below("application"));
     let (Some(protocol), Some(ports), Some(wanted)) = (protocol, ports, application.value()) else {
@@ -34,8 +33,8 @@ fn rule(
         name: name.into(),
         from: from.values,
         to: to.values,
-        negate_source: negate_source && !source.values.is_empty(),
-        negate_destination: negate_destination && !destination.values.is_empty(),
+        negate_source,
+        negate_destination,
         source: source.values,
         destination: destination.values,
         protocol: if protocol.text == "tcp" { 6 } else { 17 },

@@ -35,10 +35,9 @@ fn rule(name: &str, entry: &View<'_>, names: Names<'_>, report: &mut Report<'_>)
     }
     names.tags.check(&entry.below("tag"), report);
     let (from, to) = (names.zones(&entry.below("from"), report), names.zones(&entry.below("to"), report));
-    let negate_source = entry.below("negate-source").is_yes();
-    let source = names.addresses(&entry.below("source"), negate_source, report);
-    let negate_destination = entry.below("negate-destination").is_yes();
-    let destination = names.addresses(&entry.below("destination"), negate_destination, report);
+    let (source, negate_source) = names.negatable(entry, "source", "negate-source", report);
+    let (destination, negate_destination) =
+        names.negatable(entry, "destination", "negate-destination", report);
     let source_user = names.users(&entry.below("source-user"), report);
     let application = names.applications(&entry.below("application"), report);
     let service = names.services(&entry.below("service"), report);
@@ -57,8 +56,8 @@ fn rule(name: &str, entry: &View<'_>, names: Names<'_>, report: &mut Report<'_>)
         name: name.into(),
         from: from.values,
         to: to.values,
-        negate_source: negate_source && !source.values.is_empty(),
-        negate_destination: negate_destination && !destination.values.is_empty(),
+        negate_source,
+        negate_destination,
         source: source.values,
         destination: destination.values,
         source_user: source_user.values,
