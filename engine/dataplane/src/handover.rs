@@ -62,10 +62,11 @@ impl Claims {
 }
 
 impl Worker {
-    /// Gives the worker its place, before its first frame.
+    /// Gives the worker its place and with it its share of session numbers, capacity and ports, before its
+    /// first frame.
     pub fn set_place(&mut self, place: Place) {
         self.place = place;
-        self.table.share_numbers(place.worker, place.workers);
+        self.table.share(place.worker, place.workers);
         self.nat.set_share(self.nat.share().of_worker(place.worker, place.workers));
     }
 

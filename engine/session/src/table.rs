@@ -99,9 +99,10 @@ impl SessionTable {
         }
     }
 
-    /// Gives sessions every `workers`th number, so that no two workers give one twice. To be called before
-    /// the first session.
-    pub fn share_numbers(&mut self, worker: u16, workers: u16) {
+    /// Takes a worker's share of what the device has: every `workers`th number, so that no two workers give
+    /// one twice, and a part of the capacity, rounded up. To be called before the first session.
+    pub fn share(&mut self, worker: u16, workers: u16) {
+        self.capacity = self.capacity.div_ceil(usize::from(workers.max(1)));
         self.id_step = u32::from(workers.max(1));
         self.first_id = u32::from(worker) + 1;
         // One step before the first.

@@ -52,6 +52,23 @@ fn due(table: &mut SessionTable, now: Timestamp) -> Vec<SessionId> {
 }
 
 #[test]
+fn workers_share_numbers_and_capacity() {
+    let mut numbers = Vec::new();
+    for worker in 0..3 {
+        let mut table = table(10);
+        table.share(worker, 3);
+        assert_eq!(table.capacity(), 4, "a third, rounded up");
+        for number in 0..4 {
+            let slot = insert(&mut table, number, START, 30).unwrap();
+            numbers.push(table.get(slot).id.0);
+        }
+        assert!(insert(&mut table, 4, START, 30).is_err());
+    }
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..=12).collect::<Vec<_>>());
+}
+
+#[test]
 fn both_flows_lead_to_a_session() {
     let mut table = table(8);
     for number in 0..6 {
