@@ -15,6 +15,7 @@ mod handshake;
 mod ids;
 mod mac;
 mod record;
+mod seeded_hash;
 mod time;
 
 pub use action::{Action, ActionSource};
@@ -29,6 +30,7 @@ pub use mac::MacAddress;
 pub use record::{
     CustomName, Flags, Names, RUN_SPECIFIC_FIELDS, Subtype, TrafficRecord, Translation, Volume,
 };
+pub use seeded_hash::SeededHash;
 pub use time::Timestamp;
 
 /// The two ways through a session: from the side that opened it to the other, and back.

@@ -14,6 +14,7 @@ use bifrons_wire::link_local;
 use super::{
     entry::Times,
     own::{Own, OwnAddress},
+    pair::{Virtual, VirtualAddress},
     table::Table,
 };
 
@@ -31,6 +32,13 @@ pub struct LinkSettings {
     pub mac: MacAddress,
     /// Its addresses, and those that it has for a pair of devices.
     pub addresses: Vec<OwnAddress>,
+    /// Addresses that it has, or has a share of, for a pair of devices. They are used at once: the pair
+    /// has had them before.
+    pub virtual_addresses: Vec<VirtualAddress>,
+    /// Whether it sends nothing of its own, because the other device of a pair has all addresses. It listens
+    /// and learns nevertheless. When the silence ends its addresses are used at once; who ends it
+    /// announces them ([`Neighbors::announce_address`](super::Neighbors::announce_address)).
+    pub is_silent: bool,
     /// Addresses that it answers for with `mac`.
     pub proxied: Vec<AddressRange>,
     /// Addresses among them that it does not answer for.
@@ -67,6 +75,8 @@ impl LinkSettings {
         Self {
             mac,
             addresses,
+            virtual_addresses: Vec::new(),
+            is_silent: false,
             proxied: translated.chain(listed).collect(),
             excepted: nd_proxy.map(|proxy| proxy.except.clone()).unwrap_or_default(),
             fixed: interface.neighbors.clone(),
@@ -82,15 +92,20 @@ impl LinkSettings {
 pub(super) struct Link {
     pub settings: LinkSettings,
     pub own: Vec<Own>,
+    pub virtuals: Vec<Virtual>,
     pub table: Table,
     pub is_up: bool,
 }
 
 impl Link {
     pub fn new(now: Timestamp, settings: LinkSettings) -> Self {
-        let own = settings.addresses.iter().map(|address| Own::new(now, *address)).collect();
+        let own = |address: &OwnAddress| {
+            if settings.is_silent { Own::settled(*address) } else { Own::new(now, *address) }
+        };
+        let own = settings.addresses.iter().map(own).collect();
+        let virtuals = settings.virtual_addresses.iter().copied().map(Virtual::new).collect();
         let table = Table::new(settings.capacity);
-        Self { settings, own, table, is_up: true }
+        Self { settings, own, virtuals, table, is_up: true }
     }
 
     pub const fn times(&self, address: IpAddr) -> Times {
@@ -110,11 +125,22 @@ impl Link {
         self.own.iter_mut().find(|own| own.ip() == address)
     }
 
-    /// The Ethernet address to answer with for this address, and whether it is really there and not only
-    /// answered for; `None` where it is none of ours.
-    pub fn answers_for(&self, address: IpAddr) -> Option<(MacAddress, bool)> {
+    pub fn virtual_of(&self, address: IpAddr) -> Option<&Virtual> {
+        self.virtuals.iter().find(|own| own.ip() == address)
+    }
+
+    pub fn virtual_mut(&mut self, address: IpAddr) -> Option<&mut Virtual> {
+        self.virtuals.iter_mut().find(|own| own.ip() == address)
+    }
+
+    /// The Ethernet address to answer `requester` with for this address, and whether it is really there and
+    /// not only answered for; `None` where it is none of ours, or the other device of a pair answers.
+    pub fn answers_for(&self, address: IpAddr, requester: IpAddr) -> Option<(MacAddress, bool)> {
         if let Some(own) = self.own(address) {
             return own.is_usable().then_some((own.address.mac, true));
+        }
+        if let Some(own) = self.virtual_of(address) {
+            return own.address.answers.mac_for(requester).map(|mac| (mac, true));
         }
         let is_in = |ranges: &[AddressRange]| ranges.iter().any(|range| holds(range, address));
         (is_in(&self.settings.proxied) && !is_in(&self.settings.excepted))
@@ -144,6 +170,7 @@ impl Link {
         is_host
             && !address.is_unspecified()
             && self.own(address).is_none()
+            && self.virtual_of(address).is_none()
             && !self.own.iter().any(|own| is_edge(&own.address.prefix, address))
     }
 

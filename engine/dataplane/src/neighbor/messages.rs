@@ -1,5 +1,6 @@
 //! ARP and neighbor discovery messages: what they change, and what is answered.
 
+use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use bifrons_model::{InterfaceId, MacAddress, Timestamp};
@@ -11,6 +12,7 @@ use bifrons_wire::{
 use super::{
     NeighborOutput, NeighborState, Neighbors, Timer,
     entry::{Entry, Event},
+    link::Link,
 };
 
 impl Neighbors {
@@ -45,12 +47,19 @@ impl Neighbors {
             self.handle_claim(now, interface, sender, arp.sender_mac);
             return;
         }
+        if link.virtual_of(sender).is_some() {
+            self.handle_virtual_claim(now, interface, sender, arp.sender_mac);
+            return;
+        }
+        if is_of_pair(link, target, arp.sender_mac) {
+            return;
+        }
         let is_probe = arp.sender.is_unspecified();
         if is_probe && arp.is_request && link.own(target).is_some_and(|own| own.is_tentative()) {
             self.handle_claim(now, interface, target, arp.sender_mac);
             return;
         }
-        let answer = link.answers_for(target).filter(|_| arp.is_request && sender != target);
+        let answer = link.answers_for(target, sender).filter(|_| arp.is_request && sender != target);
         let known = link.table.get(sender).map(|entry| entry.state);
         let is_for_us = link.own(target).is_some();
         let may_learn = answer.is_some() && link.is_on_link(sender);
@@ -98,6 +107,10 @@ impl Neighbors {
                     self.handle_claim(now, interface, target, message.mac.unwrap_or(from));
                     return;
                 }
+                if self.links.get(&interface).is_some_and(|link| link.virtual_of(target).is_some()) {
+                    self.handle_virtual_claim(now, interface, target, message.mac.unwrap_or(from));
+                    return;
+                }
                 let told = Event::Told { mac: message.mac, is_solicited, is_override };
                 self.apply(now, interface, target, told);
             }
@@ -122,7 +135,14 @@ impl Neighbors {
             self.handle_claim(now, interface, source, message.mac.unwrap_or(from));
             return;
         }
-        let answer = link.answers_for(target).filter(|_| source != target);
+        if link.virtual_of(source).is_some() {
+            self.handle_virtual_claim(now, interface, source, message.mac.unwrap_or(from));
+            return;
+        }
+        if is_of_pair(link, target, from) {
+            return;
+        }
+        let answer = link.answers_for(target, source).filter(|_| source != target);
         let is_known = link.table.get(source).is_some();
         let may_learn = answer.is_some() && link.is_on_link(source);
         match message.mac {
@@ -172,6 +192,39 @@ impl Neighbors {
         self.react_own(interface, address, reaction, Some(mac));
     }
 
+    /// Someone says that he has an address of the pair; it may be the other device, or an echo.
+    fn handle_virtual_claim(
+        &mut self,
+        now: Timestamp,
+        interface: InterfaceId,
+        address: IpAddr,
+        mac: MacAddress,
+    ) {
+        let own = self.links.get_mut(&interface).and_then(|link| link.virtual_mut(address));
+        let Some(own) = own.filter(|own| !own.address.answers.is_at(mac)) else { return };
+        if !own.handle_conflict(now) {
+            return;
+        }
+        // Hosts that believed the stranger come to one device of the pair, also where they had another share.
+        if let Some((mac, _)) = own.address.answers.held().next() {
+            self.send_announcement(interface, address, mac);
+        }
+        self.outputs.push_back(NeighborOutput::Conflict { interface, address, mac, is_used: true });
+    }
+
+    /// Announces the virtual addresses of an interface once.
+    pub(super) fn announce_virtual(&mut self, interface: InterfaceId) {
+        let Some(link) = self.links.get(&interface) else { return };
+        let held: Vec<_> = link
+            .virtuals
+            .iter()
+            .flat_map(|own| own.address.answers.held().map(|(mac, hearers)| (own.ip(), mac, hearers)))
+            .collect();
+        for (address, mac, hearers) in held {
+            self.announce_address(interface, address, mac, hearers);
+        }
+    }
+
     /// Asks for a neighbor, all on the link or it alone. Before we have an address to ask with, nothing is
     /// sent; it is tried again like a question that was lost.
     pub(super) fn ask(&mut self, interface: InterfaceId, address: IpAddr, at: Option<MacAddress>) {
@@ -195,7 +248,10 @@ impl Neighbors {
     /// Asks whether someone has an address of ours (RFC 5227, section 2.1.1; RFC 4862, section 5.4.2).
     pub(super) fn probe(&mut self, interface: InterfaceId, address: IpAddr) {
         let Some(own) = self.links.get(&interface).and_then(|link| link.own(address)) else { return };
-        let mac = own.address.mac;
+        self.send_search(interface, address, own.address.mac);
+    }
+
+    pub(super) fn send_search(&mut self, interface: InterfaceId, address: IpAddr, mac: MacAddress) {
         let frame = match address {
             IpAddr::V4(target) => question(mac, Ipv4Addr::UNSPECIFIED, target).frame(MacAddress::BROADCAST),
             IpAddr::V6(target) => {
@@ -209,9 +265,12 @@ impl Neighbors {
     }
 
     /// Announces an address of ours (RFC 5227, section 2.3; RFC 4861, section 7.2.6).
-    pub(super) fn tell_all(&mut self, interface: InterfaceId, address: IpAddr) {
+    pub(super) fn announce_own(&mut self, interface: InterfaceId, address: IpAddr) {
         let Some(own) = self.links.get(&interface).and_then(|link| link.own(address)) else { return };
-        let mac = own.address.mac;
+        self.send_announcement(interface, address, own.address.mac);
+    }
+
+    pub(super) fn send_announcement(&mut self, interface: InterfaceId, address: IpAddr, mac: MacAddress) {
         let frame = match address {
             IpAddr::V4(own) => question(mac, own, own).frame(MacAddress::BROADCAST),
             IpAddr::V6(target) => {
@@ -228,9 +287,17 @@ impl Neighbors {
         self.send(interface, frame);
     }
 
-    fn send(&mut self, interface: InterfaceId, bytes: alloc::vec::Vec<u8>) {
+    fn send(&mut self, interface: InterfaceId, bytes: Vec<u8>) {
+        if self.links.get(&interface).is_some_and(|link| link.settings.is_silent || !link.is_up) {
+            return;
+        }
         self.outputs.push_back(NeighborOutput::Frame { interface, bytes });
     }
+}
+
+/// Whether a message about an address of the pair comes from the pair itself.
+fn is_of_pair(link: &Link, target: IpAddr, mac: MacAddress) -> bool {
+    link.virtual_of(target).is_some_and(|own| own.address.answers.is_at(mac))
 }
 
 fn question(sender_mac: MacAddress, sender: Ipv4Addr, target: Ipv4Addr) -> Arp {

@@ -27,8 +27,11 @@ mod entry;
 mod link;
 mod messages;
 mod own;
+mod pair;
 mod table;
 
+#[cfg(test)]
+mod pair_tests;
 #[cfg(test)]
 mod tests;
 
@@ -43,6 +46,7 @@ use bifrons_model::{InterfaceId, MacAddress, Timestamp};
 pub use entry::NeighborState;
 pub use link::LinkSettings;
 pub use own::OwnAddress;
+pub use pair::{Answers, Sharing, VirtualAddress};
 
 use entry::{Entry, Event, Reaction};
 use link::Link;
@@ -117,6 +121,18 @@ pub struct Neighbor {
     pub deadline: Option<Timestamp>,
 }
 
+/// Whom the announcement of an address is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hearers {
+    /// Everyone: a gratuitous ARP request or an unsolicited neighbor advertisement. Hosts that know the
+    /// address put the announced Ethernet address in place of what they know.
+    Hosts,
+    /// Switches, which learn from any frame where its sender is: a search for duplicates, of which hosts
+    /// take no notice (RFC 5227, section 1.1; RFC 4862, section 5.4.3). It is for a share of an address, whose
+    /// other share must not come along.
+    Switches,
+}
+
 /// The neighbors of a device, on all its interfaces.
 #[derive(Clone, Debug, Default)]
 pub struct Neighbors {
@@ -147,7 +163,14 @@ impl Neighbors {
         if let Some(old) = self.links.remove(&interface) {
             for own in &old.own {
                 self.move_timer(interface, Timer::Own(own.ip()), own.deadline, None);
-                if let Some(new) = link.own_mut(own.ip()).filter(|new| new.address == own.address) {
+                let is_silent = link.settings.is_silent;
+                let same = |new: &&mut Own| new.address == own.address && !is_silent;
+                if let Some(new) = link.own_mut(own.ip()).filter(same) {
+                    *new = *own;
+                }
+            }
+            for own in &old.virtuals {
+                if let Some(new) = link.virtual_mut(own.ip()).filter(|new| new.address == own.address) {
                     *new = *own;
                 }
             }
@@ -198,10 +221,11 @@ impl Neighbors {
         }
     }
 
-    /// Looks for duplicates of an interface's addresses and announces them as at the start: its place in
-    /// the network is another one.
+    /// Looks for duplicates of an interface's addresses and announces them as at the start, and its virtual
+    /// ones once: its place in the network is another one.
     pub fn announce(&mut self, now: Timestamp, interface: InterfaceId) {
-        let Some(link) = self.links.get_mut(&interface).filter(|link| link.is_up) else { return };
+        let speaks = |link: &&mut Link| link.is_up && !link.settings.is_silent;
+        let Some(link) = self.links.get_mut(&interface).filter(speaks) else { return };
         let mut moved = Vec::new();
         for own in &mut link.own {
             let new = Own::new(now, own.address);
@@ -211,7 +235,26 @@ impl Neighbors {
         for (timer, from, to) in moved {
             self.move_timer(interface, timer, from, to);
         }
+        self.announce_virtual(interface);
         self.handle_timeout(now);
+    }
+
+    /// Announces one address of ours once, at this Ethernet address: the device has just taken it over from
+    /// the other one of a pair. Nothing happens where it is none of ours.
+    pub fn announce_address(
+        &mut self,
+        interface: InterfaceId,
+        address: IpAddr,
+        mac: MacAddress,
+        hearers: Hearers,
+    ) {
+        if !self.is_own(interface, address) {
+            return;
+        }
+        match hearers {
+            Hearers::Hosts => self.send_announcement(interface, address, mac),
+            Hearers::Switches => self.send_search(interface, address, mac),
+        }
     }
 
     /// A packet is to be sent to an address on an interface.
@@ -222,6 +265,9 @@ impl Neighbors {
         if link.table.get(address).is_some() {
             self.apply(now, interface, address, Event::Wanted);
             return self.resolution(interface, address);
+        }
+        if link.settings.is_silent {
+            return Resolution::Unreachable;
         }
         let has_family = link.own.iter().any(|own| own.ip().is_ipv4() == address.is_ipv4());
         if !has_family || !link.may_be_neighbor(address) {
@@ -281,9 +327,11 @@ impl Neighbors {
         })
     }
 
-    /// Whether an address is ours on the interface and in use.
+    /// Whether an address is ours on the interface and in use, be it for a pair of devices.
     pub fn is_own(&self, interface: InterfaceId, address: IpAddr) -> bool {
-        self.links.get(&interface).and_then(|link| link.own(address)).is_some_and(Own::is_usable)
+        self.links.get(&interface).is_some_and(|link| {
+            link.own(address).is_some_and(Own::is_usable) || link.virtual_of(address).is_some()
+        })
     }
 
     fn resolution(&self, interface: InterfaceId, address: IpAddr) -> Resolution {
@@ -404,7 +452,7 @@ impl Neighbors {
         match reaction {
             OwnReaction::Nothing => return,
             OwnReaction::Probe => self.probe(interface, address),
-            OwnReaction::Announce | OwnReaction::Defend => self.tell_all(interface, address),
+            OwnReaction::Announce | OwnReaction::Defend => self.announce_own(interface, address),
             OwnReaction::Complain => {}
         }
         if let Some(mac) = other {

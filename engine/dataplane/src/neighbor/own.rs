@@ -14,7 +14,7 @@ const ANNOUNCEMENTS: u8 = 2;
 /// ANNOUNCE_INTERVAL of RFC 5227, section 1.1.
 const ANNOUNCE: Duration = Duration::from_secs(2);
 /// A conflict is answered and told at most so often (DEFEND_INTERVAL of RFC 5227, section 1.1).
-const DEFEND: Duration = Duration::from_secs(10);
+pub(super) const DEFEND: Duration = Duration::from_secs(10);
 
 /// An address that a device has on an interface, and the Ethernet address that it says it is at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +66,12 @@ impl Own {
     pub const fn new(now: Timestamp, address: OwnAddress) -> Self {
         let state = if address.probes > 0 { State::Tentative(0) } else { State::InUse(0) };
         Self { address, state, deadline: Some(now), complained: None }
+    }
+
+    /// One that is in use without a word: the other device of a pair has looked for duplicates and speaks
+    /// for it.
+    pub const fn settled(address: OwnAddress) -> Self {
+        Self { address, state: State::InUse(ANNOUNCEMENTS), deadline: None, complained: None }
     }
 
     pub const fn ip(&self) -> IpAddr {

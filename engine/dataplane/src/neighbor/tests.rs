@@ -8,35 +8,35 @@ use proptest::prelude::*;
 
 use super::*;
 
-const WAN: InterfaceId = InterfaceId(3);
-const OURS: MacAddress = MacAddress([2, 0, 0, 0, 0, 1]);
-const A: MacAddress = MacAddress([2, 0, 0, 0, 0, 0xa]);
-const B: MacAddress = MacAddress([2, 0, 0, 0, 0, 0xb]);
-const START: Timestamp = Timestamp::from_secs(1000);
-const OUR_4: &str = "10.0.0.1";
-const OUR_6: &str = "2001:db8::1";
+pub(super) const WAN: InterfaceId = InterfaceId(3);
+pub(super) const OURS: MacAddress = MacAddress([2, 0, 0, 0, 0, 1]);
+pub(super) const A: MacAddress = MacAddress([2, 0, 0, 0, 0, 0xa]);
+pub(super) const B: MacAddress = MacAddress([2, 0, 0, 0, 0, 0xb]);
+pub(super) const START: Timestamp = Timestamp::from_secs(1000);
+pub(super) const OUR_4: &str = "10.0.0.1";
+pub(super) const OUR_6: &str = "2001:db8::1";
 
-fn ip(text: &str) -> IpAddr {
+pub(super) fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-fn v4(text: &str) -> core::net::Ipv4Addr {
+pub(super) fn v4(text: &str) -> core::net::Ipv4Addr {
     text.parse().unwrap()
 }
 
-fn v6(text: &str) -> core::net::Ipv6Addr {
+pub(super) fn v6(text: &str) -> core::net::Ipv6Addr {
     text.parse().unwrap()
 }
 
-fn after(seconds: u64) -> Timestamp {
+pub(super) fn after(seconds: u64) -> Timestamp {
     START + Duration::from_secs(seconds)
 }
 
-fn prefix(address: &str, length: u8) -> Prefix {
+pub(super) fn prefix(address: &str, length: u8) -> Prefix {
     Prefix { address: ip(address), length }
 }
 
-fn interface() -> Interface {
+pub(super) fn interface() -> Interface {
     Interface { addresses: vec![prefix(OUR_4, 24), prefix(OUR_6, 64)], ..Interface::default() }
 }
 
@@ -44,7 +44,7 @@ fn range(first: &str, last: &str) -> AddressRange {
     AddressRange { first: ip(first), last: ip(last) }
 }
 
-fn settings() -> LinkSettings {
+pub(super) fn settings() -> LinkSettings {
     let proxied = [
         ProxyArp { addresses: range("10.0.0.100", "10.0.0.110"), binding: DeviceBinding::default() },
         ProxyArp { addresses: range("2001:db8::100", "2001:db8::1ff"), binding: DeviceBinding::default() },
@@ -65,7 +65,7 @@ fn settled() -> Neighbors {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Seen {
+pub(super) enum Seen {
     /// To whom on the link, and what.
     Arp(MacAddress, Arp),
     Nd(MacAddress, NeighborMessage),
@@ -76,7 +76,7 @@ enum Seen {
     Conflict(IpAddr, MacAddress, bool),
 }
 
-fn outputs(neighbors: &mut Neighbors) -> Vec<Seen> {
+pub(super) fn outputs(neighbors: &mut Neighbors) -> Vec<Seen> {
     let mut seen = Vec::new();
     while let Some(output) = neighbors.poll_output() {
         seen.push(match output {
@@ -99,22 +99,22 @@ fn outputs(neighbors: &mut Neighbors) -> Vec<Seen> {
     seen
 }
 
-fn ask_4(sender_mac: MacAddress, sender: &str, target: &str) -> Arp {
+pub(super) fn ask_4(sender_mac: MacAddress, sender: &str, target: &str) -> Arp {
     let (sender, target) = (v4(sender), v4(target));
     Arp { is_request: true, sender_mac, sender, target_mac: MacAddress::default(), target }
 }
 
-fn tell_4(sender_mac: MacAddress, sender: &str, target_mac: MacAddress, target: &str) -> Arp {
+pub(super) fn tell_4(sender_mac: MacAddress, sender: &str, target_mac: MacAddress, target: &str) -> Arp {
     Arp { is_request: false, sender_mac, sender: v4(sender), target_mac, target: v4(target) }
 }
 
-fn ask_6(source: &str, target: &str, mac: Option<MacAddress>) -> NeighborMessage {
+pub(super) fn ask_6(source: &str, target: &str, mac: Option<MacAddress>) -> NeighborMessage {
     let (source, target) = (v6(source), v6(target));
     let destination = solicited_node(target);
     NeighborMessage { source, destination, target, mac, kind: NeighborMessageKind::Solicitation }
 }
 
-fn tell_6(source: &str, destination: &str, mac: MacAddress, flags: [bool; 3]) -> NeighborMessage {
+pub(super) fn tell_6(source: &str, destination: &str, mac: MacAddress, flags: [bool; 3]) -> NeighborMessage {
     let [is_router, is_solicited, is_override] = flags;
     let kind = NeighborMessageKind::Advertisement { is_router, is_solicited, is_override };
     let (source, destination) = (v6(source), v6(destination));

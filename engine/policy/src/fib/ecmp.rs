@@ -3,6 +3,8 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::net::IpAddr;
 
+use bifrons_model::SeededHash;
+
 use super::{Forward, VirtualRouterId, table::bits_of};
 
 /// What decides between paths of equal cost. All of a flow's packets take one path, and which one depends
@@ -106,22 +108,12 @@ const fn share(hash: u64, count: u32) -> u32 {
 }
 
 fn hash(flow: &Flow, source_only: bool, with_ports: bool, seed: u32) -> u64 {
-    let mut hash = mix(u64::from(seed) + 1);
-    let mut add = |bits: u128| hash = mix(mix(hash ^ (bits >> 64) as u64) ^ bits as u64);
-    add(bits_of(flow.source));
+    let mut hash = SeededHash::new(seed).with(bits_of(flow.source));
     if !source_only {
-        add(bits_of(flow.destination));
+        hash = hash.with(bits_of(flow.destination));
     }
     if with_ports {
-        add(u128::from(flow.source_port) << 16 | u128::from(flow.destination_port));
+        hash = hash.with(u128::from(flow.source_port) << 16 | u128::from(flow.destination_port));
     }
-    hash
-}
-
-/// Each bit of the result depends on each of the number (the finish of SplitMix64: Steele, Lea, Flood, 2014).
-const fn mix(number: u64) -> u64 {
-    let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let number = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let number = (number ^ number >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    number ^ number >> 31
+    hash.value()
 }
