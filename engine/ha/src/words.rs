@@ -25,6 +25,15 @@ impl DeviceId {
         }
     }
 
+    /// What of two things is this device's, that of device 0 first.
+    pub const fn of_two<T: Copy>(self, two: [T; 2]) -> T {
+        let [zero, one] = two;
+        match self {
+            Self::Zero => zero,
+            Self::One => one,
+        }
+    }
+
     /// 0 or 1.
     pub const fn number(self) -> u8 {
         self as u8

@@ -122,7 +122,7 @@ pub struct Neighbor {
 }
 
 /// Whom the announcement of an address is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Hearers {
     /// Everyone: a gratuitous ARP request or an unsolicited neighbor advertisement. Hosts that know the
     /// address put the announced Ethernet address in place of what they know.

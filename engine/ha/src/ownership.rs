@@ -1,0 +1,370 @@
+//! Which device of an active/active pair owns a session, and which one sets it up.
+//!
+//! The owner does application work, writes the log and transmits; the setup device looks up routes, NAT and
+//! security rules. Five combinations are admitted (PAN-OS, "Session Owner" and "Session Setup"):
+//!
+//! | owner | setup | who sets up |
+//! |---|---|---|
+//! | primary device | primary device | the active-primary device, which owns too |
+//! | first packet | primary device | the active-primary device |
+//! | first packet | first packet | the device that got the packet, which owns too |
+//! | first packet | ip-modulo | the lowest bit of source XOR destination address names it |
+//! | first packet | ip-hash | the lowest bit of a seeded hash of the source, or of both addresses, names it |
+//!
+//! ```text
+//!      packet ──► receiver ──► owner == receiver? ──no──► forward to the owner, which does all the rest
+//!                                    │ yes
+//!                                    ▼
+//!                              setup == receiver? ──no──► ask the peer to set up; the packet comes back
+//!                                    │ yes
+//!                                    ▼
+//!                              set up and own it here
+//! ```
+//!
+//! All functions depend on the addresses of the client-to-server tuple as it arrived, on configured values
+//! that are the same on both devices, and on what the devices know of each other: both compute the same.
+//! XOR and the hash of both addresses do not depend on the packet's direction either, so that an answer that
+//! is not translated and comes first to the other device leads to the same device.
+
+use core::net::IpAddr;
+
+use bifrons_config::typed::{ActiveActive, SessionOwner, SessionSetup};
+use bifrons_model::SeededHash;
+use bifrons_wire::Addresses;
+
+use crate::{DeviceId, HaState};
+
+/// How owner and setup device are chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ownership {
+    owner: SessionOwner,
+    /// Whether packets may go to the other device (`packet-forwarding`).
+    forwards: bool,
+}
+
+/// What a device knows of the pair when it must choose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PairView {
+    /// The active-primary device; `None` while there is none.
+    pub primary: Option<DeviceId>,
+    /// Whether device 0 and device 1 can own and set up what arrives here: they forward, and HA3 leads to
+    /// them.
+    pub can_work: [bool; 2],
+}
+
+/// Who does what for a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Duties {
+    /// Application work, log, transmission.
+    pub owner: DeviceId,
+    /// Routes, NAT, rules.
+    pub setup: DeviceId,
+}
+
+/// What the receiver of a packet that belongs to no session does first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FirstStep {
+    /// It sets the session up and owns it.
+    Here,
+    /// It owns the session and asks its peer over HA3 to set it up (setup request, setup reply).
+    AskPeer,
+    /// It gives the packet to its peer over HA3, which owns the session and sets it up.
+    ForwardToOwner,
+}
+
+/// What kind of interface a packet came in by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wiring {
+    /// One that routes.
+    Layer3,
+    /// One end of a wire: the other end is at the same device.
+    VirtualWire,
+}
+
+impl Ownership {
+    /// What the configuration says.
+    pub const fn new(mode: &ActiveActive) -> Self {
+        Self { owner: mode.session_owner, forwards: mode.packet_forwarding }
+    }
+
+    /// Who owns a session whose first packet came to `receiver`.
+    pub fn owner(&self, receiver: DeviceId, pair: &PairView) -> DeviceId {
+        let wanted = match self.owner {
+            SessionOwner::FirstPacket(_) => receiver,
+            SessionOwner::PrimaryDevice => pair.primary.unwrap_or(receiver),
+        };
+        if self.forwards { pair.able(wanted, receiver) } else { receiver }
+    }
+
+    /// Who sets it up. `client_to_server` are the addresses of the first packet as it arrived.
+    pub fn setup(&self, client_to_server: Addresses, receiver: DeviceId, pair: &PairView) -> DeviceId {
+        let primary = pair.primary.unwrap_or(receiver);
+        let wanted = match self.owner {
+            SessionOwner::PrimaryDevice | SessionOwner::FirstPacket(SessionSetup::PrimaryDevice) => primary,
+            SessionOwner::FirstPacket(SessionSetup::FirstPacket) => receiver,
+            SessionOwner::FirstPacket(SessionSetup::IpModulo) => by_modulo(client_to_server),
+            SessionOwner::FirstPacket(SessionSetup::IpHash { with_destination, seed }) => {
+                by_hash(client_to_server, with_destination, seed)
+            }
+        };
+        if self.forwards { pair.able(wanted, receiver) } else { receiver }
+    }
+
+    /// Both.
+    pub fn duties(&self, client_to_server: Addresses, receiver: DeviceId, pair: &PairView) -> Duties {
+        Duties { owner: self.owner(receiver, pair), setup: self.setup(client_to_server, receiver, pair) }
+    }
+
+    /// Who does the owner's work for a session that `recorded` owns, when a packet of it comes to
+    /// `receiver`: the owner, or while it cannot, the other device. A session stays recorded with its first
+    /// owner and so returns to it.
+    pub fn acting_owner(&self, recorded: DeviceId, receiver: DeviceId, pair: &PairView) -> DeviceId {
+        if self.forwards { pair.able(recorded, receiver) } else { receiver }
+    }
+}
+
+impl PairView {
+    /// What the device `own` knows: its own state, its peer's while it hears from it, and whether HA3 works.
+    pub fn new(own: DeviceId, state: HaState, peer: Option<HaState>, is_ha3_up: bool) -> Self {
+        let is_primary = |state: HaState| state == HaState::ActivePrimary;
+        let primary = match (is_primary(state), peer.is_some_and(is_primary)) {
+            (true, _) => Some(own),
+            (false, true) => Some(own.peer()),
+            (false, false) => None,
+        };
+        let peer_works = is_ha3_up && peer.is_some_and(HaState::forwards);
+        let can_work = match own {
+            DeviceId::Zero => [state.forwards(), peer_works],
+            DeviceId::One => [peer_works, state.forwards()],
+        };
+        Self { primary, can_work }
+    }
+
+    /// The wanted device if it can work, else the other one if that can, else the receiver.
+    fn able(&self, wanted: DeviceId, receiver: DeviceId) -> DeviceId {
+        let can = |device: DeviceId| device.of_two(self.can_work);
+        if can(wanted) {
+            wanted
+        } else if can(wanted.peer()) {
+            wanted.peer()
+        } else {
+            receiver
+        }
+    }
+}
+
+impl Duties {
+    /// What the device that got the session's first packet does first.
+    pub fn first_step(self, receiver: DeviceId) -> FirstStep {
+        if self.owner != receiver {
+            FirstStep::ForwardToOwner
+        } else if self.setup != receiver {
+            FirstStep::AskPeer
+        } else {
+            FirstStep::Here
+        }
+    }
+}
+
+/// Which device transmits a packet that `receiver` got and `owner` has judged. Behind a virtual wire the way
+/// out is at the device of the way in, and the owner returns the packet over HA3; otherwise the owner routes
+/// it itself (PAN-OS, "Virtual Wire Support of High Availability").
+pub const fn transmitter(owner: DeviceId, receiver: DeviceId, wiring: Wiring) -> DeviceId {
+    match wiring {
+        Wiring::Layer3 => owner,
+        Wiring::VirtualWire => receiver,
+    }
+}
+
+/// The lowest bit of source XOR destination. PAN-OS says of `ip-modulo` both "parity of the source" and
+/// "XOR of source and destination"; this is the second, which spreads the sessions of one client too.
+fn by_modulo(addresses: Addresses) -> DeviceId {
+    DeviceId::of(((bits(addresses.source()) ^ bits(addresses.destination())) & 1) as u8)
+}
+
+/// The lowest bit of [`SeededHash`]: of the source, or of both addresses, the smaller number first.
+fn by_hash(addresses: Addresses, with_destination: bool, seed: u32) -> DeviceId {
+    let (source, destination) = (bits(addresses.source()), bits(addresses.destination()));
+    let hash = if with_destination {
+        SeededHash::new(seed).with(source.min(destination)).with(source.max(destination))
+    } else {
+        SeededHash::new(seed).with(source)
+    };
+    DeviceId::of((hash.value() & 1) as u8)
+}
+
+fn bits(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => u128::from(address.to_bits()),
+        IpAddr::V6(address) => address.to_bits(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use DeviceId::{One, Zero};
+
+    const ADMITTED: [SessionOwner; 5] = [
+        SessionOwner::PrimaryDevice,
+        SessionOwner::FirstPacket(SessionSetup::PrimaryDevice),
+        SessionOwner::FirstPacket(SessionSetup::FirstPacket),
+        SessionOwner::FirstPacket(SessionSetup::IpModulo),
+        SessionOwner::FirstPacket(SessionSetup::IpHash { with_destination: true, seed: 7 }),
+    ];
+    const BOTH: PairView = PairView { primary: Some(Zero), can_work: [true, true] };
+
+    fn ownership(owner: SessionOwner, forwards: bool) -> Ownership {
+        let mode =
+            ActiveActive { session_owner: owner, packet_forwarding: forwards, ..ActiveActive::default() };
+        Ownership::new(&mode)
+    }
+
+    fn addresses(source: u32, destination: u32) -> Addresses {
+        Addresses::V4 { source, destination }
+    }
+
+    /// Pairs of addresses of both families that nothing connects.
+    fn any_addresses() -> impl Iterator<Item = Addresses> {
+        let mut state = 0x2545_f491_4f6c_dd1d_u64;
+        let mut next = move || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state
+        };
+        (0..200_000).map(move |number| {
+            if number % 2 == 0 {
+                addresses((next() >> 20) as u32, (next() >> 20) as u32)
+            } else {
+                let (source, destination) =
+                    (u128::from(next()) << 64 | u128::from(next()), u128::from(next()));
+                Addresses::V6 { source, destination }
+            }
+        })
+    }
+
+    #[test]
+    fn the_five_combinations_of_a_calm_pair() {
+        // Zero is primary; the addresses differ in the lowest bit, so that ip-modulo names One.
+        let odd = addresses(0x0a00_0001, 0xc633_6402);
+        let hashed = by_hash(odd, true, 7);
+        // Owner and setup when Zero and when One gets the packet.
+        let wanted = [
+            [(Zero, Zero), (Zero, Zero)],
+            [(Zero, Zero), (One, Zero)],
+            [(Zero, Zero), (One, One)],
+            [(Zero, One), (One, One)],
+            [(Zero, hashed), (One, hashed)],
+        ];
+        for (combination, wanted) in ADMITTED.into_iter().zip(wanted) {
+            for (receiver, wanted) in [Zero, One].into_iter().zip(wanted) {
+                let found = ownership(combination, true).duties(odd, receiver, &BOTH);
+                assert_eq!((found.owner, found.setup), wanted, "{combination:?} {receiver:?}");
+                let steps = match (found.owner == receiver, found.setup == receiver) {
+                    (true, true) => FirstStep::Here,
+                    (true, false) => FirstStep::AskPeer,
+                    (false, _) => FirstStep::ForwardToOwner,
+                };
+                assert_eq!(found.first_step(receiver), steps);
+                let alone = ownership(combination, false).duties(odd, receiver, &BOTH);
+                assert_eq!(alone, Duties { owner: receiver, setup: receiver }, "no packet forwarding");
+            }
+        }
+    }
+
+    /// Over all states of both devices, HA3 up and down: whoever works is one that can, and who owns what he
+    /// did not get sets it up too.
+    #[test]
+    fn nobody_is_chosen_who_cannot() {
+        let mut seen = 0;
+        for (own, state) in [Zero, One].into_iter().flat_map(|own| HaState::ALL.map(|state| (own, state))) {
+            for peer in HaState::ALL.into_iter().map(Some).chain([None]) {
+                for is_ha3_up in [true, false] {
+                    let view = PairView::new(own, state, peer, is_ha3_up);
+                    let [zero, one] = view.can_work;
+                    for combination in ADMITTED {
+                        for addresses in any_addresses().take(16) {
+                            let duties = ownership(combination, true).duties(addresses, own, &view);
+                            for device in [duties.owner, duties.setup] {
+                                let can = if device == Zero { zero } else { one };
+                                assert!(can || !zero && !one && device == own);
+                            }
+                            assert!(duties.owner == own || duties.setup == duties.owner);
+                            if peer.is_none_or(|peer| !peer.forwards()) || !is_ha3_up {
+                                assert_eq!(duties, Duties { owner: own, setup: own });
+                            }
+                            seen += 1;
+                        }
+                    }
+                }
+            }
+        }
+        assert_eq!(seen, 2 * 8 * 9 * 2 * 5 * 16);
+    }
+
+    #[test]
+    fn a_tentative_device_gives_its_packets_to_the_peer() {
+        let view = PairView::new(One, HaState::Tentative, Some(HaState::ActivePrimary), true);
+        for combination in ADMITTED {
+            let duties = ownership(combination, true).duties(addresses(1, 2), One, &view);
+            assert_eq!(duties, Duties { owner: Zero, setup: Zero });
+            assert_eq!(duties.first_step(One), FirstStep::ForwardToOwner);
+        }
+    }
+
+    #[test]
+    fn both_devices_compute_the_same() {
+        let views = [
+            PairView::new(Zero, HaState::ActiveSecondary, Some(HaState::ActivePrimary), true),
+            PairView::new(One, HaState::ActivePrimary, Some(HaState::ActiveSecondary), true),
+        ];
+        assert_eq!(views[0], views[1]);
+        assert_eq!(views[0], PairView { primary: Some(One), can_work: [true, true] });
+    }
+
+    #[test]
+    fn choices_are_even_and_the_same_in_both_directions() {
+        let hash = |with_destination, seed| SessionSetup::IpHash { with_destination, seed };
+        for (setup, is_symmetric) in [
+            (SessionSetup::IpModulo, true),
+            (hash(true, 0), true),
+            (hash(true, u32::MAX), true),
+            (hash(false, 1), false),
+        ] {
+            let ownership = ownership(SessionOwner::FirstPacket(setup), true);
+            let (mut count, mut at_one, mut turned) = (0_u32, 0_u32, 0_u32);
+            for addresses in any_addresses() {
+                let found = ownership.setup(addresses, Zero, &BOTH);
+                assert_eq!(found, ownership.setup(addresses, One, &BOTH), "the receiver does not matter");
+                count += 1;
+                at_one += u32::from(found == One);
+                turned += u32::from(found != ownership.setup(addresses.reversed(), Zero, &BOTH));
+            }
+            let share = f64::from(at_one) / f64::from(count);
+            assert!((0.49..=0.51).contains(&share), "{setup:?}: {share}");
+            assert_eq!(turned == 0, is_symmetric, "{setup:?}");
+        }
+    }
+
+    #[test]
+    fn the_seed_and_the_key_of_the_hash_matter() {
+        let differ = |one: &dyn Fn(u32) -> DeviceId| (0..64).any(|number| one(number) != one(0));
+        assert!(differ(&|seed| by_hash(addresses(1, 2), false, seed)));
+        assert!(differ(&|destination| by_hash(addresses(1, destination), true, 0)));
+        assert!(!differ(&|destination| by_hash(addresses(1, destination), false, 0)));
+        // IPv6 addresses whose halves differ only above the lowest 64 bits are told apart.
+        let six = |high: u32| Addresses::V6 { source: u128::from(high) << 96, destination: 1 };
+        assert!(differ(&|high| by_hash(six(high), false, 0)));
+    }
+
+    #[test]
+    fn a_lost_owner_is_stood_in_for_until_it_returns() {
+        let ownership = ownership(ADMITTED[3], true);
+        let alone = PairView::new(Zero, HaState::ActivePrimary, None, true);
+        assert_eq!(ownership.acting_owner(One, Zero, &alone), Zero);
+        assert_eq!(ownership.acting_owner(One, Zero, &BOTH), One);
+        assert_eq!(transmitter(One, Zero, Wiring::Layer3), One);
+        assert_eq!(transmitter(One, Zero, Wiring::VirtualWire), Zero);
+    }
+}
