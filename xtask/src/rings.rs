@@ -27,7 +27,7 @@ const EXPLAIN: [&str; 4] = ["model", "wire", "catalog", "config"];
 /// Crates from outside that the engine may use, each with what it spares us.
 const EXTERNAL: &[(&str, &str)] = &[
     ("aes", "block cipher of QUIC header protection"),
-    ("aes-gcm", "authenticated encryption of QUIC Initial packets"),
+    ("aes-gcm", "authenticated encryption of QUIC Initial packets and of messages on the HA2 and HA3 links"),
     ("aho-corasick", "all literals of all signatures in one automaton"),
     ("crc", "the tables of SCTP's CRC-32c"),
     ("foldhash", "keyed hash for tables whose keys come from the network"),

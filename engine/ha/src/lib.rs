@@ -10,6 +10,7 @@ mod announce;
 mod ownership;
 mod show_addresses;
 mod virtual_mac;
+pub mod sync;
 mod words;
 
 pub use addresses::{AddressChanges, AddressPlan, AddressTable, Holding, PairAddress, Standing};

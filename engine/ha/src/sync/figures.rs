@@ -1,0 +1,281 @@
+//! What is counted and what the operator is told: counters, log texts, the state-synchronisation report.
+
+use alloc::string::String;
+use core::fmt::{self, Write as _};
+use core::time::Duration;
+
+use bifrons_config::typed::KeepAliveAction;
+
+use super::seal::{MessageKind, VERSION};
+use super::{ItemKind, Refusal};
+use crate::HaLinkId;
+
+/// What has been sent and received since the machine was made; every kind is counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    messages: [Both; 5],
+    items: [Both; 7],
+    /// Batches that were sent again.
+    pub retransmitted: u64,
+    /// Items that were not sent because they do not fit into a message.
+    pub oversized: u64,
+    /// Items and messages of kinds that only a newer peer knows.
+    pub unknown: u64,
+    /// Messages that changed nothing because they had come before.
+    pub repeated: u64,
+    /// Messages that were not the peer's or of another connection.
+    pub refused: u64,
+    /// Times that changes had to wait because the peer did not keep up.
+    pub window_full: u64,
+    /// Times that so much waited that everything is told anew instead.
+    pub overflows: u64,
+    /// Bytes of all messages sent.
+    pub bytes_sent: u64,
+    /// Bytes of all messages of the peer.
+    pub bytes_received: u64,
+}
+
+/// Sent and received.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Both {
+    /// To the peer.
+    pub sent: u64,
+    /// From the peer.
+    pub received: u64,
+}
+
+impl Counters {
+    /// The messages of one kind.
+    pub fn messages(&self, kind: MessageKind) -> Both {
+        self.messages.get(kind as usize).copied().unwrap_or_default()
+    }
+
+    /// The items of one kind.
+    pub fn items(&self, kind: ItemKind) -> Both {
+        self.items.get(kind as usize).copied().unwrap_or_default()
+    }
+
+    pub(super) fn message_sent(&mut self, kind: MessageKind, bytes: usize) {
+        self.bytes_sent += bytes as u64;
+        if let Some(both) = self.messages.get_mut(kind as usize) {
+            both.sent += 1;
+        }
+    }
+
+    pub(super) fn message_received(&mut self, kind: MessageKind, bytes: usize) {
+        self.bytes_received += bytes as u64;
+        if let Some(both) = self.messages.get_mut(kind as usize) {
+            both.received += 1;
+        }
+    }
+
+    pub(super) fn item_sent(&mut self, kind: ItemKind) {
+        if let Some(both) = self.items.get_mut(kind as usize) {
+            both.sent += 1;
+        }
+    }
+
+    pub(super) fn item_received(&mut self, kind: ItemKind) {
+        if let Some(both) = self.items.get_mut(kind as usize) {
+            both.received += 1;
+        }
+    }
+
+    pub(super) const fn refusal(&mut self, refusal: Refusal) {
+        match refusal {
+            Refusal::Repeated(_) | Refusal::Replayed(_) => self.repeated += 1,
+            Refusal::Link(_)
+            | Refusal::NoPeer
+            | Refusal::Truncated
+            | Refusal::Version(_)
+            | Refusal::Epoch { .. }
+            | Refusal::Forged
+            | Refusal::BeyondWindow(_)
+            | Refusal::Malformed => self.refused += 1,
+        }
+    }
+}
+
+/// How full the way to the peer is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Entries that have changed and are in no batch yet.
+    pub dirty: usize,
+    /// How long the oldest of them has waited.
+    pub waiting: Duration,
+    /// Batches that the peer has not acknowledged.
+    pub in_flight: usize,
+    /// Their bytes.
+    pub bytes_in_flight: usize,
+    /// The peer's batches that wait for an earlier one.
+    pub behind_gap: usize,
+}
+
+/// How well the peer's copy follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SyncStatus {
+    /// There is no peer.
+    NoPeer,
+    /// No link leads to it.
+    LinkDown,
+    /// Keep-alives stay unanswered; nothing is told.
+    Stopped,
+    /// Everything is being told.
+    Incomplete,
+    /// Everything was told, and changes are.
+    Complete,
+}
+
+impl SyncStatus {
+    /// The words that the operator sees.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NoPeer => "No peer",
+            Self::LinkDown => "HA2 link down",
+            Self::Stopped => "Stopped",
+            Self::Incomplete => "Incomplete",
+            Self::Complete => "Complete",
+        }
+    }
+}
+
+/// What the system log is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SyncLog {
+    /// An HA2 link has a carrier again.
+    LinkUp(HaLinkId),
+    /// It has lost it.
+    LinkDown(HaLinkId),
+    /// Messages travel over this link now.
+    UsesLink(HaLinkId),
+    /// Keep-alives on this link stay unanswered.
+    KeepAliveFailed(HaLinkId),
+    /// They are answered again.
+    KeepAliveRecovered(HaLinkId),
+    /// No link is left: what happens, after the setting.
+    Stopped(KeepAliveAction),
+    /// State is told again.
+    Resumed,
+    /// Everything is told to the peer.
+    JoinBegins(u32),
+    /// The peer has everything.
+    JoinComplete(u32),
+    /// The peer did not keep up; everything is told anew.
+    Overflow,
+}
+
+impl SyncLog {
+    /// As in the system log: `informational`, `medium`, `high` or `critical`.
+    pub const fn severity(self) -> &'static str {
+        match self {
+            Self::LinkUp(_)
+            | Self::UsesLink(_)
+            | Self::KeepAliveRecovered(_)
+            | Self::Resumed
+            | Self::JoinBegins(_)
+            | Self::JoinComplete(_) => "informational",
+            Self::Overflow => "medium",
+            Self::LinkDown(_) => "high",
+            Self::KeepAliveFailed(_) | Self::Stopped(_) => "critical",
+        }
+    }
+}
+
+impl fmt::Display for SyncLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LinkUp(link) => write!(f, "{} link up", link.name()),
+            Self::LinkDown(link) => write!(f, "{} link down", link.name()),
+            Self::UsesLink(link) => write!(f, "State synchronization uses {}", link.name()),
+            Self::KeepAliveFailed(link) => write!(f, "{} keep-alive threshold exceeded", link.name()),
+            Self::KeepAliveRecovered(link) => write!(f, "{} keep-alive answered again", link.name()),
+            Self::Stopped(KeepAliveAction::LogOnly) => f.write_str("State synchronization stopped"),
+            Self::Stopped(KeepAliveAction::SplitDatapath) => {
+                f.write_str("State synchronization stopped, each device goes on with sessions of its own")
+            }
+            Self::Resumed => f.write_str("State synchronization resumed"),
+            Self::JoinBegins(_) => f.write_str("Synchronizing all state to the peer"),
+            Self::JoinComplete(_) => f.write_str("State synchronization to the peer is complete"),
+            Self::Overflow => f.write_str("The peer does not keep up, synchronizing all state anew"),
+        }
+    }
+}
+
+const RULE: &str = "--------------------------------------------------------------------------------";
+
+/// `show high-availability state-synchronization` (blocks and columns as on PAN-OS). `disabled` is why nothing
+/// is told to the peer, if so: "device not in active state".
+pub(super) fn report(status: SyncStatus, disabled: Option<&str>, counters: &Counters) -> String {
+    let mut text = String::new();
+    let direction = match disabled {
+        None => String::from("State synchronization to peer: enabled"),
+        Some(reason) => {
+            let mut line = String::from("State synchronization to peer: disabled (");
+            line.push_str(reason);
+            line.push(')');
+            line
+        }
+    };
+    for line in [RULE, "", RULE, &direction, RULE, "Messages processed since system up:"] {
+        text.push_str(line);
+        if line.is_empty() {
+            text.push_str("State Synchronization Status: ");
+            text.push_str(status.name());
+        }
+        text.push('\n');
+    }
+    let enabled = if disabled.is_none() { "yes" } else { "no" };
+    row(&mut text, "message", "enable", "version", "sent", "received");
+    let items = ItemKind::ALL.map(|kind| (kind.name(), enabled, counters.items(kind)));
+    let messages = MessageKind::ALL.map(|kind| (kind.name(), "yes", counters.messages(kind)));
+    for (name, enable, both) in items.into_iter().chain(messages) {
+        row(&mut text, name, enable, VERSION, both.sent, both.received);
+    }
+    text.push_str(RULE);
+    text.push('\n');
+    text
+}
+
+fn row(
+    text: &mut String,
+    name: &str,
+    enable: &str,
+    version: impl fmt::Display,
+    sent: impl fmt::Display,
+    received: impl fmt::Display,
+) {
+    // Writing into a string cannot fail.
+    let _ = writeln!(text, "{name:<20}{enable:<8}{version:<9}{sent:>14}{received:>14}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_report_has_a_row_for_every_kind() {
+        let mut counters = Counters::default();
+        counters.item_sent(ItemKind::SessionUpdate);
+        counters.message_received(MessageKind::KeepAliveReply, 28);
+        let text = report(SyncStatus::Complete, None, &counters);
+        let row = |name: &str| {
+            let line = text.lines().find(|line| line.starts_with(name)).unwrap();
+            line.get(20..).unwrap().split_whitespace().map(String::from).collect::<alloc::vec::Vec<_>>()
+        };
+        assert_eq!(row("session update"), ["yes", "1", "1", "0"]);
+        assert_eq!(row("keep-alive reply"), ["yes", "1", "0", "1"]);
+        assert!(ItemKind::ALL.iter().all(|kind| row(kind.name()).len() == 4));
+        assert!(MessageKind::ALL.iter().all(|kind| row(kind.name()).len() == 4));
+        assert_eq!(text.lines().nth(1), Some("State Synchronization Status: Complete"));
+        assert_eq!(text.lines().nth(3), Some("State synchronization to peer: enabled"));
+        let passive = report(SyncStatus::Complete, Some("device not in active state"), &counters);
+        let line = "State synchronization to peer: disabled (device not in active state)";
+        assert_eq!(passive.lines().nth(3), Some(line));
+    }
+
+    #[test]
+    fn kinds_stand_in_their_tables_at_their_own_place() {
+        assert!(ItemKind::ALL.iter().enumerate().all(|(place, kind)| *kind as usize == place));
+        assert!(MessageKind::ALL.iter().enumerate().all(|(place, kind)| *kind as usize == place));
+    }
+}
