@@ -7,15 +7,39 @@ extern crate alloc;
 
 mod addresses;
 mod announce;
+mod control;
+mod election;
+mod flaps;
+mod hello;
+mod log;
+mod member;
+mod mismatch;
+mod monitoring;
 mod ownership;
 mod show_addresses;
-mod virtual_mac;
 pub mod sync;
+mod timers;
+mod virtual_mac;
 mod words;
 
 pub use addresses::{AddressChanges, AddressPlan, AddressTable, Holding, PairAddress, Standing};
 pub use announce::{Announcement, Announcer};
+pub use control::CONTROL_LINKS;
+pub use election::{Event, Mode, StateReason, Verdict, is_better, judge, next};
+pub use flaps::{Flaps, Loop};
+pub use hello::{
+    ConfigurationMark, Envelope, Heartbeat, Hello, Message, Order, OrderKind, OrderReply, SoftwareVersion,
+    Unreadable, VERSIONS, Versions,
+};
+pub use log::{HaEvent, Severity, SystemRecord};
+pub use member::{
+    DownReason, Identity, LinkStatus, Member, MemberOutput, PeerStatus, RequestError, Settings, StateRequest,
+    Status,
+};
+pub use mismatch::{Consequence, Mismatch, Pairing};
+pub use monitoring::{DestinationGroupState, LinkGroupState, PathGroupState, PathId, PathState};
 pub use ownership::{Duties, FirstStep, Ownership, PairView, Wiring, transmitter};
 pub use show_addresses::show_virtual_addresses;
+pub use timers::Timer;
 pub use virtual_mac::{InterfaceNumber, VirtualMac};
 pub use words::{DeviceId, HaLinkId, HaState};
