@@ -8,7 +8,7 @@ use bifrons_model::{
     AppId, CategoryId, Direction, EndReason, Flags, Handshake, HandshakeOutcome, InterfaceId, NatRuleId,
     SessionId, Subtype, Timestamp, Tracker, TrafficRecord, Translation, UserId, Volume, ZoneId,
 };
-use bifrons_policy::Decision;
+use bifrons_policy::{Decision, Forward};
 use bifrons_session::{FlowKey, NO_NUMBER, NONE, Session, SessionFlags, State, nat::Translated};
 use bifrons_wire::{Packet, protocol};
 
@@ -29,6 +29,8 @@ pub(crate) struct Notes {
     pub edits: Option<Box<[StreamEdits; 2]>>,
     /// The client's TLS fingerprint.
     pub ja4: Option<Ja4>,
+    /// The way that a forwarding rule with a monitored path gave it.
+    pub forced: Option<Forward>,
     /// The handshake that the firewall makes in place of both ends.
     pub joining: Option<Joining>,
 }

@@ -1,8 +1,10 @@
 //! Traffic to the device itself: what the management profile of the interface offers, and to whom.
 
+use alloc::sync::Arc;
+
 use bifrons_model::{Direction, DropReason, InterfaceId};
 use bifrons_session::Hit;
-use bifrons_wire::{Packet, echo_reply};
+use bifrons_wire::{Addresses, Packet, echo_reply};
 
 use crate::{
     Outbox, Verdict, Worker,
@@ -13,7 +15,39 @@ use crate::{
 /// ICMP and ICMPv6 echo requests.
 const ECHO_REQUESTS: [u8; 2] = [8, 128];
 
+/// An answer to an echo request of the device's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AwaitedEcho {
+    /// The request's identifier.
+    pub identifier: u16,
+    /// From the one who is asked to the address that he is asked from.
+    pub addresses: Addresses,
+    /// The interface that has that address.
+    pub interface: InterfaceId,
+}
+
 impl Worker {
+    /// Takes the answers that the device waits for, in order of identifiers, in place of those before. They are the device's whatever
+    /// rules say and sessions there are; other echo replies to it are refused.
+    pub fn handle_awaited(&mut self, awaited: Arc<[AwaitedEcho]>) {
+        self.awaited = awaited;
+    }
+
+    /// Whether an echo is an answer that the device waits for.
+    #[cold]
+    pub(crate) fn is_awaited(&self, lane: &Lane, packet: &Packet) -> bool {
+        if ECHO_REQUESTS.contains(&packet.icmp.kind) || lane.wiring != Wiring::Routed || packet.frames != 1 {
+            return false;
+        }
+        let router = |interface| self.links.link(interface).map(|link| link.router);
+        let identifier = packet.icmp.identifier;
+        let found = self.awaited.binary_search_by_key(&identifier, |awaited| awaited.identifier);
+        let found = found.ok().and_then(|place| self.awaited.get(place));
+        found.is_some_and(|awaited| {
+            awaited.addresses == packet.addresses && router(awaited.interface) == router(lane.interface)
+        })
+    }
+
     /// The interface whose address a packet goes to, if it is one of the device's own.
     pub(crate) fn own_interface(&self, lane: &Lane, address: core::net::IpAddr) -> Option<InterfaceId> {
         if lane.wiring != Wiring::Routed {

@@ -40,6 +40,7 @@ pub use compiled::Compiled;
 pub use counters::Counters;
 pub use frame::{Emitted, Event, Frame, Outbox, Replaced, Verdict};
 pub use handover::{Claim, Place};
+pub use host::AwaitedEcho;
 pub use links::{Link, Links, Own, Port, PortMode, Wire};
 pub use protection::{Alarm, AlarmCause, Block, FloodKind};
 pub use steer::steer;

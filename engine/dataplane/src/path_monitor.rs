@@ -1,4 +1,4 @@
-//! Routes that depend on whether hosts behind them answer.
+//! Routes and forwarding rules that depend on whether hosts behind them answer.
 //!
 //! ```text
 //!        too many destinations do not answer
@@ -8,30 +8,44 @@
 //!    └──────────────────────────────────────── HELD
 //! ```
 //!
-//! [`PathMonitors`] belongs to a device's Controller. It sends echo requests over the route's own next
-//! station, be the route in use or not, and says when the route is to go or to come back:
-//! `Rib::set_path` takes that. A destination has failed when so many requests in a row stayed unanswered,
-//! each for as long as the next one was due; any answer makes it well.
+//! [`PathMonitors`] belongs to a device's Controller. It sends echo requests over the path's own next
+//! station, be the path in use or not, and says when what depends on it is to go or to come back:
+//! `Rib::set_path` takes that of a route, `Policy::with_failed_rules` that of forwarding rules. A destination
+//! has failed when so many requests in a row stayed unanswered, each for as long as the next one was due; any
+//! answer makes it well.
 //!
 //! After each call take all outputs (`poll_output`), then wait for the time of `poll_timeout` or an answer.
+//! Workers are told what answers to take for the device: `Worker::handle_awaited`.
 
 use alloc::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     string::String,
+    vec,
     vec::Vec,
 };
 use core::{net::IpAddr, time::Duration};
 
 use bifrons_config::{
     Config,
-    typed::{FailureCondition, Route, RouteMonitor, RouteTarget},
+    typed::{FailureCondition, ForwardingAction, ForwardingRule, Prefix, Route, RouteTarget},
 };
 use bifrons_model::{InterfaceId, Timestamp};
 use bifrons_policy::Forward;
 use bifrons_wire::{Addresses, Echo};
 
+use crate::AwaitedEcho;
+
 /// What the requests carry.
 const CONTENT: &[u8] = b"bifrons path monitor";
+
+/// What depends on a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Dependent {
+    /// The route at this place in `Config::routes`.
+    Route(usize),
+    /// The rule at this place in `Config::forwarding_rules`.
+    Rule(usize),
+}
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,25 +54,26 @@ pub enum PathOutput {
     Probe {
         /// The station that it is sent to.
         forward: Forward,
+        /// Where it comes from and goes to.
+        addresses: Addresses,
         /// From the IP header on.
         packet: Vec<u8>,
     },
-    /// The path of a route has gone down or come back.
+    /// A path has gone down or come back.
     Path {
-        /// The route's place in `Config::routes`.
-        route: usize,
-        /// Whether it is to be used.
+        /// What depends on it.
+        dependent: Dependent,
+        /// Whether that is to be used.
         is_up: bool,
     },
 }
 
-/// The monitored routes of a device.
+/// The monitored paths of a device.
 #[derive(Clone, Debug, Default)]
 pub struct PathMonitors {
-    /// By the route's place in `Config::routes`.
-    paths: BTreeMap<usize, Path>,
-    /// The route and the destination of its that each identifier stands for.
-    identifiers: BTreeMap<u16, (usize, usize)>,
+    paths: BTreeMap<Dependent, Path>,
+    /// The path and the destination of its that each identifier stands for.
+    identifiers: BTreeMap<u16, (Dependent, usize)>,
     timers: BTreeSet<(Timestamp, Timer)>,
     outputs: VecDeque<PathOutput>,
 }
@@ -66,13 +81,13 @@ pub struct PathMonitors {
 /// What a deadline is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
-    /// The next request to a destination of a route.
-    Probe(usize, usize),
-    /// The end of a route's hold time.
-    Hold(usize),
+    /// The next request to a destination of a path.
+    Probe(Dependent, usize),
+    /// The end of a path's hold time.
+    Hold(Dependent),
 }
 
-/// Whether a route can be used.
+/// Whether a path can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Up,
@@ -81,60 +96,80 @@ enum State {
     Held(Timestamp),
 }
 
-/// A monitored route.
+/// A monitored path.
 #[derive(Clone, Debug)]
 struct Path {
-    /// What it is known by over commits: virtual router, name, IPv6 or not.
-    name: (Option<String>, String, bool),
+    name: Name,
     forward: Forward,
-    monitor: RouteMonitor,
+    failure_condition: FailureCondition,
+    hold_time: Duration,
     destinations: Vec<Destination>,
     state: State,
 }
 
+/// What a path is known by over commits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Name {
+    Route {
+        router: Option<String>,
+        route: String,
+        /// Routes of both families may have one name.
+        is_v6: bool,
+    },
+    Rule(String),
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Destination {
+    settings: Settings,
+    identifier: u16,
+    /// Of the last request.
+    sequence: u16,
+    /// When the next one is due.
+    due: Timestamp,
+    unanswered: u8,
+    has_failed: bool,
+}
+
+/// How a destination is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Settings {
     /// Where requests come from and go to; `None` where the interface has no address to send from.
     addresses: Option<Addresses>,
     interval: Duration,
     /// Unanswered requests with which it has failed.
     limit: u8,
-    identifier: u16,
-    /// Of the last request.
-    sequence: u16,
-    unanswered: u8,
-    has_failed: bool,
 }
 
 impl PathMonitors {
-    /// Takes a configuration's monitored routes in place of those of the one before; `interfaces` are the
-    /// numbers of its interfaces by their places. Routes whose monitors are the same go on as they are;
+    /// Takes a configuration's monitored paths in place of those of the one before; `interfaces` are the
+    /// numbers of its interfaces by their places. Paths whose monitors are the same go on as they are;
     /// others are up until they fail.
     pub fn apply(&mut self, now: Timestamp, config: &Config, interfaces: &[Option<InterfaceId>]) {
         let mut old: Vec<Path> = core::mem::take(&mut self.paths).into_values().collect();
         self.timers.clear();
         self.identifiers.clear();
-        for (place, route) in config.routes.iter().enumerate() {
-            let Some(mut path) = Path::new(config, route, interfaces) else { continue };
+        let reader = Reader { now, config, interfaces };
+        for (dependent, mut path) in reader.paths() {
             let before = old.iter().position(|other| other.name == path.name);
             if let Some(before) = before.map(|at| old.swap_remove(at)) {
                 if before.is_alike(&path) {
                     path.state = before.state;
                     path.destinations = before.destinations;
                 } else if before.state != State::Up {
-                    self.outputs.push_back(PathOutput::Path { route: place, is_up: true });
+                    self.outputs.push_back(PathOutput::Path { dependent, is_up: true });
                 }
             }
             for (at, destination) in path.destinations.iter_mut().enumerate() {
                 let Some(identifier) = self.free_identifier(destination.identifier) else { break };
                 destination.identifier = identifier;
-                self.identifiers.insert(identifier, (place, at));
-                self.timers.insert((now, Timer::Probe(place, at)));
+                self.identifiers.insert(identifier, (dependent, at));
+                self.timers.insert((destination.due, Timer::Probe(dependent, at)));
             }
             if let State::Held(until) = path.state {
-                self.timers.insert((until, Timer::Hold(place)));
+                self.timers.insert((until, Timer::Hold(dependent)));
             }
-            self.paths.insert(place, path);
+            self.paths.insert(dependent, path);
         }
         self.handle_timeout(now);
     }
@@ -142,16 +177,16 @@ impl PathMonitors {
     /// A packet for an address of ours, from its IP header on. False where it is no answer to a request.
     pub fn handle_packet(&mut self, now: Timestamp, packet: &[u8]) -> bool {
         let Some(echo) = Echo::read(packet).filter(|echo| echo.is_reply) else { return false };
-        let Some((route, at)) = self.identifiers.get(&echo.identifier).copied() else { return false };
-        let Some(path) = self.paths.get_mut(&route) else { return false };
+        let Some((dependent, at)) = self.identifiers.get(&echo.identifier).copied() else { return false };
+        let Some(path) = self.paths.get_mut(&dependent) else { return false };
         let Some(destination) = path.destinations.get_mut(at) else { return false };
         let age = destination.sequence.wrapping_sub(echo.sequence);
-        let is_ours = destination.addresses == Some(echo.addresses.reversed());
-        if !is_ours || age >= u16::from(destination.limit) {
+        let is_ours = destination.settings.addresses == Some(echo.addresses.reversed());
+        if !is_ours || age >= u16::from(destination.settings.limit) {
             return false;
         }
         (destination.unanswered, destination.has_failed) = (0, false);
-        self.judge(now, route);
+        self.judge(now, dependent);
         true
     }
 
@@ -160,11 +195,11 @@ impl PathMonitors {
         while let Some((at, timer)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
             self.timers.remove(&(at, timer));
             match timer {
-                Timer::Probe(route, destination) => self.probe(now, route, destination),
-                Timer::Hold(route) => {
-                    if let Some(path) = self.paths.get_mut(&route) {
+                Timer::Probe(dependent, destination) => self.probe(now, dependent, destination),
+                Timer::Hold(dependent) => {
+                    if let Some(path) = self.paths.get_mut(&dependent) {
                         path.state = State::Up;
-                        self.outputs.push_back(PathOutput::Path { route, is_up: true });
+                        self.outputs.push_back(PathOutput::Path { dependent, is_up: true });
                     }
                 }
             }
@@ -181,106 +216,183 @@ impl PathMonitors {
         self.outputs.pop_front()
     }
 
-    /// Whether the route at this place in `Config::routes` is to be used as far as its path is concerned.
-    pub fn is_up(&self, route: usize) -> bool {
-        self.paths.get(&route).is_none_or(|path| path.state == State::Up)
+    /// Whether this is to be used as far as its path is concerned; so is what depends on none.
+    pub fn is_up(&self, dependent: Dependent) -> bool {
+        self.paths.get(&dependent).is_none_or(|path| path.state == State::Up)
     }
 
-    /// The identifier that a destination had, or the next that is free.
+    /// The places in `Config::forwarding_rules` of the rules whose paths are down.
+    pub fn failed_rules(&self) -> impl Iterator<Item = usize> {
+        let down = self.paths.iter().filter(|(_, path)| path.state != State::Up);
+        down.filter_map(|(dependent, _)| match dependent {
+            Dependent::Rule(rule) => Some(*rule),
+            Dependent::Route(_) => None,
+        })
+    }
+
+    /// The answers that are waited for, in order of identifiers. They are the same until the next `apply`.
+    pub fn awaited(&self) -> impl Iterator<Item = AwaitedEcho> {
+        self.identifiers.iter().filter_map(|(identifier, (dependent, at))| {
+            let path = self.paths.get(dependent)?;
+            let addresses = path.destinations.get(*at)?.settings.addresses?.reversed();
+            Some(AwaitedEcho { identifier: *identifier, addresses, interface: path.forward.interface })
+        })
+    }
+
+    /// The identifier that a destination had, or the next that is free. They are low, for translation gives
+    /// high ones to those of others that leave with an address of ours.
     fn free_identifier(&self, wanted: u16) -> Option<u16> {
-        let mut all = (wanted..=u16::MAX).chain(0..wanted);
+        let mut all = (wanted..=u16::MAX).chain(1..wanted);
         all.find(|identifier| !self.identifiers.contains_key(identifier))
     }
 
-    fn probe(&mut self, now: Timestamp, route: usize, at: usize) {
-        let Some(path) = self.paths.get_mut(&route) else { return };
+    fn probe(&mut self, now: Timestamp, dependent: Dependent, at: usize) {
+        let Some(path) = self.paths.get_mut(&dependent) else { return };
         let Some(destination) = path.destinations.get_mut(at) else { return };
-        destination.has_failed |= destination.unanswered >= destination.limit;
+        destination.has_failed |= destination.unanswered >= destination.settings.limit;
         destination.unanswered = destination.unanswered.saturating_add(1);
         destination.sequence = destination.sequence.wrapping_add(1);
-        self.timers.insert((now + destination.interval, Timer::Probe(route, at)));
-        if let Some(addresses) = destination.addresses {
+        destination.due = now + destination.settings.interval;
+        self.timers.insert((destination.due, Timer::Probe(dependent, at)));
+        if let Some(addresses) = destination.settings.addresses {
             let Destination { identifier, sequence, .. } = *destination;
             let packet = Echo { addresses, is_reply: false, identifier, sequence }.packet(CONTENT);
-            self.outputs.push_back(PathOutput::Probe { forward: path.forward, packet });
+            self.outputs.push_back(PathOutput::Probe { forward: path.forward, addresses, packet });
         }
-        self.judge(now, route);
+        self.judge(now, dependent);
     }
 
-    /// Draws from the destinations whether the route can be used.
-    fn judge(&mut self, now: Timestamp, route: usize) {
-        let Some(path) = self.paths.get_mut(&route) else { return };
-        let hold_time = Duration::from_secs(path.monitor.hold_time.into());
+    /// Draws from the destinations whether the path can be used.
+    fn judge(&mut self, now: Timestamp, dependent: Dependent) {
+        let Some(path) = self.paths.get_mut(&dependent) else { return };
         let before = path.state;
         path.state = match (before, path.has_failed()) {
             (State::Up | State::Down | State::Held(_), true) => State::Down,
-            (State::Down, false) if hold_time.is_zero() => State::Up,
-            (State::Down, false) => State::Held(now + hold_time),
+            (State::Down, false) if path.hold_time.is_zero() => State::Up,
+            (State::Down, false) => State::Held(now + path.hold_time),
             (State::Up | State::Held(_), false) => before,
         };
         let after = path.state;
         if let State::Held(until) = before
             && after != before
         {
-            self.timers.remove(&(until, Timer::Hold(route)));
+            self.timers.remove(&(until, Timer::Hold(dependent)));
         }
         if let State::Held(until) = after {
-            self.timers.insert((until, Timer::Hold(route)));
+            self.timers.insert((until, Timer::Hold(dependent)));
         }
         let is_up = after == State::Up;
         if (before == State::Up) != is_up {
-            self.outputs.push_back(PathOutput::Path { route, is_up });
+            self.outputs.push_back(PathOutput::Path { dependent, is_up });
         }
     }
 }
 
 impl Path {
+    /// Whether both watch the same in the same way.
+    fn is_alike(&self, other: &Self) -> bool {
+        let settings = |path: &Self| path.destinations.iter().map(|one| one.settings).collect::<Vec<_>>();
+        self.failure_condition == other.failure_condition
+            && self.hold_time == other.hold_time
+            && self.forward == other.forward
+            && settings(self) == settings(other)
+    }
+
+    fn has_failed(&self) -> bool {
+        let mut failed = self.destinations.iter().map(|destination| destination.has_failed);
+        match self.failure_condition {
+            FailureCondition::Any => failed.any(|has_failed| has_failed),
+            FailureCondition::All => failed.len() > 0 && failed.all(|has_failed| has_failed),
+        }
+    }
+}
+
+/// A configuration with the numbers of its interfaces.
+struct Reader<'a> {
+    now: Timestamp,
+    config: &'a Config,
+    interfaces: &'a [Option<InterfaceId>],
+}
+
+impl Reader<'_> {
+    fn paths(&self) -> impl Iterator<Item = (Dependent, Path)> {
+        let routes = self.config.routes.iter().enumerate();
+        let routes = routes.filter_map(|(at, route)| Some((Dependent::Route(at), self.route(route)?)));
+        let rules = self.config.forwarding_rules.iter().enumerate().filter(|(_, rule)| !rule.disabled);
+        let rules = rules.filter_map(|(at, rule)| Some((Dependent::Rule(at), self.rule(rule)?)));
+        routes.chain(rules)
+    }
+
     /// `None` for a route without a monitor, and for one that leads to no interface.
-    fn new(config: &Config, route: &Route, interfaces: &[Option<InterfaceId>]) -> Option<Self> {
-        let monitor = route.path_monitor.clone()?;
+    fn route(&self, route: &Route) -> Option<Path> {
+        let monitor = route.path_monitor.as_ref()?;
         let (place, gateway) = match route.next_hop {
             RouteTarget::Gateway { address, interface } => (interface, Some(address)),
             RouteTarget::Interface(interface) => (interface, None),
             RouteTarget::Router(_) | RouteTarget::Discard => return None,
         };
-        let forward = Forward { interface: interfaces.get(place).copied().flatten()?, gateway };
-        let own = &config.interfaces.get(place)?.addresses;
-        let source_of = |destination: IpAddr| {
-            let mut own = own.iter().filter(|own| own.address.is_ipv4() == destination.is_ipv4());
-            let next = gateway.unwrap_or(destination);
-            let nearest = own.clone().find(|own| own.contains(next));
-            nearest.or_else(|| own.next()).map(|own| own.address)
-        };
         let destinations = monitor.destinations.iter().map(|monitored| {
-            let source = monitored.source.or_else(|| source_of(monitored.destination));
-            Destination {
-                addresses: source.and_then(|source| between(source, monitored.destination)),
-                interval: Duration::from_secs(monitored.interval.max(1).into()),
-                limit: monitored.count.max(1),
-                identifier: 1,
-                sequence: 0,
-                unanswered: 0,
-                has_failed: false,
-            }
+            let ends = (monitored.source, monitored.destination);
+            self.destination((place, gateway), ends, monitored.interval, monitored.count)
         });
-        let destinations = destinations.collect();
-        let router = config.virtual_routers.get(route.virtual_router).map(|router| router.name.clone());
-        let name = (router, route.name.clone(), route.destination.address.is_ipv6());
-        Some(Self { name, forward, monitor, destinations, state: State::Up })
+        Some(Path {
+            name: Name::Route {
+                router: self.config.virtual_routers.get(route.virtual_router).map(|own| own.name.clone()),
+                route: route.name.clone(),
+                is_v6: route.destination.address.is_ipv6(),
+            },
+            forward: self.forward(place, gateway)?,
+            failure_condition: monitor.failure_condition,
+            hold_time: Duration::from_secs(monitor.hold_time.into()),
+            destinations: destinations.collect(),
+            state: State::Up,
+        })
     }
 
-    /// Whether both watch the same in the same way.
-    fn is_alike(&self, other: &Self) -> bool {
-        let ends = |path: &Self| path.destinations.iter().map(|one| one.addresses).collect::<Vec<_>>();
-        self.monitor == other.monitor && self.forward == other.forward && ends(self) == ends(other)
+    /// The same for a forwarding rule.
+    fn rule(&self, rule: &ForwardingRule) -> Option<Path> {
+        let ForwardingAction::Forward { interface, next_hop, monitor: Some(monitor) } = rule.action else {
+            return None;
+        };
+        let ends = (None, monitor.address);
+        let destination = self.destination((interface, next_hop), ends, monitor.interval, monitor.threshold);
+        Some(Path {
+            name: Name::Rule(rule.name.clone()),
+            forward: self.forward(interface, next_hop)?,
+            failure_condition: FailureCondition::Any,
+            hold_time: Duration::ZERO,
+            destinations: vec![destination],
+            state: State::Up,
+        })
     }
 
-    fn has_failed(&self) -> bool {
-        let mut failed = self.destinations.iter().map(|destination| destination.has_failed);
-        match self.monitor.failure_condition {
-            FailureCondition::Any => failed.any(|has_failed| has_failed),
-            FailureCondition::All => failed.len() > 0 && failed.all(|has_failed| has_failed),
-        }
+    fn forward(&self, place: usize, gateway: Option<IpAddr>) -> Option<Forward> {
+        Some(Forward { interface: self.interfaces.get(place).copied().flatten()?, gateway })
+    }
+
+    fn destination(
+        &self,
+        (place, gateway): (usize, Option<IpAddr>),
+        (source, destination): (Option<IpAddr>, IpAddr),
+        interval: u8,
+        limit: u8,
+    ) -> Destination {
+        let next = gateway.unwrap_or(destination);
+        let source = source.or_else(|| self.source(place, next, destination.is_ipv6()));
+        let settings = Settings {
+            addresses: source.and_then(|source| between(source, destination)),
+            interval: Duration::from_secs(interval.max(1).into()),
+            limit: limit.max(1),
+        };
+        Destination { settings, identifier: 1, sequence: 0, due: self.now, unanswered: 0, has_failed: false }
+    }
+
+    /// The address of an interface that speaks to the next station, else its first.
+    fn source(&self, place: usize, next: IpAddr, is_v6: bool) -> Option<IpAddr> {
+        let own = &self.config.interfaces.get(place)?.addresses;
+        let mut own = own.iter().filter(|own| own.address.is_ipv6() == is_v6);
+        let nearest = own.clone().find(|own: &&Prefix| own.contains(next));
+        nearest.or_else(|| own.next()).map(|own| own.address)
     }
 }
 
@@ -300,7 +412,7 @@ fn between(source: IpAddr, destination: IpAddr) -> Option<Addresses> {
 mod tests {
     use super::*;
     use alloc::{string::ToString, vec};
-    use bifrons_config::typed::{Interface, MonitoredDestination, Prefix};
+    use bifrons_config::typed::{ForwardingMonitor, Interface, MonitoredDestination, Prefix, RouteMonitor};
     use bifrons_wire::echo_reply;
 
     const START: Timestamp = Timestamp::from_secs(1000);
@@ -360,9 +472,9 @@ mod tests {
             loop {
                 while let Some(output) = self.monitors.poll_output() {
                     match output {
-                        PathOutput::Probe { forward, packet } => self.answer(now, forward, &packet),
-                        PathOutput::Path { route, is_up } => {
-                            assert_eq!((route, self.monitors.is_up(0)), (0, is_up));
+                        PathOutput::Probe { forward, packet, .. } => self.answer(now, forward, &packet),
+                        PathOutput::Path { dependent, is_up } => {
+                            assert_eq!(self.monitors.is_up(dependent), is_up);
                             changes.push((now.since(START).as_secs(), is_up));
                         }
                     }
@@ -438,12 +550,56 @@ mod tests {
         assert_eq!(network.run(7), [(6, false)]);
         network.monitors.apply(after(7), &same, &[Some(InterfaceId(4))]);
         assert_eq!(network.run(100), []);
-        assert!(!network.monitors.is_up(0));
+        assert!(!network.monitors.is_up(Dependent::Route(0)));
         let other = config(FailureCondition::All, 30, &["8.8.8.8"]);
         network.monitors.apply(after(100), &other, &[Some(InterfaceId(4))]);
         assert_eq!(network.run(103), [(0, true)]);
         network.monitors.apply(after(104), &Config::default(), &[]);
-        assert_eq!((network.monitors.poll_timeout(), network.monitors.is_up(0)), (None, true));
+        assert_eq!(
+            (network.monitors.poll_timeout(), network.monitors.is_up(Dependent::Route(0))),
+            (None, true)
+        );
+    }
+
+    #[test]
+    fn commits_do_not_make_requests_fail() {
+        let same = config(FailureCondition::Any, 30, &["8.8.8.8"]);
+        let mut network = Network::new(&same);
+        network.silent = vec![ip("8.8.8.8")];
+        for _ in 0..10 {
+            network.monitors.apply(after(1), &same, &[Some(InterfaceId(4))]);
+        }
+        assert_eq!(network.run(7), [(6, false)]);
+        assert_eq!(network.asked, 4);
+    }
+
+    #[test]
+    fn a_forwarding_rule_depends_on_its_own_path() {
+        let monitor = ForwardingMonitor {
+            address: ip("8.8.8.8"),
+            interval: 2,
+            threshold: 3,
+            fail_over: false,
+            disable_if_unreachable: false,
+        };
+        let next_hop = Some(ip("10.0.0.2"));
+        let action = ForwardingAction::Forward { interface: 0, next_hop, monitor: Some(monitor) };
+        let rule = |name: &str, action| ForwardingRule { name: name.into(), action, ..Default::default() };
+        let rules = vec![rule("first", ForwardingAction::NoPbf), rule("watched", action)];
+        let mut config = config(FailureCondition::Any, 30, &["10.0.0.2"]);
+        config.forwarding_rules = rules;
+        let mut network = Network::new(&config);
+        assert_eq!(network.monitors.awaited().count(), 2);
+        network.silent = vec![ip("8.8.8.8")];
+        assert_eq!(network.run(7), [(6, false)]);
+        assert_eq!(network.monitors.failed_rules().collect::<Vec<_>>(), [1]);
+        assert!(network.monitors.is_up(Dependent::Route(0)));
+        // It keeps its state where it moves to another place.
+        config.forwarding_rules.swap(0, 1);
+        network.monitors.apply(after(7), &config, &[Some(InterfaceId(4))]);
+        assert_eq!(network.monitors.failed_rules().collect::<Vec<_>>(), [0]);
+        network.silent.clear();
+        assert_eq!(network.run(20), [(8, true)], "without a hold time");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use bifrons_wire::{LinkType, Packet, Reading};
 use slab::Slab;
 
 use crate::{
-    Compiled, Counters, Emitted, Frame, Links, Outbox, Place, Step, Verdict,
+    AwaitedEcho, Compiled, Counters, Emitted, Frame, Links, Outbox, Place, Step, Verdict,
     adjacency::{Adjacencies, Station},
     close::Notes,
     gateway::Foretold,
@@ -50,6 +50,7 @@ pub struct Worker {
     pub(crate) last_identification: u16,
     pub(crate) links: Arc<Links>,
     pub(crate) adjacencies: Adjacencies,
+    pub(crate) awaited: Arc<[AwaitedEcho]>,
     pub(crate) protection: Protection,
     pub(crate) place: Place,
     pub(crate) claims: Claims,
@@ -181,6 +182,7 @@ impl Worker {
             last_identification: 0,
             links: Arc::default(),
             adjacencies: Adjacencies::default(),
+            awaited: Arc::default(),
             protection: Protection::new(&seed),
             place: Place::ALONE,
             claims: Claims::default(),
@@ -271,8 +273,8 @@ impl Worker {
         if let Err(reason) = self.screen(body, lane, packet) {
             return Verdict::Drop(reason);
         }
-        if packet.icmp.is_error
-            && let Some(verdict) = self.match_icmp_error(body, lane, packet, outbox)
+        if packet.icmp.is_error | packet.icmp.is_echo
+            && let Some(verdict) = self.match_icmp(body, lane, packet, outbox)
         {
             return verdict;
         }
@@ -308,6 +310,21 @@ impl Worker {
             Ok(hit) => self.go_on(hit, exit, body, lane, packet, outbox),
             Err(verdict) => verdict,
         }
+    }
+
+    /// An ICMP message that reports on a session, or that the device waits for.
+    fn match_icmp(
+        &mut self,
+        body: &mut Body<'_>,
+        lane: &Lane,
+        packet: &Packet,
+        outbox: &mut Outbox,
+    ) -> Option<Verdict> {
+        if packet.icmp.is_error {
+            return self.match_icmp_error(body, lane, packet, outbox);
+        }
+        let is_awaited = !self.awaited.is_empty() && self.is_awaited(lane, packet);
+        is_awaited.then_some(Verdict::Host(lane.interface))
     }
 
     /// A packet that is in order: what it carries, what it is called outside, where it leaves.

@@ -159,6 +159,20 @@ pub enum Output {
     Notice(Notice),
 }
 
+/// What depends on a monitored path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MonitoredPath {
+    /// A static route.
+    Route {
+        /// Its virtual router; empty where the configuration names none.
+        virtual_router: String,
+        /// Its name.
+        route: String,
+    },
+    /// The policy-based forwarding rule of this name.
+    ForwardingRule(String),
+}
+
 /// What happened to the device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
@@ -176,6 +190,13 @@ pub enum Notice {
     },
     /// A zone is under attack.
     Alarm(Alarm),
+    /// A monitored path has gone down, or has come back.
+    Path {
+        /// What depends on it.
+        path: MonitoredPath,
+        /// Whether that is used again.
+        is_up: bool,
+    },
     /// An address of the device is in use by another station.
     AddressConflict {
         /// The interface.

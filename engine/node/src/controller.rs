@@ -13,14 +13,14 @@ use bifrons_config::{
     Validated,
 };
 use bifrons_dataplane::{
-    Compiled, Links,
+    AwaitedEcho, Compiled, Links,
     neighbor::{LinkSettings, NeighborOutput, NeighborUpdate, Neighbors, Resolution},
 };
 use bifrons_model::{Generation, InterfaceId, MacAddress, Timestamp};
 use bifrons_policy::{DynamicRoute, Policy, Rib};
 use bifrons_wire::EthernetHeader;
 
-use crate::{CommandError, Notice, PortId, PortInfo, links::Plan};
+use crate::{CommandError, Notice, PortId, PortInfo, links::Plan, paths::Paths};
 
 /// What the workers are to take over, in this order.
 #[derive(Debug)]
@@ -40,6 +40,8 @@ pub(crate) enum Order {
         /// Whether its next use is to be told.
         is_stale: bool,
     },
+    /// The echo replies to take for the device.
+    Awaited(Arc<[AwaitedEcho]>),
     /// A frame of the device's own, without VLAN tag, to be sent by an interface.
     Frame { interface: InterfaceId, bytes: Vec<u8> },
 }
@@ -48,15 +50,16 @@ pub(crate) enum Order {
 pub(crate) struct Controller {
     store: ConfigStore,
     sources: Sources,
-    config: Arc<Config>,
+    pub(crate) config: Arc<Config>,
     compiled: Compiled,
-    numbers: Vec<Option<InterfaceId>>,
-    rib: Rib,
+    pub(crate) numbers: Vec<Option<InterfaceId>>,
+    pub(crate) rib: Rib,
     links: Arc<Links>,
     ports: Vec<PortInfo>,
-    orders: Vec<Order>,
-    notices: Vec<Notice>,
-    neighbors: Neighbors,
+    pub(crate) orders: Vec<Order>,
+    pub(crate) notices: Vec<Notice>,
+    pub(crate) neighbors: Neighbors,
+    pub(crate) paths: Paths,
 }
 
 impl Controller {
@@ -82,11 +85,14 @@ impl Controller {
             orders: Vec::new(),
             notices: Vec::new(),
             neighbors: Neighbors::new(),
+            paths: Paths::default(),
             config,
             compiled,
         };
         controller.rib.apply(&controller.config, &controller.numbers);
+        controller.watch_paths(now);
         controller.follow_links(now);
+        controller.follow_paths(now);
         Ok(controller)
     }
 
@@ -189,19 +195,22 @@ impl Controller {
     pub fn handle_timeout(&mut self, now: Timestamp) -> Result<(), CommandError> {
         self.neighbors.handle_timeout(now);
         self.follow_neighbors();
+        self.handle_path_timeout(now);
         self.store.handle_timeout(now);
         self.follow_store(now)
     }
 
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        [self.store.poll_timeout(), self.neighbors.poll_timeout()].into_iter().flatten().min()
+        let due = [self.store.poll_timeout(), self.neighbors.poll_timeout(), self.paths.poll_timeout()];
+        due.into_iter().flatten().min()
     }
 
     /// Takes a frame that is for the device; false when it is none of a protocol that the controller speaks.
-    pub fn handle_neighbor_frame(&mut self, now: Timestamp, interface: InterfaceId, bytes: &[u8]) -> bool {
-        let is_taken = self.neighbors.handle_frame(now, interface, &untagged(bytes));
+    pub fn handle_own_frame(&mut self, now: Timestamp, interface: InterfaceId, bytes: &[u8]) -> bool {
+        let frame = untagged(bytes);
+        let is_taken = self.neighbors.handle_frame(now, interface, &frame);
         self.follow_neighbors();
-        is_taken
+        is_taken || self.handle_echo(now, &frame)
     }
 
     /// A worker wants a neighbor's station address.
@@ -216,16 +225,18 @@ impl Controller {
         self.orders.push(Order::Neighbor { interface, address, mac, is_stale: false });
     }
 
-    fn follow_neighbors(&mut self) {
+    pub(crate) fn follow_neighbors(&mut self) {
         while let Some(output) = self.neighbors.poll_output() {
             match output {
                 NeighborOutput::Frame { interface, bytes } => {
                     self.orders.push(Order::Frame { interface, bytes })
                 }
                 NeighborOutput::Update(NeighborUpdate { interface, address, mac, is_stale }) => {
+                    self.release_probes(interface, address, mac);
                     self.orders.push(Order::Neighbor { interface, address, mac, is_stale });
                 }
                 NeighborOutput::Unreachable { interface, address } => {
+                    self.release_probes(interface, address, None);
                     self.orders.push(Order::Neighbor { interface, address, mac: None, is_stale: false });
                 }
                 NeighborOutput::Conflict { interface, address, mac, is_used } => {
@@ -266,7 +277,9 @@ impl Controller {
         self.numbers = self.compiled.policy.interface_numbers(&self.config);
         self.rib.apply(&self.config, &self.numbers);
         self.orders.push(Order::Commit(self.compiled.clone()));
+        self.watch_paths(now);
         self.follow_links(now);
+        self.follow_paths(now);
         Ok(())
     }
 
@@ -306,8 +319,9 @@ impl Controller {
         self.follow_neighbors();
     }
 
-    fn follow_routes(&mut self) {
+    pub(crate) fn follow_routes(&mut self) {
         let policy = Policy::clone(&self.compiled.policy).with_fib(self.rib.fib());
+        let policy = policy.with_failed_rules(self.paths.failed_rules());
         self.compiled.policy = Arc::new(policy);
         self.orders.push(Order::Routes(Arc::clone(&self.compiled.policy)));
     }

@@ -20,6 +20,9 @@ mod command;
 mod controller;
 mod links;
 mod node;
+mod paths;
 
-pub use command::{Command, CommandError, Notice, Output, PortId, PortInfo, Reply, Secrets, Startup};
+pub use command::{
+    Command, CommandError, MonitoredPath, Notice, Output, PortId, PortInfo, Reply, Secrets, Startup,
+};
 pub use node::Node;

@@ -190,7 +190,7 @@ impl Node {
 
     /// A frame for the device itself.
     fn handle_own(&mut self, arrival: &Arrival, interface: InterfaceId, bytes: Vec<u8>) {
-        if !self.controller.handle_neighbor_frame(arrival.now, interface, &bytes) {
+        if !self.controller.handle_own_frame(arrival.now, interface, &bytes) {
             self.outputs.push_back(Output::Host { port: arrival.port, bytes });
         }
     }
@@ -254,6 +254,7 @@ impl Node {
                 Order::Commit(compiled) => worker.handle_commit(compiled),
                 Order::Links(links) => worker.handle_links(Arc::clone(links), &mut self.outbox),
                 Order::Routes(policy) => worker.handle_routes(Arc::clone(policy)),
+                Order::Awaited(awaited) => worker.handle_awaited(Arc::clone(awaited)),
                 Order::Frame { .. } => {}
                 Order::Neighbor { interface, address, mac, is_stale } => {
                     worker.handle_neighbor((*interface, *address), *mac, *is_stale, &mut self.outbox);

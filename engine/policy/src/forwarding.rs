@@ -4,7 +4,7 @@ use alloc::{boxed::Box, collections::BTreeMap, string::String, vec::Vec};
 
 use bifrons_config::{
     Config,
-    typed::{DeviceBinding, ForwardingAction, ForwardingRule, ForwardingSource, Schedule},
+    typed::{DeviceBinding, ForwardingAction, ForwardingMonitor, ForwardingRule, ForwardingSource, Schedule},
 };
 use bifrons_model::{AppId, InterfaceId};
 
@@ -21,12 +21,24 @@ use crate::{
     zones::ZoneSet,
 };
 
+/// What a policy-based forwarding rule says of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forced {
+    /// Where its packets go.
+    pub way: Forwarding,
+    /// Whether the rule depends on a monitored path: what becomes of the session while that is down depends
+    /// on whether the session has gone this way.
+    pub is_monitored: bool,
+}
+
 /// The forwarding rules in order; disabled ones are left out.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ForwardingRules(Box<[Rule]>);
 
 #[derive(Clone, Debug)]
 struct Rule {
+    /// Its place in `Config::forwarding_rules`.
+    place: usize,
     from: From,
     source: AddressSet,
     destination: AddressSet,
@@ -37,6 +49,7 @@ struct Rule {
     binding: DeviceBinding,
     /// `None` goes as routes say.
     way: Option<Forwarding>,
+    monitor: Option<ForwardingMonitor>,
 }
 
 #[derive(Clone, Debug)]
@@ -48,8 +61,8 @@ enum From {
 impl ForwardingRules {
     /// New user names get the next numbers of `vocabulary`.
     pub(crate) fn new(config: &Config, numbers: &Numbers, vocabulary: &mut BTreeMap<String, u32>) -> Self {
-        let enabled = config.forwarding_rules.iter().filter(|rule| !rule.disabled);
-        let rules = enabled.filter_map(|rule| Rule::new(rule, config, numbers, vocabulary));
+        let enabled = config.forwarding_rules.iter().enumerate().filter(|(_, rule)| !rule.disabled);
+        let rules = enabled.filter_map(|(place, rule)| Rule::new((place, rule), config, numbers, vocabulary));
         Self(rules.collect::<Vec<_>>().into_boxed_slice())
     }
 
@@ -57,37 +70,55 @@ impl ForwardingRules {
         self.0.is_empty()
     }
 
-    /// The way of the first rule that matches; `from` is the place of the ingress zone in the configuration.
+    /// What the first rule that matches says; `from` is the place of the ingress zone in the configuration.
+    /// `failed` has the places of the rules whose paths are down, in order. While it is down, a rule keeps
+    /// the sessions that go its way already, where its monitor waits for recovery; new ones go as routes
+    /// say, or as the rules behind it do where it counts as disabled ("Path Monitoring for PBF").
     pub(crate) fn lookup(
         &self,
         query: &Query,
         (interface, from): (InterfaceId, u32),
         users: &Users,
         owner: NatOwner,
-    ) -> Option<Forwarding> {
-        self.0.iter().find(|rule| rule.matches(query, interface, from, users, owner))?.way
+        (failed, going): (&[usize], Option<Forward>),
+    ) -> Option<Forced> {
+        for rule in self.0.iter().filter(|rule| rule.matches(query, interface, from, users, owner)) {
+            let way = rule.way?;
+            let forced = Some(Forced { way, is_monitored: rule.monitor.is_some() });
+            let failed = rule.monitor.filter(|_| failed.binary_search(&rule.place).is_ok());
+            let Some(monitor) = failed else { return forced };
+            match going {
+                Some(going) if Forwarding::Via(going) == way => return forced.filter(|_| !monitor.fail_over),
+                Some(_) | None if monitor.disable_if_unreachable => {}
+                Some(_) | None => return None,
+            }
+        }
+        None
     }
 }
 
 impl Rule {
     /// `None` where an interface has no number.
     fn new(
-        rule: &ForwardingRule,
+        (place, rule): (usize, &ForwardingRule),
         config: &Config,
         numbers: &Numbers,
         vocabulary: &mut BTreeMap<String, u32>,
     ) -> Option<Self> {
         let interface = |place: &usize| numbers.interfaces.get(*place).copied().flatten();
-        let way = match &rule.action {
-            ForwardingAction::NoPbf => None,
-            ForwardingAction::Discard => Some(Forwarding::Discard),
-            ForwardingAction::Forward { interface: place, next_hop, .. } => {
-                Some(Forwarding::Via(Forward { interface: interface(place)?, gateway: *next_hop }))
+        let (way, monitor) = match &rule.action {
+            ForwardingAction::NoPbf => (None, None),
+            ForwardingAction::Discard => (Some(Forwarding::Discard), None),
+            ForwardingAction::Forward { interface: place, next_hop, monitor } => {
+                let forward = Forward { interface: interface(place)?, gateway: *next_hop };
+                (Some(Forwarding::Via(forward)), *monitor)
             }
         };
         let users = &rule.source_user;
         let applications = rule.application.iter().filter_map(|app| renumber(*app, &numbers.applications));
         Some(Self {
+            place,
+            monitor,
             from: match &rule.from {
                 ForwardingSource::Zones(zones) => From::Zones(ZoneSet::new(zones, config.zones.len())),
                 ForwardingSource::Interfaces(places) => {

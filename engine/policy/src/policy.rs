@@ -1,6 +1,12 @@
 //! One committed configuration, compiled.
 
-use alloc::{collections::BTreeMap, string::String, sync::Arc, vec, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    string::String,
+    sync::Arc,
+    vec,
+    vec::Vec,
+};
 use core::{iter, net::IpAddr};
 
 use bifrons_catalog::CUSTOM_FIRST;
@@ -17,8 +23,8 @@ use crate::{
     applications::{ApplicationFacts, custom_name},
     categories::Categories,
     explain::Explanation,
-    fib::{Fib, Forwarding, Rib},
-    forwarding::ForwardingRules,
+    fib::{Fib, Forward, Rib},
+    forwarding::{Forced, ForwardingRules},
     hits::RuleHits,
     interfaces::Interfaces,
     nat::{NatDecision, NatExplanation, NatOwner, NatQuery, NatRules, NatWarning, ProxyArp},
@@ -44,6 +50,8 @@ pub struct Policy {
     interfaces: Interfaces,
     fib: Arc<Fib>,
     forwarding: Arc<ForwardingRules>,
+    /// The forwarding rules whose monitored paths are down, by their places in the configuration, in order.
+    failed_rules: Arc<[usize]>,
     rules: Arc<Rules>,
     users: Arc<Users>,
     categories: Arc<Categories>,
@@ -100,6 +108,7 @@ impl Policy {
             protection_profiles: config.zone_protection_profiles.as_slice().into(),
             interfaces: Interfaces::new(config, &numbers.interfaces, interfaces.len()),
             forwarding: Arc::new(forwarding),
+            failed_rules: Arc::default(),
             fib: Rib::from_config(config, &numbers.interfaces).fib(),
             users: Arc::new(Users::new(Arc::clone(users), known, &rules.sets.vocabulary)),
             categories: Arc::new(Categories::new(&config.categories, &numbers.categories)),
@@ -145,6 +154,14 @@ impl Policy {
     /// every interface is up and no route is dynamic.
     pub fn with_fib(mut self, fib: Arc<Fib>) -> Self {
         self.fib = fib;
+        self
+    }
+
+    /// The same policy while the monitored paths of these forwarding rules are down: places in
+    /// `Config::forwarding_rules`.
+    pub fn with_failed_rules(mut self, rules: impl Iterator<Item = usize>) -> Self {
+        let rules: BTreeSet<usize> = rules.collect();
+        self.failed_rules = rules.into_iter().collect();
         self
     }
 
@@ -271,13 +288,20 @@ impl Policy {
     }
 
     /// The way that a policy-based forwarding rule gives to a session whose first packet comes in by
-    /// `interface`; `None` where routes decide. Where the session goes, the query need not know.
-    pub fn forwarding(&self, query: &Query, interface: InterfaceId, owner: NatOwner) -> Option<Forwarding> {
+    /// `interface`; `None` where routes decide. Where the session goes, the query need not know. `going` is
+    /// the way that a rule has given it already, if one has.
+    pub fn forwarding(
+        &self,
+        query: &Query,
+        interface: InterfaceId,
+        owner: NatOwner,
+        going: Option<Forward>,
+    ) -> Option<Forced> {
         if self.forwarding.is_empty() {
             return None;
         }
         let from = self.rules.zone_places.place_of(query.zone_from)?;
-        self.forwarding.lookup(query, (interface, from), &self.users, owner)
+        self.forwarding.lookup(query, (interface, from), &self.users, owner, (&self.failed_rules, going))
     }
 
     /// The number of `intrazone-default`.

@@ -127,7 +127,7 @@ impl Worker {
             Direction::ServerToClient => (c2s.reversed(c2s.zone()), c2s.zone()),
         };
         let forced = match hit.direction {
-            Direction::ClientToServer => self.forced_way(lane.interface, &c2s)?,
+            Direction::ClientToServer => self.keep_forced_way(hit.slot, lane.interface, &c2s)?,
             Direction::ServerToClient => None,
         };
         let way = match forced {
@@ -148,12 +148,14 @@ impl Worker {
         Ok(place)
     }
 
-    /// The way that a policy-based forwarding rule gives to a session that came in by `interface`.
+    /// The way that a policy-based forwarding rule gives to a session that came in by `interface`, and
+    /// whether the rule depends on a monitored path. `going` is the way that such a rule gave it before.
     pub(crate) fn forced_way(
         &self,
         interface: InterfaceId,
         c2s: &FlowKey,
-    ) -> Result<Option<Forward>, DropReason> {
+        going: Option<Forward>,
+    ) -> Result<Option<(Forward, bool)>, DropReason> {
         let addresses = c2s.addresses();
         let query = Query {
             zone_from: c2s.zone(),
@@ -168,13 +170,32 @@ impl Worker {
             category: None,
             time: self.now,
         };
-        match self.policy.forwarding(&query, interface, self.nat_owner) {
-            None => Ok(None),
-            Some(Forwarding::Discard) => Err(DropReason::ForwardingDiscard),
-            Some(Forwarding::Via(way)) if self.links.is_up(way.interface) => Ok(Some(way)),
+        let Some(forced) = self.policy.forwarding(&query, interface, self.nat_owner, going) else {
+            return Ok(None);
+        };
+        match forced.way {
+            Forwarding::Discard => Err(DropReason::ForwardingDiscard),
+            Forwarding::Via(way) if self.links.is_up(way.interface) => Ok(Some((way, forced.is_monitored))),
             // A way that is down leaves the session to the routes.
-            Some(Forwarding::Via(_)) => Ok(None),
+            Forwarding::Via(_) => Ok(None),
         }
+    }
+
+    /// The same for a session that is there: what it does while a path is down depends on the way it went.
+    fn keep_forced_way(
+        &mut self,
+        slot: u32,
+        interface: InterfaceId,
+        c2s: &FlowKey,
+    ) -> Result<Option<Forward>, DropReason> {
+        let going = self.notes_of(slot).and_then(|notes| notes.forced);
+        let found = self.forced_way(interface, c2s, going)?;
+        let Some((way, is_monitored)) = found else { return Ok(None) };
+        let noted = is_monitored.then_some(way);
+        if noted != going {
+            self.notes_of_mut(slot).forced = noted;
+        }
+        Ok(Some(way))
     }
 
     /// Where packets go that came in by a routed `interface` and leave with these ends.

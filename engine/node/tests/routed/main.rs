@@ -1,6 +1,7 @@
 //! A device between two networks: what it forwards, answers and refuses.
 #![allow(clippy::unwrap_used, reason = "a test may end where something is wrong")]
 
+mod paths;
 mod protection;
 mod workers;
 
@@ -8,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use bifrons_config::{CommitRequest, Document, Sources, typed::Prefix};
 use bifrons_model::{DropReason, MacAddress, Timestamp, TrafficRecord, VirtualRouterId};
-use bifrons_node::{Command, Node, Output, PortId, PortInfo, Secrets, Startup};
+use bifrons_node::{Command, Node, Notice, Output, PortId, PortInfo, Secrets, Startup};
 use bifrons_policy::{DynamicRoute, Target};
 use bifrons_session::HashSeed;
 use bifrons_wire::{Arp, EthernetHeader};
@@ -47,6 +48,7 @@ struct Bench {
     now: Timestamp,
     frames: Vec<(PortId, Vec<u8>)>,
     records: Vec<TrafficRecord>,
+    notices: Vec<Notice>,
 }
 
 impl Bench {
@@ -65,8 +67,13 @@ impl Bench {
             secrets: Secrets { hash: HashSeed::new(7) },
         };
         let now = Timestamp::from_secs(1_000);
-        let mut bench =
-            Self { node: Node::new(now, startup).unwrap(), now, frames: Vec::new(), records: Vec::new() };
+        let mut bench = Self {
+            node: Node::new(now, startup).unwrap(),
+            now,
+            frames: Vec::new(),
+            records: Vec::new(),
+            notices: Vec::new(),
+        };
         bench.settle();
         bench
     }
@@ -86,7 +93,8 @@ impl Bench {
             match output {
                 Output::Frame { port, bytes } => self.frames.push((port, bytes)),
                 Output::Record(record) => self.records.push(*record),
-                Output::Host { .. } | Output::Notice(_) => {}
+                Output::Notice(Notice::Keep { .. }) | Output::Host { .. } => {}
+                Output::Notice(notice) => self.notices.push(notice),
             }
         }
         assert!(self.node.counters().all(bifrons_dataplane::Counters::is_conserved));
