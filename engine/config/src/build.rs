@@ -17,6 +17,7 @@ mod management;
 mod nat;
 mod network;
 mod overrides;
+mod pair_warnings;
 mod protection;
 mod routers;
 mod routes;

@@ -6,6 +6,7 @@ mod limits;
 mod nat;
 mod network;
 mod objects;
+mod pair;
 mod protection;
 mod routing;
 mod rules;

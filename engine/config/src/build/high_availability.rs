@@ -1,18 +1,18 @@
 //! The pair of devices.
 
-use alloc::{format, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 use core::net::IpAddr;
 
 use super::{Value, View};
 use crate::{
     Problem,
     parse::Report,
-    schema::parse_mask,
+    schema::{parse_mask, range_of},
     typed::{
         ActiveActive, AddressHolder, DestinationGroup, Election, FailureCondition, Ha2KeepAlive,
-        Ha2Transport, HaLink, HaLinks, HaMode, HaTimers, HighAvailability, Interface, KeepAliveAction,
-        LinkGroup, LinkMonitoring, PathGroup, PathMonitoring, PathThrough, Prefix, SessionOwner,
-        SessionSetup, StateSync, VirtualAddress,
+        Ha2Transport, HaLink, HaLinks, HaMode, HaTimers, HighAvailability, Interface, InterfaceKind,
+        KeepAliveAction, LinkGroup, LinkMonitoring, PathGroup, PathMonitoring, PathThrough, Prefix,
+        SessionOwner, SessionSetup, StateSync, VirtualAddress,
     },
 };
 
@@ -188,7 +188,13 @@ fn active_active(view: &View<'_>, interfaces: &[Interface], report: &mut Report<
 }
 
 fn session_owner(view: &View<'_>, report: &mut Report<'_>) -> SessionOwner {
-    if choice(view, &["primary-device", "first-packet"], report) == Some("primary-device") {
+    if view.below("primary-device").exists() {
+        let other = view.below("first-packet");
+        if other.exists() {
+            let what = "the owner is `primary-device`, which sets up every session too: there is no \
+                        `first-packet` and no `session-setup` beside it";
+            other.gap(report, other.line(), Problem::Conflict { what: what.into() });
+        }
         return SessionOwner::PrimaryDevice;
     }
     let setup = view.at(&["first-packet", "session-setup"]);
@@ -227,12 +233,48 @@ fn virtual_addresses(
                     let what = format!("`{text}` is a virtual address already");
                     entry.gap(report, entry.line(), Problem::Conflict { what });
                 } else if let Some(holder) = holder(&entry, report) {
-                    addresses.push(VirtualAddress { interface, address, holder });
+                    let new = VirtualAddress { interface, address, holder };
+                    match misplaced(&new, interfaces) {
+                        Some(what) => entry.gap(report, entry.line(), Problem::Conflict { what }),
+                        None => addresses.push(new),
+                    }
                 }
             }
         }
     }
     addresses
+}
+
+/// Why a virtual address cannot be where it is to be.
+fn misplaced(new: &VirtualAddress, interfaces: &[Interface]) -> Option<String> {
+    let address = new.address;
+    if let Some(other) =
+        interfaces.iter().find(|other| other.addresses.iter().any(|own| own.address == address))
+    {
+        return Some(format!("`{address}` is this device's own address on `{}`", other.name));
+    }
+    let interface = interfaces.get(new.interface)?;
+    let name = &interface.name;
+    let is_shared = match new.holder {
+        AddressHolder::Floating { .. } | AddressHolder::BoundToActivePrimary => false,
+        AddressHolder::SharedByModulo | AddressHolder::SharedByHash { .. } => true,
+    };
+    match interface.kind {
+        InterfaceKind::Layer3 => {}
+        InterfaceKind::Loopback if !is_shared => return None,
+        InterfaceKind::Loopback => return Some(format!("nobody asks `{name}` for an address by ARP")),
+        InterfaceKind::Tunnel | InterfaceKind::Tap | InterfaceKind::VirtualWire | InterfaceKind::Ha => {
+            return Some(format!("`{name}` has no addresses of a pair; only `layer3` and `loopback` have"));
+        }
+    }
+    let around = |own: &&Prefix| own.contains(address);
+    let Some(network) = interface.addresses.iter().find(around) else {
+        return Some(format!("`{address}` is in no network of `{name}`: its hosts do not ask for it there"));
+    };
+    let range = range_of(*network);
+    let is_edge =
+        address.is_ipv4() && network.length < 31 && (address == range.first || address == range.last);
+    is_edge.then(|| format!("`{address}` is the first or last of its network, which no host has"))
 }
 
 fn holder(view: &View<'_>, report: &mut Report<'_>) -> Option<AddressHolder> {
@@ -271,6 +313,7 @@ fn links(view: &View<'_>, report: &mut Report<'_>) -> HaLinks {
         ha2: link(&view.below("ha2"), report),
         ha2_backup: link(&view.below("ha2-backup"), report),
         ha3: ha3.exists().then(|| ha3.below("port").text()),
+        ha3_mtu: ha3.below("mtu").number().and_then(|mtu| u16::try_from(mtu).ok()).unwrap_or(1_500),
         ha1_encryption: ha1.at(&["encryption", "enabled"]).is_yes(),
         ha1_monitor_hold_ms: ha1.below("monitor-hold-time").number().unwrap_or(3_000),
     }
@@ -395,7 +438,7 @@ fn small(view: &View<'_>) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
-    use alloc::string::{String, ToString};
+    use alloc::string::ToString;
 
     use super::*;
     use crate::{Config, parse};
@@ -474,7 +517,8 @@ mod tests {
         assert_eq!(mode(""), ActiveActive { device_id: 1, ..ActiveActive::default() });
         let aa = format!("{GROUP} mode active-active");
         let lines = format!(
-            "{aa} tentative-hold-time disabled packet-forwarding no network-configuration sync qos yes\n\
+            "set network interface ethernet ethernet1/2 layer3 ipv6 address 2001:db8::2/64\n\
+             {aa} tentative-hold-time disabled packet-forwarding no network-configuration sync qos yes\n\
              {aa} session-owner-selection first-packet session-setup ip-hash hash-seed 4294967295\n\
              {aa} session-owner-selection first-packet session-setup ip-hash hash-key \
              source-and-destination\n\

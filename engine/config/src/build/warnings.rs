@@ -6,7 +6,7 @@ use alloc::{
 };
 use core::net::IpAddr;
 
-use super::{View, interfaces::is_routed, routers::view_of};
+use super::{View, interfaces::is_routed, pair_warnings, routers::view_of};
 use crate::{
     Config, Problem,
     parse::Report,
@@ -19,6 +19,7 @@ pub(super) fn warn(root: &View<'_>, config: &Config, report: &mut Report<'_>) {
     not_of_a_host(root, config, report);
     without_wire(root, config, report);
     rounds(root, config, report);
+    pair_warnings::warn(root, config, report);
 }
 
 /// Nothing is allowed by an interface without a zone.

@@ -411,6 +411,13 @@ pub(super) const LINKS: Section = Section {
             "The link is there, with what it has without a line.",
         ),
         entry("deviceconfig high-availability interface ha3 port", Kind::HaPort, "", "The port."),
+        entry(
+            "deviceconfig high-availability interface ha3 mtu",
+            Kind::Integer { min: 576, max: 9_216, unit: "bytes" },
+            "1500",
+            "The longest packet that the link carries; what is longer goes in pieces. PAN-OS has no such \
+             line and needs jumbo frames.",
+        ),
     ],
 };
 

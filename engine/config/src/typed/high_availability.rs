@@ -310,6 +310,9 @@ pub struct HaLinks {
     pub ha2_backup: Option<HaLink>,
     /// The port of packets that the other device is to handle; active/active only.
     pub ha3: Option<String>,
+    /// The longest packet that HA3 carries, in bytes behind the Ethernet header: 576 to 9,216. What is longer
+    /// goes in pieces.
+    pub ha3_mtu: u16,
     /// Whether HA1 is encrypted, in PAN-OS's sense; HA1 always is here.
     pub ha1_encryption: bool,
     /// How long HA1 may be down before that counts, in milliseconds, 1,000 to 60,000.
@@ -324,6 +327,7 @@ impl Default for HaLinks {
             ha2: None,
             ha2_backup: None,
             ha3: None,
+            ha3_mtu: 1_500,
             ha1_encryption: false,
             ha1_monitor_hold_ms: 3_000,
         }
