@@ -18,7 +18,8 @@ use bifrons_catalog::app;
 use bifrons_model::{AppId, Direction};
 
 use crate::{
-    Context, Expectation, Finding, Findings, Ja4, Keep, Number, PROBES, Signatures, Text, Transport,
+    Context, Expectation, Finding, Findings, Ja4, Keep, Number, PROBES, Shown, Signatures, Text, Transport,
+    journal::{self, Journal},
     peer_noise::PeerNoise,
     probing::Probing,
     reading::Reading,
@@ -122,6 +123,10 @@ pub struct Inspection {
     /// Where the bytes that are being taken lie in the packet's payload; `None` when they came earlier.
     place: Option<usize>,
     are_texts_rewritten: bool,
+    /// What it was shown, where another device wants to know.
+    journal: Option<Box<Journal>>,
+    /// Another device has begun it: what that one saw last may not be known here.
+    is_resumed: bool,
 }
 
 enum Stage {
@@ -162,6 +167,8 @@ impl Inspection {
             findings: Findings::new(signatures),
             place: None,
             are_texts_rewritten: false,
+            journal: None,
+            is_resumed: false,
         }
     }
 
@@ -181,6 +188,7 @@ impl Inspection {
         self.findings.restart(signatures);
         self.place = None;
         self.are_texts_rewritten = false;
+        self.is_resumed = false;
     }
 
     /// Frees what was held, but for small buffers that the next session can use.
@@ -188,6 +196,7 @@ impl Inspection {
         self.stage = Stage::Finished;
         self.streams.iter_mut().for_each(Stream::clear);
         self.findings.clear();
+        self.journal = None;
     }
 
     pub(crate) fn forget_signatures(&mut self) {
@@ -209,6 +218,11 @@ impl Inspection {
 
     /// Takes one packet's payload.
     pub fn payload(&mut self, payload: Payload<'_>, limits: &Limits) -> Progress {
+        if let Some(journal) = &mut self.journal
+            && !matches!(self.stage, Stage::Finished)
+        {
+            journal.add(self.opening.transport, &payload);
+        }
         self.budget = (limits.packets, limits.bytes);
         let was_finished = matches!(self.stage, Stage::Finished);
         let mut progress = Progress::default();
@@ -242,6 +256,37 @@ impl Inspection {
     pub fn is_released(&mut self, acknowledged: [Option<u32>; 2]) -> bool {
         self.acknowledge(acknowledged);
         matches!(self.stage, Stage::Finished) && !self.waits_for_receivers()
+    }
+
+    /// Notes what it is shown from now on, for another device; to be called before the first payload.
+    pub fn keep_journal(&mut self) {
+        self.journal.get_or_insert_default();
+    }
+
+    /// What it was shown and another device does not know yet, at most `TOLD_BYTES`; from the first payload
+    /// on if `again` says so. `None` when there is nothing more to tell.
+    pub fn tell(&mut self, again: bool) -> Option<Shown> {
+        self.journal.as_mut()?.tell(self.opening.transport, again)
+    }
+
+    /// Whether `tell` has more.
+    pub fn has_more_to_tell(&self) -> bool {
+        self.journal.as_ref().is_some_and(|journal| journal.has_more())
+    }
+
+    /// Is shown what another device's inspection was shown; what it was shown already is skipped. False when
+    /// a part is missing or makes no sense: it is to be given up then.
+    pub fn resume(&mut self, shown: &Shown, limits: &Limits) -> bool {
+        self.is_resumed = true;
+        let known = self.journal.as_ref().map_or(0, |journal| journal.len());
+        let Some(skipped) = known.checked_sub(shown.from as usize) else { return false };
+        let Some(mut rest) = shown.entries.get(skipped..) else { return true };
+        while !rest.is_empty() {
+            let Some((payload, behind)) = journal::entry(rest, self.opening.transport) else { return false };
+            self.payload(payload, limits);
+            rest = behind;
+        }
+        true
     }
 
     /// Whether a receiver may still get other bytes than those that led to the verdict.
@@ -304,6 +349,13 @@ impl Inspection {
         }
         if matches!(self.stage, Stage::Finished) {
             return;
+        }
+        if self.is_resumed
+            && let Some(number) = acknowledged
+            && self.stream(direction).skip_to(number)
+        {
+            self.hole(direction);
+            self.take_ready(payload, progress);
         }
         let next = self.stream(direction).position();
         progress.is_ahead = next.is_some_and(|next| payload.sequence.wrapping_sub(next) as i32 > 0);

@@ -68,6 +68,12 @@ impl Ja4 {
         Self(fingerprint)
     }
 
+    /// From its text; `None` where that has another length or holds anything but visible ASCII.
+    pub fn from_text(text: &[u8]) -> Option<Self> {
+        let text: [u8; LENGTH] = text.try_into().ok()?;
+        text.iter().all(u8::is_ascii_graphic).then_some(Self(text))
+    }
+
     /// The fingerprint as text.
     pub fn as_str(&self) -> &str {
         str::from_utf8(&self.0).unwrap_or_default()

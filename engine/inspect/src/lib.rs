@@ -18,6 +18,7 @@ mod certificate;
 mod client_hello;
 mod inspection;
 mod ja4;
+mod journal;
 pub mod manual;
 mod peer_noise;
 mod pool;
@@ -31,6 +32,7 @@ pub use alg::{Expectation, Predicted, Refusal, StreamEdits, Text, TextForm, rewr
 pub use apps::PROBES;
 pub use inspection::{Inspection, Limits, Opening, Payload, Progress};
 pub use ja4::Ja4;
+pub use journal::{Shown, TOLD_BYTES};
 pub use pool::Inspections;
 pub use probe::{Decoder, Evidence, Finding, Findings, Keep, Probe, ProbeAnswer, Transport};
 pub use signatures::{Context, MOST_CONDITIONS, Number, SignatureError, SignatureProblem, Signatures};

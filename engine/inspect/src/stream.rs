@@ -171,6 +171,21 @@ impl Stream {
         }
     }
 
+    /// Goes on at a sequence number if what is missing before it was acknowledged by its receiver and so
+    /// never comes here; true when something was missing.
+    pub(crate) fn skip_to(&mut self, acknowledged: u32) -> bool {
+        match (self.next, self.waiting.front()) {
+            (Some(next), _) if distance(next, acknowledged) <= 0 => false,
+            (Some(next), Some(first)) if distance(next, first.sequence) <= 0 => false,
+            (Some(_), Some(first)) if distance(first.sequence, acknowledged) > 0 => self.skip_gap(),
+            (Some(_), _) => {
+                self.next = Some(acknowledged);
+                true
+            }
+            (None, _) => false,
+        }
+    }
+
     /// The bytes that wait, in order, whatever is missing between them.
     pub(crate) fn waiting(&self) -> impl Iterator<Item = &[u8]> {
         self.waiting.iter().map(|segment| &*segment.bytes).filter(|bytes| !bytes.is_empty())

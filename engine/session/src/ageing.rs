@@ -47,17 +47,23 @@ impl Pressure {
     /// before the pressure began: nothing ends in the past.
     #[inline]
     pub fn deadline(&self, session: &Session) -> Timestamp {
-        let full = session.last_packet.after_secs(session.timeout);
-        if self.is_on() { self.shortened(session, full) } else { full }
+        self.deadline_after(session.last_packet, session.timeout)
     }
 
-    fn shortened(&self, session: &Session, full: Timestamp) -> Timestamp {
-        let timeout = Duration::from_secs(u64::from(session.timeout));
+    /// The same for a session that was last seen then and lives for so many seconds from there.
+    #[inline]
+    pub(crate) fn deadline_after(&self, last_packet: Timestamp, timeout: u32) -> Timestamp {
+        let full = last_packet.after_secs(timeout);
+        if self.is_on() { self.shortened(last_packet, timeout, full) } else { full }
+    }
+
+    fn shortened(&self, last_packet: Timestamp, timeout: u32, full: Timestamp) -> Timestamp {
+        let timeout = Duration::from_secs(u64::from(timeout));
         let accelerated = self
             .accelerated
-            .map(|(since, factor)| (session.last_packet + timeout / factor.max(1)).max(since).min(full));
+            .map(|(since, factor)| (last_packet + timeout / factor.max(1)).max(since).min(full));
         let scanned = self.scan.map(|(since, idle, factor)| {
-            (session.last_packet + idle.max(timeout / factor.max(1))).max(since).min(full)
+            (last_packet + idle.max(timeout / factor.max(1))).max(since).min(full)
         });
         full.min(accelerated.unwrap_or(full)).min(scanned.unwrap_or(full))
     }

@@ -11,6 +11,7 @@ mod ageing;
 mod fragment;
 mod index;
 mod key;
+mod mirror;
 pub mod nat;
 mod prefetch;
 mod session;

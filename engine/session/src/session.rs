@@ -5,6 +5,8 @@ use bifrons_model::{
     Tracker, Volume, ZoneId,
 };
 
+use bifrons_wire::protocol;
+
 use crate::{Timer, key::FlowKey, tcp};
 
 /// "No such thing" in a handle.
@@ -42,6 +44,16 @@ impl State {
 pub struct Causes(u16);
 
 impl Causes {
+    /// All of them as bits, for the other device of a pair.
+    pub const fn bits(self) -> u16 {
+        self.0
+    }
+
+    /// From `bits`; those that no stage has are left out.
+    pub const fn from_bits(bits: u16) -> Self {
+        Self(bits & ((1 << Tracker::ALL.len()) - 1))
+    }
+
     /// Adds a cause.
     pub const fn add(&mut self, stage: Tracker) {
         self.0 |= 1 << stage as u16;
@@ -110,6 +122,22 @@ impl SessionFlags {
     pub const HOST: Self = Self(4096);
     /// The firewall has answered its client, and its server has not answered yet.
     pub const JOINING: Self = Self(8192);
+    /// The other device of the pair owns it: it is silent here and does not age while that one lives.
+    pub const COPY: Self = Self(16_384);
+    /// The other device has told of it: it is, or once was, a copy.
+    pub const PEER: Self = Self(32_768);
+
+    /// Those that hold on either device of a pair, as one byte; see `with_portable`.
+    pub const fn portable(self) -> u8 {
+        (self.0 >> 1) as u8 & 0x7f | ((self.0 >> 10) as u8 & 1) << 7
+    }
+
+    /// These with the portable ones (`INSPECTED` to `CERTAIN`, `IMPLICIT`) replaced by those in `byte`.
+    #[must_use]
+    pub const fn with_portable(self, byte: u8) -> Self {
+        let others = self.0 & !(0xfe | 1024);
+        Self(others | (byte as u16 & 0x7f) << 1 | ((byte as u16 >> 7) & 1) << 10)
+    }
 
     /// Whether `flag` is set.
     #[inline]
@@ -193,6 +221,9 @@ pub struct Session {
     pub inspection: u32,
     /// Its IPv6 addresses: a place in the side table.
     pub(crate) v6: u32,
+    /// Of a copy: how long it was idle when it was last told of, in milliseconds. Of an own session: the low
+    /// bits of the tick of its latest packet when the other device was last told of it.
+    pub(crate) told: u32,
 
     // The third line: what is counted.
     /// Client to server, server to client.
@@ -213,6 +244,10 @@ pub struct Session {
     pub service: u16,
     /// The NAT rule that matched: a `NatRuleId`'s number, `NO_NUMBER` without.
     pub nat_rule: u16,
+    /// Of a copy: how many owners had died before it was told of.
+    pub(crate) epoch: u16,
+    /// Of a copy: the number of the join in which it was last told of.
+    pub(crate) join: u16,
 }
 
 const _: () = assert!(size_of::<Session>() == 192, "a session is three cache lines");
@@ -237,6 +272,7 @@ impl Session {
             handshake: Handshake::default(),
             inspection: NONE,
             v6: NONE,
+            told: 0,
             volume: [Volume::default(); 2],
             start,
             causes: Causes::default(),
@@ -246,6 +282,8 @@ impl Session {
             notes: NONE,
             service: NO_NUMBER,
             nat_rule: NO_NUMBER,
+            epoch: 0,
+            join: 0,
         }
     }
 
@@ -269,6 +307,15 @@ impl Session {
     pub const fn ports(&self) -> (u16, u16) {
         let rest = self.keys[0][1];
         ((rest >> 48) as u16, (rest >> 32) as u16)
+    }
+
+    /// Whether the other device of a pair keeps a copy: not of ICMP, not of sessions of the device itself
+    /// (PAN-OS, "HA Synchronization"), and of a handshake that the firewall makes itself only when it is
+    /// done.
+    pub const fn is_mirrorable(&self) -> bool {
+        !matches!(self.protocol(), protocol::ICMP | protocol::ICMPV6)
+            && !self.flags.has(SessionFlags::HOST)
+            && !self.flags.has(SessionFlags::JOINING)
     }
 
     /// Fetches the record's three lines.
@@ -308,6 +355,26 @@ mod tests {
         assert_eq!(causes.decisive(), Tracker::TcpReuse);
         causes.add(Tracker::AppidPolicyLookupDeny);
         assert_eq!(causes.decisive().end_reason(), EndReason::PolicyDeny);
+    }
+
+    #[test]
+    fn portable_flags_come_back() {
+        let flags = [
+            SessionFlags::INSPECTED,
+            SessionFlags::PAYLOAD,
+            SessionFlags::LOG_END,
+            SessionFlags::LOG_START,
+            SessionFlags::LOGGED,
+            SessionFlags::STARTED,
+            SessionFlags::CERTAIN,
+            SessionFlags::IMPLICIT,
+        ];
+        for (place, flag) in flags.into_iter().enumerate() {
+            assert_eq!(flag.portable(), 1 << place);
+            assert_eq!(SessionFlags::COPY.with_portable(flag.portable()), SessionFlags(16_384 | flag.0));
+            assert_eq!(flag.with_portable(0), SessionFlags::default());
+        }
+        assert_eq!(SessionFlags::TRANSLATED.with_portable(0), SessionFlags::TRANSLATED);
     }
 
     #[test]

@@ -9,7 +9,8 @@ use crate::{
     HashSeed, Pressure,
     index::{Entry, Index},
     key::FlowKey,
-    session::{NONE, Session, State},
+    mirror::Mirror,
+    session::{NONE, Session, SessionFlags, State},
     wheel::Wheel,
 };
 
@@ -18,23 +19,25 @@ use crate::{
 /// Capacity, expiry and eviction are three things: the capacity is fixed; sessions expire by their own
 /// timers, sooner under `Pressure`; nothing is ever evicted to make room, a full table refuses.
 pub struct SessionTable {
-    sessions: Vec<Session>,
+    pub(crate) sessions: Vec<Session>,
     /// Addresses of IPv6 sessions: both flows' source and destination.
     v6: Vec<[[u128; 2]; 2]>,
     free: Vec<u32>,
     free_v6: Vec<u32>,
     index: Index,
-    wheel: Wheel,
+    pub(crate) wheel: Wheel,
     seed: HashSeed,
     capacity: usize,
     in_use: usize,
-    last_id: u32,
-    first_id: u32,
-    id_step: u32,
+    pub(crate) last_id: u32,
+    pub(crate) first_id: u32,
+    pub(crate) id_step: u32,
     due: Vec<u32>,
-    pressure: Pressure,
+    pub(crate) pressure: Pressure,
     /// Where the sweep that re-arms sessions under pressure goes on.
-    sweep: usize,
+    pub(crate) sweep: usize,
+    /// What concerns the other device of a pair.
+    pub(crate) mirror: Mirror,
 }
 
 /// No session was made: the table is full.
@@ -64,15 +67,15 @@ impl Candidate {
 }
 
 /// The wheel counts in milliseconds.
-const NANOS_PER_TICK: u64 = 1_000_000;
+pub(crate) const NANOS_PER_TICK: u64 = 1_000_000;
 
 /// The first tick that does not lie before `time`.
-fn tick_at_or_after(time: Timestamp) -> u64 {
+pub(crate) fn tick_at_or_after(time: Timestamp) -> u64 {
     time.as_nanos().div_ceil(NANOS_PER_TICK)
 }
 
 /// The last tick that does not lie after `time`.
-fn tick_at_or_before(time: Timestamp) -> u64 {
+pub(crate) fn tick_at_or_before(time: Timestamp) -> u64 {
     time.as_nanos() / NANOS_PER_TICK
 }
 
@@ -96,6 +99,7 @@ impl SessionTable {
             due: Vec::new(),
             pressure: Pressure::default(),
             sweep: 0,
+            mirror: Mirror::default(),
         }
     }
 
@@ -228,23 +232,33 @@ impl SessionTable {
         if self.in_use >= self.capacity {
             return Err(TableFull);
         }
+        let mut session = Session::new(self.next_id(), start);
+        session.timeout = timeout;
+        let deadline = self.pressure.deadline(&session);
+        self.add(session, (c2s, s2c), start, deadline)
+    }
+
+    /// Puts a session into store, index and wheel. `now` is when that happens.
+    pub(crate) fn add(
+        &mut self,
+        mut session: Session,
+        (c2s, s2c): (&FlowKey, &FlowKey),
+        now: Timestamp,
+        deadline: Timestamp,
+    ) -> Result<u32, TableFull> {
+        if self.in_use >= self.capacity {
+            return Err(TableFull);
+        }
         if self.in_use == 0 {
             // Nothing waits, so nothing has turned the wheel.
-            self.wheel.settle(tick_at_or_before(start));
+            self.wheel.settle(tick_at_or_before(now));
         }
-        self.last_id = match self.last_id.wrapping_add(self.id_step) {
-            // It came round.
-            next if next < self.id_step => self.first_id,
-            next => next,
-        };
-        let mut session = Session::new(SessionId(self.last_id), start);
-        session.timeout = timeout;
         session.keys = [[c2s.v4, c2s.rest], [s2c.v4, s2c.rest]];
         if c2s.is_v6() || s2c.is_v6() {
             session.v6 = self.insert_v6([c2s.v6, s2c.v6]);
         }
-        session.flags.set(crate::SessionFlags::IPV6, c2s.is_v6());
-        let deadline = self.pressure.deadline(&session);
+        session.flags.set(SessionFlags::IPV6, c2s.is_v6());
+        let id = session.id;
         let slot = match self.free.pop() {
             Some(slot) => {
                 self.sessions[slot as usize] = session;
@@ -256,10 +270,26 @@ impl SessionTable {
             }
         };
         self.in_use += 1;
+        self.mirror.add(id, slot);
         self.index.insert(self.seed.hash(c2s), Entry { slot, direction: Direction::ClientToServer });
         self.index.insert(self.seed.hash(s2c), Entry { slot, direction: Direction::ServerToClient });
         self.wheel.insert(slot, tick_at_or_after(deadline));
         Ok(slot)
+    }
+
+    /// The next session's number: none that a session has, as far as numbers are known.
+    fn next_id(&mut self) -> SessionId {
+        loop {
+            self.last_id = match self.last_id.wrapping_add(self.id_step) {
+                // It came round.
+                next if next < self.id_step => self.first_id,
+                next => next,
+            };
+            let id = SessionId(self.last_id);
+            if self.find_id(id).is_none() {
+                return id;
+            }
+        }
     }
 
     fn insert_v6(&mut self, keys: [[u128; 2]; 2]) -> u32 {
@@ -291,6 +321,8 @@ impl SessionTable {
             self.free_v6.push(session.v6);
         }
         session.state = State::Init;
+        let id = session.id;
+        self.mirror.remove(id, slot);
         self.free.push(slot);
         self.in_use -= 1;
     }
@@ -314,7 +346,11 @@ impl SessionTable {
     /// The moment at which the session ends unless another packet comes.
     #[inline]
     pub fn deadline(&self, slot: u32) -> Timestamp {
-        self.pressure.deadline(self.get(slot))
+        let session = self.get(slot);
+        if session.flags.has(SessionFlags::COPY) {
+            return self.deadline_of_copy(session);
+        }
+        self.pressure.deadline(session)
     }
 
     /// Whether the session's time is up. Time is compared in the wheel's ticks, so a packet and the wheel
@@ -402,7 +438,8 @@ impl SessionTable {
             for slot in due.drain(..) {
                 let deadline = tick_at_or_after(self.deadline(slot));
                 if deadline > tick {
-                    self.wheel.insert(slot, deadline);
+                    let again = self.look_again(slot, deadline, now_tick);
+                    self.wheel.insert(slot, again);
                 } else {
                     out.push(slot);
                 }

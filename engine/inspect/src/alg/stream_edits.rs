@@ -60,6 +60,12 @@ impl StreamEdits {
         true
     }
 
+    /// What the receiver's numbers have in common ahead of the sender's, and the replaced ranges: where each
+    /// begins, how long it was, what stands there instead. For another device.
+    pub fn parts(&self) -> (u32, impl ExactSizeIterator<Item = (u32, u32, &[u8])>) {
+        (self.base, self.edits.iter().map(|edit| (edit.start, edit.old_length, &*edit.new)))
+    }
+
     /// What leaves for a segment with this payload: the receiver's sequence number of its first byte, and the
     /// payload if it changes. A segment that holds a part of a replaced range leaves with the whole
     /// replacement.

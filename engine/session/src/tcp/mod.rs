@@ -15,6 +15,7 @@
 //! table. A SYN that begins another connection on the same ports is answered with `Outcome::NewConnection`;
 //! the caller closes the session and admits the packet again.
 
+mod image;
 mod segment;
 mod window;
 
@@ -22,7 +23,9 @@ use bifrons_model::{Direction, DropReason, Handshake, HandshakeStep, Tracker};
 use bifrons_wire::{Tcp, TcpFlags};
 
 use crate::{Causes, Timer};
+pub use image::Image;
 pub use segment::{Knobs, Outcome, Segment};
+pub use window::SideImage;
 use window::{Fit, ResetFit, Side};
 
 /// How far a connection is.
@@ -68,6 +71,8 @@ pub struct Tracking {
     client_isn: u32,
     connection: Connection,
     facts: u8,
+    /// How many more segments are taken as they come, after a take-over.
+    loose: u8,
 }
 
 /// The handshake was completed, or the session was picked up behind it.
@@ -361,6 +366,9 @@ impl Tracking {
 
     /// A segment without SYN while the SYN-ACK is still missing.
     fn track_while_opening(&mut self, segment: &Segment, knobs: &Knobs) -> Outcome {
+        if self.loose > 0 && self.goes_on_after_take_over(segment) {
+            return Outcome::Pass;
+        }
         match segment.direction {
             Direction::ServerToClient if !self.sides[CLIENT].has_sent(segment.tcp.acknowledgement) => {
                 // An ACK that does not answer the SYN: the server believes in an older connection.
@@ -390,6 +398,9 @@ impl Tracking {
     /// Windows and acknowledgement numbers.
     #[inline]
     fn acknowledge(&mut self, segment: &Segment, knobs: &Knobs) -> Outcome {
+        if self.loose > 0 {
+            return self.acknowledge_loosely(segment);
+        }
         // By value and by index: packets of both directions alternate at random, a branch would be
         // mispredicted.
         let sender = segment.direction.index();

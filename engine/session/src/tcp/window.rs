@@ -36,11 +36,32 @@ const SCALES: u8 = 32;
 /// How its windows are shifted is not known: the handshake was not seen.
 const UNKNOWN_SCALE: u8 = 64;
 
+/// What the other device of a pair is told.
+const IMAGE_FACTS: u8 = SYN | FIN | RST | SCALES;
+
 /// The largest shift (RFC 7323, section 2.3), assumed where the handshake was not seen.
 const SCALE_MAX: u8 = 14;
 
 /// How old an acknowledgement may be at least, however small the windows are.
 const ACKNOWLEDGEMENT_AGE_MIN: u32 = 66_000;
+
+/// What the other device of a pair is told of one side of a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SideImage {
+    /// Bits: 2 its SYN was seen, 4 its FIN, 8 a reset in its name, 32 its SYN offered window scaling.
+    pub facts: u8,
+    /// The sequence number of its first payload byte; 0 where its SYN was not seen.
+    pub first: u32,
+    /// How far its windows are shifted, 0 to 14.
+    pub scale: u8,
+}
+
+impl SideImage {
+    /// Whether its SYN was seen, so that `first` counts.
+    pub const fn has_first(&self) -> bool {
+        self.facts & SYN != 0
+    }
+}
 
 /// Where a segment lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +140,41 @@ impl Side {
         self.facts & SEEN != 0
             && distance(acknowledgement, self.next) <= 0
             && (self.facts & SYN == 0 || distance(acknowledgement, self.first) >= 0)
+    }
+
+    /// What the other device of a pair is told of it: what the handshake has settled. Numbers and windows
+    /// change with each segment and are learnt anew.
+    pub const fn image(&self) -> SideImage {
+        let first = if self.facts & SYN != 0 { self.first } else { 0 };
+        SideImage { facts: self.facts & IMAGE_FACTS, first, scale: self.scale }
+    }
+
+    /// A side that nothing was seen of but its handshake.
+    pub const fn from_image(image: &SideImage) -> Self {
+        let scale = if image.scale > SCALE_MAX { SCALE_MAX } else { image.scale };
+        let first = if image.facts & SYN != 0 { image.first } else { 0 };
+        let facts = image.facts & IMAGE_FACTS;
+        Self { next: first, acknowledged: 0, window: 0, first, scale, facts }
+    }
+
+    /// Its SYN is the last that was seen of it.
+    pub const fn stand_at_syn(&mut self) {
+        if self.facts & SYN != 0 {
+            self.facts |= SEEN;
+            self.next = self.first;
+            self.window = u16::MAX as u32;
+        }
+    }
+
+    /// The first segment that is seen of it after its handshake, which is known.
+    pub fn resume(&mut self, segment: &Segment) {
+        if self.facts & SYN == 0 {
+            return self.begin(segment, false);
+        }
+        self.facts |= SEEN;
+        self.next = segment.end();
+        self.note_acknowledgement(segment);
+        self.window = self.announced(segment);
     }
 
     /// Its first segment that is seen.
