@@ -39,7 +39,9 @@ impl Worker {
     /// Ends the sessions that `filter` matches, in the order of their numbers; their end reason is
     /// `unknown` unless a cause of their own was seen before. Returns how many.
     pub fn clear(&mut self, filter: &ClearFilter, outbox: &mut Outbox) -> usize {
-        let mut slots: Vec<u32> = self.table.slots().filter(|slot| self.is_to_clear(*slot, filter)).collect();
+        // Copies are the other device's to end.
+        let own = self.table.slots().filter(|slot| !self.table.is_copy(*slot));
+        let mut slots: Vec<u32> = own.filter(|slot| self.is_to_clear(*slot, filter)).collect();
         slots.sort_unstable_by_key(|slot| self.table.get(*slot).id);
         for slot in &slots {
             self.close_now(*slot, Tracker::Cleared, outbox);

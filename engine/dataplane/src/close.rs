@@ -12,7 +12,7 @@ use bifrons_policy::{Decision, Forward};
 use bifrons_session::{FlowKey, NO_NUMBER, NONE, Session, SessionFlags, State, nat::Translated};
 use bifrons_wire::{Packet, protocol};
 
-use crate::{Outbox, Worker, gateway::Parent, protection::Joining};
+use crate::{EventKind, Outbox, Worker, gateway::Parent, protection::Joining};
 
 /// What only the log record and slow work need of a session.
 #[derive(Default)]
@@ -52,6 +52,8 @@ impl Worker {
     }
 
     fn close(&mut self, slot: u32, at: Timestamp, outbox: &mut Outbox) {
+        self.adopt(slot);
+        self.tell(slot, EventKind::Ended, outbox);
         let session = self.table.get(slot);
         if session.flags.has(SessionFlags::LOG_END) && !session.flags.has(SessionFlags::LOGGED) {
             self.write_record(slot, Subtype::End, at, outbox);

@@ -6,7 +6,7 @@ use core::net::IpAddr;
 use bifrons_model::{DropReason, InterfaceId, Timestamp, TrafficRecord};
 use bifrons_wire::LinkType;
 
-use crate::{Alarm, Block, Claim, Step};
+use crate::{Alarm, Block, Claim, SessionEvent, Step};
 
 /// A frame as it arrived.
 #[derive(Debug)]
@@ -98,6 +98,8 @@ pub struct Outbox {
     pub emitted: Vec<Emitted>,
     /// What the device is asked or told.
     pub events: Vec<Event>,
+    /// What the other device of a pair is to know of own sessions (`PairView::mirrors`).
+    pub session_events: Vec<SessionEvent>,
     /// What packets met on their way, where somebody wants to know: an explanation gives frames one at a
     /// time.
     pub trace: Option<Vec<Step>>,
@@ -110,6 +112,7 @@ impl Outbox {
         self.replaced.clear();
         self.emitted.clear();
         self.events.clear();
+        self.session_events.clear();
         if let Some(trace) = &mut self.trace {
             trace.clear();
         }

@@ -25,8 +25,10 @@ mod gateway;
 mod handover;
 mod host;
 mod links;
+mod mirror;
 mod nat;
 pub mod neighbor;
+mod pair;
 pub mod path_monitor;
 mod protection;
 mod stage;
@@ -42,6 +44,11 @@ pub use frame::{Emitted, Event, Frame, Outbox, Replaced, Verdict};
 pub use handover::{Claim, Place};
 pub use host::AwaitedEcho;
 pub use links::{Link, Links, Own, Port, PortMode, Wire};
+pub use mirror::{
+    BatchContext, DecodeError, Encoded, EventKind, Life, MirrorCounters, MirrorItem, MirrorRefusal,
+    NoteState, ParentState, SessionEvent, SessionState, encode_end,
+};
+pub use pair::PairView;
 pub use protection::{Alarm, AlarmCause, Block, FloodKind};
 pub use steer::steer;
 pub use trace::Step;

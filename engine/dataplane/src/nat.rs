@@ -129,27 +129,31 @@ impl Worker {
 
     /// Gives back what a session that ends has taken.
     pub(crate) fn release_translation(&mut self, slot: u32) {
+        if let Some(translated) = self.translated(slot) {
+            self.nat.release(self.now, &translated);
+        }
+    }
+
+    /// What a session has taken from a pool, if it has.
+    pub(crate) fn translated(&self, slot: u32) -> Option<Translated> {
         let session = self.table.get(slot);
         if !session.flags.has(SessionFlags::NAT_TAKEN) || session.nat_rule == NO_NUMBER {
-            return;
+            return None;
         }
         let [c2s, s2c] = self.table.keys(slot);
         let (source, reply) = (c2s.addresses().source(), s2c.addresses());
-        self.nat.release(
-            self.now,
-            &Translated {
-                rule: NatRuleId(session.nat_rule.into()),
-                protocol: c2s.protocol(),
-                source,
-                source_port: c2s.source_port(),
-                translation: Translation {
-                    source: reply.destination(),
-                    source_port: s2c.destination_port(),
-                    destination: reply.source(),
-                    destination_port: s2c.source_port(),
-                },
+        Some(Translated {
+            rule: NatRuleId(session.nat_rule.into()),
+            protocol: c2s.protocol(),
+            source,
+            source_port: c2s.source_port(),
+            translation: Translation {
+                source: reply.destination(),
+                source_port: s2c.destination_port(),
+                destination: reply.source(),
+                destination_port: s2c.source_port(),
             },
-        );
+        })
     }
 }
 

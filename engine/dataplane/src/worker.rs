@@ -16,11 +16,12 @@ use bifrons_wire::{LinkType, Packet, Reading};
 use slab::Slab;
 
 use crate::{
-    AwaitedEcho, Compiled, Counters, Emitted, Frame, Links, Outbox, Place, Step, Verdict,
+    AwaitedEcho, Compiled, Counters, Emitted, Frame, Links, Outbox, PairView, Place, Step, Verdict,
     adjacency::{Adjacencies, Station},
     close::Notes,
     gateway::Foretold,
     handover::Claims,
+    mirror::Mirroring,
     protection::Protection,
     stage::Exit,
     timeouts::UsualTimeouts,
@@ -54,6 +55,8 @@ pub struct Worker {
     pub(crate) protection: Protection,
     pub(crate) place: Place,
     pub(crate) claims: Claims,
+    pub(crate) pair: PairView,
+    pub(crate) mirroring: Mirroring,
     /// By `RuleId`.
     hits: Vec<RuleHits>,
     /// Records of refused sessions.
@@ -186,6 +189,8 @@ impl Worker {
             protection: Protection::new(&seed),
             place: Place::ALONE,
             claims: Claims::default(),
+            pair: PairView::ALONE,
+            mirroring: Mirroring::default(),
             hits: Vec::new(),
             refusals: Rate::default(),
             unreachables: Rate::default(),
@@ -213,6 +218,9 @@ impl Worker {
     /// Takes a batch of frames, in the order of their arrival, and writes a verdict into each. Then
     /// everything that is due by `now` happens. Batches of any size give the same verdicts and records.
     pub fn process(&mut self, now: Timestamp, frames: &mut [Frame<'_>], outbox: &mut Outbox) {
+        if !self.pair.forwards {
+            return self.refuse_all(now, frames, outbox);
+        }
         let mut lanes = core::mem::take(&mut self.lanes);
         for (place, chunk) in frames.chunks_mut(BATCH).enumerate() {
             for (at, (frame, lane)) in chunk.iter().zip(&mut lanes).enumerate() {
@@ -239,6 +247,17 @@ impl Worker {
         if now > self.now {
             self.advance(now, AGER_BUDGET, outbox);
         }
+        outbox.events.extend(self.take_told());
+    }
+
+    /// The other device of the pair forwards.
+    #[cold]
+    fn refuse_all(&mut self, now: Timestamp, frames: &mut [Frame<'_>], outbox: &mut Outbox) {
+        for frame in frames {
+            frame.verdict = Verdict::Drop(DropReason::HaNotActive);
+            self.account(frame);
+        }
+        self.advance(now, AGER_BUDGET, outbox);
         outbox.events.extend(self.take_told());
     }
 
@@ -411,7 +430,7 @@ impl Worker {
     /// When `handle_timeout` has something to do next; `None` when no session, no fragment, no announced
     /// connection and no entry of the block table waits.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        if self.table.is_sweeping() {
+        if self.table.is_sweeping() || self.table.is_forgetting() {
             return Some(self.now);
         }
         let deadlines = [
@@ -419,6 +438,7 @@ impl Worker {
             self.fragments.poll_timeout(),
             self.foretold.next_deadline(),
             self.protection.next_deadline(),
+            self.mirroring.has_loose_knobs.then_some(self.mirroring.pick_up_until),
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -467,6 +487,21 @@ impl Worker {
         self.hits.resize(policy.names().rules.len(), RuleHits::default());
         self.nat.commit(policy.nat_rules(), policy.nat_settings());
         self.usual_timeouts = UsualTimeouts::new(policy);
+        self.limits = Limits {
+            packets: policy.identification().identification_packets,
+            bytes: policy.identification().identification_bytes,
+            out_of_order_segments: policy.tcp().out_of_order_limit,
+        };
+        self.reading = if policy.session().strict_checksum { Reading::Strict } else { Reading::Lenient };
+        self.take_knobs();
+        self.take_protection();
+    }
+
+    /// What the operator chose about TCP, zone by zone.
+    pub(crate) fn take_knobs(&mut self) {
+        let picks_up = self.picks_up();
+        self.mirroring.has_loose_knobs = picks_up;
+        let policy = &self.policy;
         let zones = policy.names().zones.len().max(1);
         self.knobs = (0..zones)
             .map(|zone| {
@@ -474,18 +509,11 @@ impl Worker {
                 tcp::Knobs::new(
                     policy.session(),
                     policy.tcp(),
-                    Some(zone.tcp_reject_non_syn),
+                    Some(zone.tcp_reject_non_syn && !picks_up),
                     Some(zone.asymmetric_path_bypass),
                 )
             })
             .collect();
-        self.limits = Limits {
-            packets: policy.identification().identification_packets,
-            bytes: policy.identification().identification_bytes,
-            out_of_order_segments: policy.tcp().out_of_order_limit,
-        };
-        self.reading = if policy.session().strict_checksum { Reading::Strict } else { Reading::Lenient };
-        self.take_protection();
     }
 
     /// Moves the clock and ends what is over, at most about `budget` sessions.
@@ -494,13 +522,18 @@ impl Worker {
         if self.now < self.next_look {
             return;
         }
+        if self.mirroring.has_loose_knobs && !self.picks_up() {
+            self.take_knobs();
+        }
+        self.forget_copies(budget);
         let late = self.fragments.handle_timeout(self.now);
         self.counters.drop(DropReason::FragmentTimeout, u64::from(late));
         self.count_held();
         self.forget_late_predictions();
         self.protection.expire(self.now);
         self.table.sweep(budget);
-        let is_complete = self.age(budget, outbox);
+        let is_complete = self.age(budget, outbox) && !self.table.is_forgetting();
+        self.tell_refreshed(outbox);
         self.next_look = if is_complete && !self.table.pressure().is_on() {
             self.poll_timeout().unwrap_or(Timestamp::MAX)
         } else {

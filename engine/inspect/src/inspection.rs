@@ -263,6 +263,11 @@ impl Inspection {
         self.journal.get_or_insert_default();
     }
 
+    /// Whether it notes what it is shown.
+    pub const fn has_journal(&self) -> bool {
+        self.journal.is_some()
+    }
+
     /// What it was shown and another device does not know yet, at most `TOLD_BYTES`; from the first payload
     /// on if `again` says so. `None` when there is nothing more to tell.
     pub fn tell(&mut self, again: bool) -> Option<Shown> {

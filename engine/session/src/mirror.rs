@@ -141,6 +141,12 @@ impl SessionTable {
         session.flags.has(SessionFlags::COPY) && usize::from(session.epoch) >= self.mirror.take_overs.len()
     }
 
+    /// How long a session has been idle, in milliseconds; a copy, when it was last told of.
+    pub fn idle(&self, slot: u32, now: Timestamp) -> u32 {
+        let session = self.get(slot);
+        if session.flags.has(SessionFlags::COPY) { session.told } else { idle(session, now) }
+    }
+
     /// The other device is dead: what it owned is this device's from now on. No session is touched. New
     /// numbers keep away from those that it has told of.
     pub fn take_over(&mut self, now: Timestamp) {

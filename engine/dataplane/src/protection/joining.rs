@@ -24,7 +24,7 @@ use bifrons_wire::{
 };
 
 use crate::{
-    Outbox, Replaced, Verdict, Worker,
+    EventKind, Outbox, Replaced, Verdict, Worker,
     stage::Exit,
     worker::{Body, Lane},
 };
@@ -220,6 +220,7 @@ impl Worker {
         if let Err(reason) = self.complete(hit, joining, lane, packet) {
             return Verdict::Drop(reason);
         }
+        self.tell(hit.slot, EventKind::Created, outbox);
         let to_server = TcpControl {
             sequence: next,
             acknowledgement: Some(packet.tcp.sequence.wrapping_add(1)),

@@ -11,7 +11,7 @@ use bifrons_session::{FlowKey, Hit, NO_NUMBER, SessionFlags, State, Timer, tcp};
 use bifrons_wire::{Packet, TcpFlags, TcpOption, protocol, tcp_options};
 
 use crate::{
-    Outbox, Step, Verdict, Worker,
+    EventKind, Outbox, Step, Verdict, Worker,
     answer::Blocked,
     gateway::Prediction,
     nat::Plan,
@@ -86,7 +86,51 @@ impl Worker {
         if let Some(prediction) = self.take_prediction(&FlowKey::of(packet, lane.zone)) {
             return self.open_foretold(prediction, lane, packet, outbox).map_err(Verdict::Drop);
         }
+        if self.is_pick_up(lane, packet) {
+            return self.pick_up(bytes, lane, packet, outbox);
+        }
         self.open_session(bytes, lane, packet, outbox)
+    }
+
+    /// Whether a segment begins in mid-connection what only a take-over lets begin there.
+    fn is_pick_up(&self, lane: &Lane, packet: &Packet) -> bool {
+        const OPENING: TcpFlags = TcpFlags::SYN.with(TcpFlags::ACK);
+        self.picks_up()
+            && packet.protocol == protocol::TCP
+            && packet.tcp.flags.0 & OPENING.0 != TcpFlags::SYN.0
+            && self.policy.zone_settings(lane.zone).tcp_reject_non_syn
+    }
+
+    /// Makes a session for a connection of which the dead device could not tell any more, if a rule allows it
+    /// in either direction. One that none allows is not blocked for longer than this packet: it may go the
+    /// other way.
+    fn pick_up(
+        &mut self,
+        bytes: &[u8],
+        lane: &Lane,
+        packet: &Packet,
+        outbox: &mut Outbox,
+    ) -> Result<Hit, Verdict> {
+        let refused = Err(Verdict::Drop(DropReason::TcpNonSyn));
+        if packet.tcp.flags.has(TcpFlags::RST) {
+            return refused;
+        }
+        let told = tcp::Tracking::direction_of_first(&packet.tcp);
+        // Services have the lower ports.
+        let likely = if packet.source_port < packet.destination_port { told.reverse() } else { told };
+        let ways = [likely, likely.reverse()];
+        let is_syn = packet.tcp.flags.has(TcpFlags::SYN);
+        for direction in ways.into_iter().filter(|way| !is_syn || *way == told) {
+            let Ok(mut way) = self.way_in(direction, lane, packet, outbox) else { continue };
+            let Ok(plan) = self.plan(lane, &mut way, outbox) else { continue };
+            let judged = self.judge(&way, packet, outbox);
+            if !way.is_host && judged.decision.action.passes() {
+                self.mirroring.counters.picked_up += 1;
+                let opened = (plan, way, judged, Tracker::AppidPolicyLookupDeny);
+                return self.install(bytes, lane, packet, opened, outbox);
+            }
+        }
+        refused
     }
 
     /// Makes a session that another has foretold: it goes where that one said, under its rule.
@@ -143,6 +187,7 @@ impl Worker {
         self.describe_translation(slot, &plan, is_taken);
         self.hit_rule(decision.rule);
         self.claim_session(slot, true);
+        self.tell(slot, EventKind::Created, outbox);
         outbox.note(|| Step::Admitted { session: self.table.get(slot).id, keys: self.table.keys(slot) });
         Ok(Hit { slot, direction: way.direction })
     }
@@ -167,13 +212,25 @@ impl Worker {
     ) -> Result<Hit, Verdict> {
         let way = self.way_of(lane, packet, outbox).map_err(Verdict::Drop);
         let planned = way.and_then(|mut way| Ok((self.plan(lane, &mut way, outbox)?, way)));
-        let (mut plan, way) = planned.inspect_err(|verdict| {
+        let (plan, way) = planned.inspect_err(|verdict| {
             if let Verdict::Drop(reason) = verdict {
                 self.tell_no_way(bytes, lane, packet, *reason, outbox);
             }
         })?;
         let mut judged = self.judge(&way, packet, outbox);
         let cause = self.judge_service(&way, packet, &mut judged);
+        self.install(bytes, lane, packet, (plan, way, judged, cause), outbox)
+    }
+
+    /// Makes a session that is judged: its translation, and a place in the table.
+    fn install(
+        &mut self,
+        bytes: &[u8],
+        lane: &Lane,
+        packet: &Packet,
+        (mut plan, way, judged, cause): (Plan, Way, Judgement, Tracker),
+        outbox: &mut Outbox,
+    ) -> Result<Hit, Verdict> {
         let decision = &judged.decision;
         if self.table.len() >= self.table.capacity() {
             return Err(self.refuse(&way, packet, decision, outbox));
@@ -194,6 +251,7 @@ impl Worker {
         self.hit_rule(decision.rule);
         let hit = Hit { slot, direction: way.direction };
         self.claim_session(slot, true);
+        self.tell(slot, EventKind::Created, outbox);
         outbox.note(|| Step::Admitted { session: self.table.get(slot).id, keys: self.table.keys(slot) });
         if is_passing {
             return Ok(hit);
@@ -278,16 +336,27 @@ impl Worker {
     }
 
     fn way_of(&self, lane: &Lane, packet: &Packet, outbox: &mut Outbox) -> Result<Way, DropReason> {
-        if lane.wiring == Wiring::Routed {
-            self.check_addresses(lane, packet)?;
-        }
-        let key = FlowKey::of(packet, lane.zone);
-        let other = self.locate(lane, &key, packet.addresses.destination(), outbox)?;
         let direction = if packet.protocol == protocol::TCP {
             tcp::Tracking::direction_of_first(&packet.tcp)
         } else {
             Direction::ClientToServer
         };
+        self.way_in(direction, lane, packet, outbox)
+    }
+
+    /// The way of a session whose first packet goes in this direction.
+    fn way_in(
+        &self,
+        direction: Direction,
+        lane: &Lane,
+        packet: &Packet,
+        outbox: &mut Outbox,
+    ) -> Result<Way, DropReason> {
+        if lane.wiring == Wiring::Routed {
+            self.check_addresses(lane, packet)?;
+        }
+        let key = FlowKey::of(packet, lane.zone);
+        let other = self.locate(lane, &key, packet.addresses.destination(), outbox)?;
         Ok(match direction {
             Direction::ClientToServer => Way {
                 c2s: key,
@@ -427,6 +496,9 @@ impl Worker {
             self.write_record(slot, subtype, now, outbox);
         }
         self.table.get_mut(slot).flags.set(SessionFlags::LOGGED, true);
+        if subtype != Subtype::Drop {
+            self.tell(slot, EventKind::Changed, outbox);
+        }
     }
 
     /// The table is full: the packet is dropped, or passes without a session, as configured.

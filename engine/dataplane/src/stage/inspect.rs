@@ -2,12 +2,12 @@
 
 use alloc::{boxed::Box, vec::Vec};
 
-use bifrons_inspect::{Opening, Payload, Progress, Transport};
+use bifrons_inspect::{Inspection, Opening, Payload, Progress, Transport};
 use bifrons_model::{Direction, DropReason, Subtype, Tracker};
 use bifrons_session::{Hit, NONE, Session, SessionFlags, Timer};
 use bifrons_wire::{Packet, TcpFlags, protocol};
 
-use crate::{Outbox, Step, Worker, answer::Blocked, worker::Lane};
+use crate::{EventKind, Outbox, Step, Worker, answer::Blocked, worker::Lane};
 
 impl Worker {
     /// Shows a packet's payload to the session's identification. The payload that leaves instead comes back
@@ -37,7 +37,11 @@ impl Worker {
             if (!session.flags.has(SessionFlags::PAYLOAD) || session.flags.has(SessionFlags::LOG_START))
                 && packet.payload_length > 0
             {
+                let before = self.mirrored_facts(hit.slot);
                 self.note_payload(hit.slot, outbox);
+                if before != self.mirrored_facts(hit.slot) {
+                    self.tell(hit.slot, EventKind::Changed, outbox);
+                }
             }
             return Ok(None);
         }
@@ -79,7 +83,22 @@ impl Worker {
             }
             None => Progress { finished: true, released: true, ..Progress::default() },
         };
-        self.apply(&Blocked { hit, bytes, lane, packet }, progress, outbox)
+        if !self.pair.mirrors {
+            return self.apply(&Blocked { hit, bytes, lane, packet }, progress, outbox);
+        }
+        let has_more = self.inspections.get(handle).is_some_and(Inspection::has_more_to_tell);
+        let is_noted = progress.server_name.is_some() || progress.ja4.is_some();
+        let before = self.mirrored_facts(hit.slot);
+        let outcome = self.apply(&Blocked { hit, bytes, lane, packet }, progress, outbox);
+        if is_noted {
+            self.tell(hit.slot, EventKind::Noted, outbox);
+        } else if before != self.mirrored_facts(hit.slot) {
+            self.tell(hit.slot, EventKind::Changed, outbox);
+        }
+        if has_more && !self.table.get(hit.slot).flags.has(SessionFlags::INSPECTED) {
+            self.tell(hit.slot, EventKind::Inspected, outbox);
+        }
+        outcome
     }
 
     /// An acknowledgement may be the one that the inspection has waited for.
@@ -92,19 +111,34 @@ impl Worker {
         }
     }
 
-    fn begin_inspection(&mut self, slot: u32) -> u32 {
+    pub(crate) fn begin_inspection(&mut self, slot: u32) -> u32 {
+        let opening = self.opening_of(slot);
+        let handle = self.inspections.begin(opening, &self.signatures);
+        let session = self.table.get_mut(slot);
+        session.inspection = handle;
+        if (self.pair.mirrors || session.flags.has(SessionFlags::COPY))
+            && let Some(inspection) = self.inspections.get_mut(handle)
+        {
+            inspection.keep_journal();
+        }
+        handle
+    }
+
+    /// What is known of a session when its first payload comes.
+    pub(crate) fn opening_of(&self, slot: u32) -> Opening {
         let session = self.table.get(slot);
         let (client_port, server_port) = session.ports();
-        let opening = Opening {
+        // What was shown to the other device before it died is not known here: whatever comes is the first.
+        let is_late = session.flags.has(SessionFlags::PEER)
+            && !session.flags.has(SessionFlags::COPY)
+            && session.flags.has(SessionFlags::PAYLOAD);
+        Opening {
             transport: if session.protocol() == protocol::TCP { Transport::Tcp } else { Transport::Udp },
             client_port,
             server_port,
             first_sequence: [Direction::ClientToServer, Direction::ServerToClient]
-                .map(|direction| session.tcp.first_sequence(direction)),
-        };
-        let handle = self.inspections.begin(opening, &self.signatures);
-        self.table.get_mut(slot).inspection = handle;
-        handle
+                .map(|direction| session.tcp.first_sequence(direction).filter(|_| !is_late)),
+        }
     }
 
     /// Takes over what was learnt from a packet, and blocks it and its session if the rules say so now.
@@ -182,7 +216,9 @@ impl Worker {
 
     /// Too many segments wait for a gap: uninspected from here, or over, as configured.
     fn exceed_out_of_order(&mut self, slot: u32) -> Result<(), DropReason> {
-        if self.policy.tcp().bypass_exceed_oo_queue {
+        // What is missing may have passed at the other device, before that died.
+        let is_peer_s = self.table.get(slot).flags.has(SessionFlags::PEER);
+        if is_peer_s || self.policy.tcp().bypass_exceed_oo_queue {
             self.counters.notice(DropReason::TcpOutOfOrderLimit);
             return Ok(());
         }

@@ -1,7 +1,7 @@
 //! From a flow key to its session, and from an ICMP error to the session it reports on.
 
 use bifrons_model::{Direction, DropReason, ZoneId};
-use bifrons_session::{FlowKey, Hit, State};
+use bifrons_session::{FlowKey, Hit, SessionFlags, State};
 use bifrons_wire::Packet;
 
 use super::Exit;
@@ -51,6 +51,10 @@ impl Worker {
             Some(candidate) => self.table.confirm(candidate, &key, lane.hash)?,
             None => self.table.find(&key, lane.hash)?,
         };
+        if self.table.get(hit.slot).flags.has(SessionFlags::COPY) {
+            // Its owner is dead: a device that forwards sees packets of its own sessions only.
+            self.adopt(hit.slot);
+        }
         if self.table.is_expired(hit.slot, self.now) {
             self.close_aged(hit.slot, outbox);
             self.table.remove(hit.slot);

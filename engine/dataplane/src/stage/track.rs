@@ -9,7 +9,7 @@ use bifrons_wire::{Packet, TcpOption, protocol, tcp_options};
 
 use super::admit::segment_of;
 use crate::{
-    Outbox, Step, Verdict, Worker,
+    EventKind, Outbox, Step, Verdict, Worker,
     answer::Blocked,
     worker::{Lane, Reopening},
 };
@@ -41,7 +41,7 @@ impl Worker {
             protocol::TCP => {
                 hit = self.track_tcp(hit, bytes, lane, packet, outbox)?;
             }
-            protocol::SCTP => self.track_sctp(hit.slot, bytes, packet),
+            protocol::SCTP => self.track_sctp(hit.slot, bytes, packet, outbox),
             _ => {}
         }
         self.count(hit, packet);
@@ -64,12 +64,14 @@ impl Worker {
         }
         let session = self.table.get_mut(hit.slot);
         let is_first = session.volume[0].packets + session.volume[1].packets == 0;
+        let causes = session.causes;
         let outcome = if is_first {
             session.tcp.open(&segment, &knobs, &mut session.causes, &mut session.handshake)
         } else {
             session.tcp.track(&segment, &knobs, &mut session.causes, &mut session.handshake)
         };
         let (before, after) = (session.timer, session.tcp.connection().timer());
+        let has_news = before != after || causes != session.causes;
         match outcome {
             tcp::Outcome::Pass => {}
             // That of the first packet was counted when it was admitted.
@@ -77,13 +79,19 @@ impl Worker {
             tcp::Outcome::PassNoticed(reason) => self.counters.notice(reason),
             tcp::Outcome::Drop(reason) => return Err(Verdict::Drop(reason)),
             tcp::Outcome::NewConnection => return self.reuse(hit, bytes, lane, packet, outbox),
-            tcp::Outcome::MayReopen => self.remember_reopening(hit.slot, segment, packet),
+            tcp::Outcome::MayReopen => {
+                self.remember_reopening(hit.slot, segment, packet);
+                self.tell(hit.slot, EventKind::Changed, outbox);
+            }
             tcp::Outcome::Reopened => {
                 return self.reopen(hit, &segment, &Blocked { hit, bytes, lane, packet }, outbox);
             }
         }
         if before != after {
             self.run_timer(hit.slot, after);
+        }
+        if has_news {
+            self.tell(hit.slot, EventKind::Changed, outbox);
         }
         Ok(hit)
     }
@@ -153,7 +161,7 @@ impl Worker {
     }
 
     /// The association's progress by the first chunk's type (RFC 9260, section 3.2).
-    fn track_sctp(&mut self, slot: u32, bytes: &[u8], packet: &Packet) {
+    fn track_sctp(&mut self, slot: u32, bytes: &[u8], packet: &Packet, outbox: &mut Outbox) {
         let Some(chunk) = packet.payload_of(bytes).first() else {
             return;
         };
@@ -166,6 +174,7 @@ impl Worker {
         };
         if timer != session.timer {
             self.run_timer(slot, timer);
+            self.tell(slot, EventKind::Changed, outbox);
         }
     }
 
@@ -203,7 +212,11 @@ impl Worker {
         let decision = self.ask(slot, outbox);
         self.table.get_mut(slot).generation = self.generation;
         if decision.action.passes() {
+            let before = self.mirrored_facts(slot);
             self.follow(slot, &decision);
+            if before != self.mirrored_facts(slot) {
+                self.tell(slot, EventKind::Changed, outbox);
+            }
             return Ok(());
         }
         self.count(packet.hit, packet.packet);

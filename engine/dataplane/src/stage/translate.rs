@@ -6,7 +6,7 @@ use bifrons_model::{Direction, DropReason};
 use bifrons_session::{FlowKey, Hit, SessionFlags};
 use bifrons_wire::{self as wire, Addresses, Packet, Rewrite, protocol};
 
-use crate::{Outbox, Replaced, Step, Worker, worker::Body};
+use crate::{EventKind, Outbox, Replaced, Step, Worker, worker::Body};
 
 /// Where the acknowledgement number lies in a TCP header.
 const ACKNOWLEDGEMENT: usize = 8;
@@ -69,6 +69,9 @@ impl Worker {
             && !self.edit(hit.slot, hit.direction, packet, payload)
         {
             return Err(untranslatable);
+        }
+        if is_tcp && payload.is_some() {
+            self.tell(hit.slot, EventKind::Noted, outbox);
         }
         let own = packet.payload_of(body.bytes);
         let (sequence, payload) = match self.edits(hit.slot).filter(|_| is_tcp) {

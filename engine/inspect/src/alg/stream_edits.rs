@@ -66,6 +66,24 @@ impl StreamEdits {
         (self.base, self.edits.iter().map(|edit| (edit.start, edit.old_length, &*edit.new)))
     }
 
+    /// The newest replaced ranges, of at most so many new bytes together; older ones count by their shift only.
+    #[must_use]
+    pub fn recent(&self, bytes: usize) -> Self {
+        let mut recent = Self { edits: VecDeque::new(), base: self.base };
+        let mut left = bytes;
+        for edit in self.edits.iter().rev() {
+            match left.checked_sub(edit.new.len()) {
+                Some(rest) => left = rest,
+                None => break,
+            }
+            recent.edits.push_front(edit.clone());
+        }
+        let forgotten = self.edits.len() - recent.edits.len();
+        let shifts = self.edits.iter().take(forgotten).map(Edit::shift);
+        recent.base = shifts.fold(recent.base, u32::wrapping_add);
+        recent
+    }
+
     /// What leaves for a segment with this payload: the receiver's sequence number of its first byte, and the
     /// payload if it changes. A segment that holds a part of a replaced range leaves with the whole
     /// replacement.

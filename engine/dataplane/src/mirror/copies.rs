@@ -1,0 +1,345 @@
+//! Copies of the other device's sessions: made, kept equal, removed, taken over.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use bifrons_inspect::{Opening, Shown};
+use bifrons_model::{DropReason, SessionId, Timestamp};
+use bifrons_session::{FlowKey, NO_NUMBER, NONE, Session, SessionFlags, tcp::Tracking};
+
+use super::{Life, MirrorItem, NoteState, SessionState};
+use crate::{Worker, close::Notes, gateway::Parent};
+
+/// How long after a take-over TCP may begin in mid-connection.
+const PICK_UP_FOR: Duration = Duration::from_secs(60);
+
+/// What a worker keeps for the other device.
+#[derive(Default)]
+pub(crate) struct Mirroring {
+    /// Until when TCP may begin in mid-connection.
+    pub pick_up_until: Timestamp,
+    /// Whether the zones' settings of TCP are those of that time.
+    pub has_loose_knobs: bool,
+    pub counters: MirrorCounters,
+    pub refreshed: Vec<u32>,
+    forgotten: Vec<u32>,
+}
+
+/// What was done for the other device since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MirrorCounters {
+    /// Copies that were made.
+    pub copies_made: u64,
+    /// Copies that were removed because their owner said so, or did not tell of them in a join.
+    pub copies_removed: u64,
+    /// Copies whose port or address someone here had already.
+    pub nat_conflicts: u64,
+    /// What was refused (`MirrorRefusal`).
+    pub refused: u64,
+    /// Connections that began in the middle after a take-over.
+    pub picked_up: u64,
+}
+
+/// Why nothing was made of what the other device told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MirrorRefusal {
+    /// The session table is full.
+    #[error("session {0}: the session table is full")]
+    TableFull(SessionId),
+    /// A session of this device's own has this number, or these addresses and ports.
+    #[error("session {0}: this device has a session of its own in its place")]
+    Own(SessionId),
+    /// Its zone or interface is not one of this device's configuration.
+    #[error("session {0}: the other device runs a configuration with other zones or interfaces")]
+    OtherConfiguration(SessionId),
+}
+
+impl Worker {
+    /// Makes or changes what the other device has told of, as of `now`. False for a session that is not
+    /// known here: one worker of several has it, or a join is needed.
+    ///
+    /// # Errors
+    /// Why nothing was made of it.
+    pub fn handle_mirrored(&mut self, now: Timestamp, item: &MirrorItem) -> Result<bool, MirrorRefusal> {
+        self.move_clock(now);
+        let outcome = match item {
+            MirrorItem::Created(state) => self.mirror_session(state).map(|()| true),
+            MirrorItem::Changed { id, life, notes } => self.with_copy(*id, |worker, slot| {
+                if let Some(notes) = notes {
+                    worker.apply_notes(slot, notes);
+                }
+                worker.apply_life(slot, life);
+            }),
+            MirrorItem::Inspected { id, shown } => {
+                self.with_copy(*id, |worker, slot| worker.show_copy(slot, shown))
+            }
+            MirrorItem::Ended { id } => self.with_copy(*id, Self::remove_copy),
+        };
+        self.mirroring.counters.refused += u64::from(outcome.is_err());
+        outcome
+    }
+
+    /// Removes the copy of a session that has ended, in silence; false where there is none.
+    pub fn handle_mirrored_end(&mut self, id: SessionId) -> bool {
+        self.with_copy(id, Self::remove_copy).unwrap_or(false)
+    }
+
+    /// The other device is dead: its sessions are this one's from now on. Costs the same however many they
+    /// are. The caller lets the worker forward (`set_pair_view`).
+    pub fn handle_take_over(&mut self, now: Timestamp) {
+        self.move_clock(now);
+        self.table.take_over(self.now);
+        self.mirroring.pick_up_until = self.now + PICK_UP_FOR;
+        self.take_knobs();
+        self.look_at(self.now);
+    }
+
+    /// The other device forwards from now on: this one's sessions become copies of that one's, and what has
+    /// waited for a neighbor is lost. Looks at every session. The caller takes the worker's frames from it
+    /// (`set_pair_view`).
+    pub fn handle_stand_down(&mut self, now: Timestamp) {
+        self.move_clock(now);
+        self.table.set_mirrored(false);
+        self.table.stand_down(self.now);
+        for waiting in self.adjacencies.forget() {
+            self.counters.drop(DropReason::HaNotActive, u64::from(waiting.frames));
+        }
+        self.count_held();
+    }
+
+    /// The other device lives and begins to tell of all its sessions.
+    pub fn handle_join_begin(&mut self, now: Timestamp) {
+        self.move_clock(now);
+        self.table.begin_join();
+    }
+
+    /// It has told of all: copies that it has not told of are removed in silence, little by little.
+    pub fn handle_join_end(&mut self, now: Timestamp) {
+        self.move_clock(now);
+        self.table.end_join();
+        self.look_at(self.now);
+    }
+
+    /// Takes note of the highest number that the other device gave a session, whichever worker has that: the
+    /// next one that this worker gives lies beyond.
+    pub fn skip_session_ids(&mut self, given: SessionId) {
+        self.table.skip_ids(given);
+    }
+
+    /// What was done for the other device.
+    pub const fn mirror_counters(&self) -> &MirrorCounters {
+        &self.mirroring.counters
+    }
+
+    /// A copy that a packet has found, or whose time has come, is this device's own from now on.
+    #[cold]
+    pub(crate) fn adopt(&mut self, slot: u32) {
+        self.table.adopt(slot, self.now);
+    }
+
+    /// Removes copies that the last join has left out.
+    pub(crate) fn forget_copies(&mut self, budget: usize) {
+        if !self.table.is_forgetting() {
+            return;
+        }
+        let mut forgotten = core::mem::take(&mut self.mirroring.forgotten);
+        self.table.forgotten(budget, &mut forgotten);
+        forgotten.drain(..).for_each(|slot| self.remove_copy(slot));
+        self.mirroring.forgotten = forgotten;
+    }
+
+    /// Whether TCP may begin in mid-connection at the moment, for it was another device's until lately.
+    pub(crate) fn picks_up(&self) -> bool {
+        self.now < self.mirroring.pick_up_until
+    }
+
+    fn with_copy(&mut self, id: SessionId, act: impl FnOnce(&mut Self, u32)) -> Result<bool, MirrorRefusal> {
+        let Some(slot) = self.table.find_id(id) else { return Ok(false) };
+        if !self.table.get(slot).flags.has(SessionFlags::COPY) {
+            return Err(MirrorRefusal::Own(id));
+        }
+        act(self, slot);
+        Ok(true)
+    }
+
+    fn mirror_session(&mut self, state: &SessionState) -> Result<(), MirrorRefusal> {
+        let id = state.id;
+        let names = self.policy.names();
+        let is_known = state.keys.iter().all(|key| key.zone().index() < names.zones.len())
+            && [state.interface_in, state.interface_out]
+                .iter()
+                .all(|interface| interface.index() < names.interfaces.len());
+        if !is_known {
+            return Err(MirrorRefusal::OtherConfiguration(id));
+        }
+        self.table.skip_ids(id);
+        let slot = match self.table.find_id(id) {
+            Some(slot) if !self.table.get(slot).flags.has(SessionFlags::COPY) => {
+                return Err(MirrorRefusal::Own(id));
+            }
+            Some(slot) if self.table.keys(slot) == state.keys => slot,
+            other => {
+                other.into_iter().for_each(|slot| self.remove_copy(slot));
+                self.make_copy(state)?
+            }
+        };
+        self.apply_notes(slot, &state.notes);
+        self.apply_life(slot, &state.life);
+        let session = self.table.get_mut(slot);
+        session.start = state.start;
+        (session.interface_in, session.interface_out) = (state.interface_in, state.interface_out);
+        Ok(())
+    }
+
+    fn make_copy(&mut self, state: &SessionState) -> Result<u32, MirrorRefusal> {
+        for key in &state.keys {
+            self.displace_copy(key, state.id)?;
+        }
+        let [c2s, s2c] = &state.keys;
+        let mut session = Session::new(state.id, state.start);
+        session.timeout = self.timeout_of(&state.life);
+        let slot = self
+            .table
+            .insert_copy(session, (c2s, s2c), self.now, state.life.idle)
+            .map_err(|_| MirrorRefusal::TableFull(state.id))?;
+        self.counters.sessions_created += 1;
+        self.mirroring.counters.copies_made += 1;
+        let is_translated = *s2c != c2s.reversed(s2c.zone());
+        let session = self.table.get_mut(slot);
+        session.flags.set(SessionFlags::TRANSLATED, is_translated);
+        session.nat_rule = short_number(state.nat_rule);
+        session.flags.set(SessionFlags::NAT_TAKEN, state.has_taken);
+        self.reserve_translation(slot);
+        self.reserve_announced(slot, &state.notes);
+        self.claim_session(slot, true);
+        self.follow_pressure();
+        Ok(slot)
+    }
+
+    /// Another copy with this key is one whose end was not told. An own session stays.
+    fn displace_copy(&mut self, key: &FlowKey, id: SessionId) -> Result<(), MirrorRefusal> {
+        match self.table.find(key, self.table.hash(key)) {
+            None => Ok(()),
+            Some(hit) if self.table.get(hit.slot).flags.has(SessionFlags::COPY) => {
+                self.remove_copy(hit.slot);
+                Ok(())
+            }
+            Some(_) => Err(MirrorRefusal::Own(id)),
+        }
+    }
+
+    /// Keeps what a copy has taken from a pool from being given here.
+    fn reserve_translation(&mut self, slot: u32) {
+        let Some(translated) = self.translated(slot) else { return };
+        if !self.nat.reserve(&translated) {
+            // Whoever has it gives it back.
+            self.table.get_mut(slot).flags.set(SessionFlags::NAT_TAKEN, false);
+            self.mirroring.counters.nat_conflicts += 1;
+        }
+    }
+
+    fn reserve_announced(&mut self, slot: u32, notes: &NoteState) {
+        let Some(taken) = notes.taken else { return };
+        if self.nat.reserve(&taken) {
+            self.notes_of_mut(slot).taken = Some(taken);
+        } else {
+            self.mirroring.counters.nat_conflicts += 1;
+        }
+    }
+
+    fn apply_notes(&mut self, slot: u32, state: &NoteState) {
+        if state.is_empty() && self.notes_of(slot).is_none() {
+            return;
+        }
+        let parent = state.parent.map(|parent| Parent {
+            slot: self.table.find_id(parent.id).unwrap_or(NONE),
+            id: parent.id,
+            start: parent.start,
+            nat_rule: parent.nat_rule,
+        });
+        let is_shifted = state.edits.is_some();
+        let notes = self.notes_of_mut(slot);
+        *notes = Notes {
+            user: state.user,
+            server_name: state.server_name.clone(),
+            category: state.category,
+            ja4: state.ja4,
+            parent,
+            taken: notes.taken,
+            edits: state.edits.clone(),
+            joining: None,
+        };
+        self.table.get_mut(slot).flags.set(SessionFlags::SHIFTED, is_shifted);
+    }
+
+    fn apply_life(&mut self, slot: u32, life: &Life) {
+        let service = self.intern(life.service);
+        let timeout = self.timeout_of(life);
+        let session = self.table.get_mut(slot);
+        session.generation = life.generation;
+        session.rule = life.rule;
+        session.app = life.app;
+        session.state = life.state;
+        session.action = life.action;
+        session.action_source = life.action_source;
+        session.flags = session.flags.with_portable(life.flags);
+        session.causes = life.causes;
+        session.handshake = life.handshake;
+        session.timer = life.timer;
+        session.service = service;
+        session.timeout = timeout;
+        session.volume = life.volume;
+        if let Some(image) = &life.tcp {
+            session.tcp = Tracking::from_image(image);
+        }
+        let is_over = session.flags.has(SessionFlags::INSPECTED);
+        self.table.renew_copy(slot, self.now, life.idle);
+        if is_over {
+            self.free_inspection(slot);
+        }
+        self.look_at(self.now);
+    }
+
+    fn timeout_of(&mut self, life: &Life) -> u32 {
+        let service = self.intern(life.service);
+        life.timeout.unwrap_or_else(|| self.timeout(life.timer, life.app, service))
+    }
+
+    /// Shows a copy's identification what the owner's was shown.
+    fn show_copy(&mut self, slot: u32, shown: &Shown) {
+        if self.table.get(slot).flags.has(SessionFlags::INSPECTED) {
+            return;
+        }
+        let handle = match self.table.get(slot).inspection {
+            NONE => self.begin_inspection(slot),
+            handle => handle,
+        };
+        let limits = self.limits;
+        let is_shown = match self.inspections.get_mut(handle) {
+            Some(inspection) if shown.from != Shown::LOST => inspection.resume(shown, &limits),
+            Some(_) | None => false,
+        };
+        if !is_shown {
+            self.free_inspection(slot);
+            let opening = Opening { first_sequence: [None, None], ..self.opening_of(slot) };
+            self.table.get_mut(slot).inspection = self.inspections.begin(opening, &self.signatures);
+        }
+    }
+
+    fn remove_copy(&mut self, slot: u32) {
+        self.free_inspection(slot);
+        self.claim_session(slot, false);
+        let notes = core::mem::replace(&mut self.table.get_mut(slot).notes, NONE);
+        let notes = self.notes.try_remove(notes as usize);
+        self.release_taken(notes.and_then(|notes| notes.taken));
+        self.release_translation(slot);
+        self.table.remove(slot);
+        self.counters.sessions_ended += 1;
+        self.mirroring.counters.copies_removed += 1;
+        self.follow_pressure();
+    }
+}
+
+fn short_number(rule: Option<bifrons_model::NatRuleId>) -> u16 {
+    rule.and_then(|rule| u16::try_from(rule.0).ok()).unwrap_or(NO_NUMBER)
+}
