@@ -268,6 +268,7 @@ impl Worker {
             taken: notes.taken,
             edits: state.edits.clone(),
             joining: None,
+            forced: notes.forced,
         };
         self.table.get_mut(slot).flags.set(SessionFlags::SHIFTED, is_shifted);
     }
