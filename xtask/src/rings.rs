@@ -39,7 +39,7 @@ const EXTERNAL: &[(&str, &str)] = &[
     ("regex-automata", "expressions matched in linear time"),
     ("regex-syntax", "what every match of an expression holds"),
     ("serde", "derived encoding of records and configuration"),
-    ("sha2", "hash below HKDF"),
+    ("sha2", "hash below HKDF; digest by which two devices compare configurations"),
     ("siphasher", "keyed hash of SYN cookies, which nobody outside may guess"),
     ("slab", "cold objects behind small numbers"),
     ("smallvec", "short lists without an allocation"),

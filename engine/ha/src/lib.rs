@@ -17,9 +17,10 @@ mod mismatch;
 mod monitoring;
 mod ownership;
 mod show_addresses;
+mod virtual_mac;
+pub mod config_sync;
 pub mod sync;
 mod timers;
-mod virtual_mac;
 mod words;
 
 pub use addresses::{AddressChanges, AddressPlan, AddressTable, Holding, PairAddress, Standing};
