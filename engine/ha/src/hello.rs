@@ -1,10 +1,10 @@
 //! The messages of HA1, its backup and the heartbeat backup.
 //!
 //! ```text
-//!  0               2      3        4                 12                 20
-//! ├───────────────┼──────┼────────┼──────────────────┼──────────────────┼───────────────────────┐
-//! │ version       │ kind │ 0      │ epoch            │ sequence         │ fields                │
-//! └───────────────┴──────┴────────┴──────────────────┴──────────────────┴───────────────────────┘
+//!  0         2      3   4                  12                 20                  22
+//! ├─────────┼──────┼───┼──────────────────┼──────────────────┼───────────────────┼──────────┐
+//! │ version │ kind │ 0 │ epoch            │ sequence         │ length of fields  │ fields   │
+//! └─────────┴──────┴───┴──────────────────┴──────────────────┴───────────────────┴──────────┘
 //!  field: tag (1), length (2), value
 //! ```
 //!
@@ -22,6 +22,8 @@ use bifrons_model::MacAddress;
 use crate::{DeviceId, HaState, Pairing, election::Mode};
 
 mod fields;
+#[cfg(test)]
+mod tests;
 
 use fields::{Fields, Writer};
 
@@ -215,12 +217,9 @@ pub enum Unreadable {
     /// A version outside those that this device knows.
     #[error("message version {0} is not known")]
     Version(u16),
-    /// It came by a link that does not carry such messages.
-    #[error("the message came by a link that does not carry its kind")]
-    Link,
 }
 
-const HEAD: usize = 20;
+const HEAD: usize = 22;
 const MAX_TEXT: usize = 64;
 
 mod kind {
@@ -289,22 +288,23 @@ impl Envelope {
         writer.finish()
     }
 
-    /// Reads a message in one of the versions that `versions` names; hellos are read in any, for they say
-    /// which versions the peer knows.
+    /// Reads a message in one of the versions that `versions` names. Hellos and heartbeats are read in any:
+    /// they say that the peer is there, and which versions it knows.
     ///
     /// # Errors
     /// Why the bytes are no message.
     pub fn read(bytes: &[u8], versions: Versions) -> Result<Self, Unreadable> {
         let length = bytes.len();
-        let short = Unreadable::Short { length, part: "head" };
-        let (head, body) = bytes.split_first_chunk::<HEAD>().ok_or(short)?;
-        let [v0, v1, kind, _, rest @ ..] = *head;
-        let [e0, e1, e2, e3, e4, e5, e6, e7, s0, s1, s2, s3, s4, s5, s6, s7] = rest;
+        let short = |part| Unreadable::Short { length, part };
+        let (head, rest) = bytes.split_first_chunk::<HEAD>().ok_or(short("head"))?;
+        let [v0, v1, kind, _, e0, e1, e2, e3, e4, e5, e6, e7, numbers @ ..] = *head;
+        let [s0, s1, s2, s3, s4, s5, s6, s7, l0, l1] = numbers;
         let version = u16::from_be_bytes([v0, v1]);
         let epoch = u64::from_be_bytes([e0, e1, e2, e3, e4, e5, e6, e7]);
         let sequence = u64::from_be_bytes([s0, s1, s2, s3, s4, s5, s6, s7]);
+        let body = rest.get(..usize::from(u16::from_be_bytes([l0, l1]))).ok_or(short("fields"))?;
         let is_known = (versions.lowest..=versions.highest).contains(&version);
-        if !is_known && kind != kind::HELLO {
+        if !is_known && matches!(kind, kind::ORDER | kind::ORDER_REPLY) {
             return Err(Unreadable::Version(version));
         }
         let fields = Fields::new(body)?;

@@ -16,6 +16,7 @@ mod member;
 mod mismatch;
 mod monitoring;
 mod ownership;
+mod show;
 mod show_addresses;
 mod virtual_mac;
 pub mod config_sync;
@@ -40,6 +41,7 @@ pub use member::{
 pub use mismatch::{Consequence, Mismatch, Pairing};
 pub use monitoring::{DestinationGroupState, LinkGroupState, PathGroupState, PathId, PathState};
 pub use ownership::{Duties, FirstStep, Ownership, PairView, Wiring, transmitter};
+pub use show::ShowHighAvailability;
 pub use show_addresses::show_virtual_addresses;
 pub use timers::Timer;
 pub use virtual_mac::{InterfaceNumber, VirtualMac};

@@ -290,6 +290,8 @@ struct Marks {
     both_lead: Option<Timestamp>,
     /// A tentative device has nothing wrong.
     tentative_well: Option<Timestamp>,
+    /// The devices do not fit, and this one is to give way.
+    mismatch: Option<Timestamp>,
     control_down: Option<Timestamp>,
     ha2_down: Option<Timestamp>,
     /// The last device standing has said so.
@@ -454,6 +456,11 @@ impl Member {
         }
         self.exchange.is_news |= is_due(self.deadline(Timer::Hello));
         self.settle(now);
+        // A device that has just recovered may find itself alone.
+        if is_due(self.deadline(Timer::Alone)) {
+            self.peer.is_given_up = true;
+            self.settle(now);
+        }
         if is_due(self.deadline(Timer::Heartbeat)) {
             self.send_heartbeats(now);
         }

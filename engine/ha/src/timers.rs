@@ -19,6 +19,8 @@ pub const HAND_OVER: Duration = Duration::from_secs(1);
 pub const ORDER_RETRY: Duration = Duration::from_secs(1);
 /// See [`ORDER_RETRY`].
 pub const ORDER_TRIES: u8 = 5;
+/// How long devices may not fit each other before one gives way: a commit reaches both, not at one moment.
+pub const MISMATCH_PATIENCE: Duration = Duration::from_secs(1);
 /// How long a joining device waits for HA2 to come up before it goes on without sessions.
 pub const JOIN_WITHOUT_HA2: Duration = Duration::from_secs(3);
 
@@ -53,6 +55,8 @@ pub enum Timer {
     OneWay,
     /// The peer does not take over from a device that was told to step back.
     HandOver,
+    /// The devices have not fitted each other for too long.
+    Mismatch,
     /// An order to the peer is unanswered.
     Order,
     /// A ping of path monitoring is due.
@@ -61,7 +65,7 @@ pub enum Timer {
 
 impl Timer {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Heartbeat,
         Self::Hello,
         Self::Silence,
@@ -76,6 +80,7 @@ impl Timer {
         Self::Linger,
         Self::OneWay,
         Self::HandOver,
+        Self::Mismatch,
         Self::Order,
         Self::Ping,
     ];

@@ -14,6 +14,7 @@ impl Writer {
         bytes.extend_from_slice(&[kind, 0]);
         bytes.extend_from_slice(&epoch.to_be_bytes());
         bytes.extend_from_slice(&sequence.to_be_bytes());
+        bytes.extend_from_slice(&[0; 2]);
         Self(bytes)
     }
 
@@ -48,7 +49,12 @@ impl Writer {
         self.bytes(tag, text.get(..end).unwrap_or_default().as_bytes());
     }
 
-    pub fn finish(self) -> Vec<u8> {
+    pub fn finish(mut self) -> Vec<u8> {
+        let length = self.0.len().saturating_sub(HEAD);
+        let length = u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
+        if let Some(field) = self.0.get_mut(HEAD - 2..HEAD) {
+            field.copy_from_slice(&length);
+        }
         self.0
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     hello::Hello,
     log::{HaEvent, Severity},
     mismatch::Consequence,
-    timers::{HAND_OVER, JOIN_WITHOUT_HA2, LINGER, Timer},
+    timers::{HAND_OVER, JOIN_WITHOUT_HA2, LINGER, MISMATCH_PATIENCE, Timer},
 };
 
 /// More changes than the longest chain of states has, at one moment.
@@ -57,6 +57,7 @@ impl Member {
             Timer::Linger => self.marks.both_lead? + LINGER,
             Timer::OneWay => self.marks.both_lead?.max(self.peer.last_reply) + self.times.silence,
             Timer::HandOver => self.leaving?.0 + HAND_OVER,
+            Timer::Mismatch => self.marks.mismatch? + MISMATCH_PATIENCE,
         };
         // What was due is done: each of these is judged whenever anything happens.
         (at > self.now).then_some(at)
@@ -80,7 +81,7 @@ impl Member {
     /// The state to go to and why, if it is another one.
     fn change(&self, now: Timestamp) -> Option<(HaState, StateReason)> {
         let candidates = [
-            self.unfit(),
+            self.unfit(now),
             self.left(now),
             self.monitor_failed(now),
             self.ha3_lost(),
@@ -135,11 +136,12 @@ impl Member {
     }
 
     /// What makes the device give way: it cannot forward, or does not fit the peer.
-    fn unfit(&self) -> Option<(Event, StateReason)> {
+    fn unfit(&self, now: Timestamp) -> Option<(Event, StateReason)> {
         if !self.dataplane_is_well {
             return Some((Event::Unfit, StateReason::DataplaneDown));
         }
         let mismatch = self.yielding_mismatch()?;
+        self.marks.mismatch.filter(|since| now >= *since + MISMATCH_PATIENCE)?;
         let event = match mismatch.consequence() {
             Consequence::NonFunctional => Event::Unfit,
             Consequence::Suspended => Event::Suspend,
@@ -206,7 +208,7 @@ impl Member {
 
     fn recovered(&self, now: Timestamp) -> Option<(Event, StateReason)> {
         let is_well = self.state == HaState::NonFunctional
-            && self.unfit().is_none()
+            && self.unfit(now).is_none()
             && self.ha3_lost().is_none()
             && self.monitored_failure().is_none()
             && self.may_recover_at().is_none_or(|at| now >= at);
@@ -237,7 +239,8 @@ impl Member {
 
     /// Who is to lead.
     fn elected(&self, now: Timestamp) -> Option<(Event, StateReason)> {
-        if self.leaving.is_some() {
+        let is_about_to_yield = self.state == HaState::Initial && self.marks.mismatch.is_some();
+        if self.leaving.is_some() || is_about_to_yield {
             return None;
         }
         if !self.peer.is_alive {
@@ -288,6 +291,9 @@ impl Member {
         let is_well = self.state == HaState::Tentative && self.monitored_failure().is_none();
         keep(&mut self.marks.tentative_well, is_well);
         self.refresh();
+        let yields = self.yielding_mismatch().is_some();
+        let keep_since = self.marks.mismatch.unwrap_or(now);
+        self.marks.mismatch = yields.then_some(keep_since);
         let verdict = self.peer().map(|peer| judge(&self.own, peer));
         let can_preempt =
             verdict == Some(Verdict::Preempt) && self.has_joined(now) && !self.peer_is_deaf(now);

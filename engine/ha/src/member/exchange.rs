@@ -53,7 +53,8 @@ impl Member {
         };
         let Envelope { epoch, sequence, message, .. } = envelope;
         let is_order = matches!(message, Message::Order(_) | Message::OrderReply(_));
-        if !self.is_configured(link) || is_order && link == HaLinkId::HeartbeatBackup {
+        let is_carrier = CONTROL_LINKS.contains(&link) && self.is_configured(link);
+        if !is_carrier || is_order && link == HaLinkId::HeartbeatBackup {
             self.exchange.unreadable = self.exchange.unreadable.saturating_add(1);
             return;
         }

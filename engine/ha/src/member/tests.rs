@@ -10,6 +10,9 @@ use super::*;
 
 mod active_active;
 mod active_passive;
+mod exchange;
+mod monitored;
+mod random;
 
 const START: u64 = 1_000;
 
@@ -19,6 +22,7 @@ enum Item {
     Message(HaLinkId, Vec<u8>),
     Heard,
     Synchronized,
+    Answer(PathId),
 }
 
 /// A device, unless it is switched off.
@@ -46,6 +50,10 @@ struct Pair {
     random: u64,
     /// How long a joining device needs for the sessions; `None` for ever.
     join: Option<Duration>,
+    /// Of each destination group, so many answer pings.
+    answers: usize,
+    /// All messages to a device, where a test wants them.
+    record: Option<Vec<(usize, HaLinkId, Vec<u8>)>>,
 }
 
 fn link() -> Option<HaLink> {
@@ -96,6 +104,8 @@ impl Pair {
             loss: 0,
             random: 1,
             join: Some(Duration::from_millis(300)),
+            answers: usize::MAX,
+            record: None,
         }
     }
 
@@ -190,10 +200,13 @@ impl Pair {
         while let Some(output) = self.devices[device].member.as_mut().and_then(Member::poll_output) {
             match &output {
                 MemberOutput::Message { link, bytes } => self.transmit(device, *link, bytes.clone()),
-                MemberOutput::State { to: HaState::Initial | HaState::Tentative, .. } => {
+                MemberOutput::State { .. } | MemberOutput::Log(_) => {
                     self.devices[device].story.push((self.now, output));
                 }
-                MemberOutput::State { .. } | MemberOutput::Log(_) | MemberOutput::Ping { .. } => {
+                MemberOutput::Ping { path, .. } => {
+                    if path.address < self.answers {
+                        self.send(self.delay, device, Item::Answer(*path));
+                    }
                     self.devices[device].story.push((self.now, output));
                 }
                 MemberOutput::Peer { is_alive, .. } => {
@@ -206,6 +219,9 @@ impl Pair {
     }
 
     fn transmit(&mut self, device: usize, link: HaLinkId, bytes: Vec<u8>) {
+        if let Some(record) = &mut self.record {
+            record.push((1 - device, link, bytes.clone()));
+        }
         let is_lost = self.loss > 0 && self.random() % 1_000 < self.loss;
         if !is_lost && !self.silent[device].contains(&link) {
             self.send(self.delay, 1 - device, Item::Message(link, bytes));
@@ -253,6 +269,7 @@ impl Pair {
         match item {
             Item::Message(link, bytes) => member.handle_message(now, link, &bytes),
             Item::Heard => member.handle_heard(now, HaLinkId::Ha2),
+            Item::Answer(path) => member.handle_path(now, path, true),
             Item::Synchronized => member.handle_synchronized(now, true),
         }
         self.collect(to);
