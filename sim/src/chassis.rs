@@ -4,7 +4,10 @@ use std::{collections::VecDeque, time::Duration};
 
 use bifrons_model::Timestamp;
 
-use crate::{device::Device, random::nanos};
+use crate::{
+    device::{Device, Figures},
+    random::nanos,
+};
 
 /// Frames that wait for a firewall that does not look; those behind are lost, as a network card loses them.
 pub const RING: usize = 4_096;
@@ -27,6 +30,8 @@ pub struct Chassis {
     asleep_until: Timestamp,
     /// No power before this.
     down_until: Timestamp,
+    /// It begins anew when the power is back.
+    boots: bool,
 }
 
 impl Chassis {
@@ -42,6 +47,7 @@ impl Chassis {
             wake: None,
             asleep_until: Timestamp::ZERO,
             down_until: Timestamp::ZERO,
+            boots: false,
         }
     }
 
@@ -57,7 +63,25 @@ impl Chassis {
         self.given = 0;
         self.restarts += 1;
         self.down_until = now + boot;
-        self.device.restart(self.clock.read(self.down_until));
+        self.boots = true;
+    }
+
+    /// Begins anew if it was to and the time for it is over.
+    pub fn boot(&mut self, now: Timestamp) {
+        if self.boots && now >= self.down_until {
+            self.boots = false;
+            self.device.restart(self.clock.read(now));
+        }
+    }
+
+    /// Whether the firewall that stands there is the one before a restart: nothing of it counts any more.
+    pub const fn is_gone(&self) -> bool {
+        self.boots
+    }
+
+    /// What the firewall counts; nothing while it begins anew.
+    pub fn figures(&self) -> Figures {
+        if self.boots { Figures::default() } else { self.device.figures() }
     }
 
     /// When it can do something again; `None` where it can now.

@@ -36,6 +36,17 @@ pub trait Device: Send {
     fn restart(&mut self, now: Timestamp);
 }
 
+/// What a firewall is made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Blueprint<'a> {
+    /// Its configuration, as `set` lines.
+    pub configuration: &'a str,
+    /// How many ports it has.
+    pub ports: usize,
+    /// How many workers share its traffic.
+    pub workers: usize,
+}
+
 /// What an operator orders.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Order {

@@ -9,17 +9,17 @@ use bifrons_node::{Command, CommandError, Node, Output, PortId, PortInfo, Secret
 use bifrons_session::HashSeed;
 
 use crate::{
-    device::{Device, DeviceOutput, Figures, Order, Written},
+    device::{Blueprint, Device, DeviceOutput, Figures, Order, Written},
     plan::interface,
 };
 
-/// Makes a firewall with so many ports that runs a configuration.
+/// Makes a firewall.
 ///
 /// # Errors
 /// What is wrong with the configuration.
-pub fn build(text: &str, ports: usize, now: Timestamp) -> Result<Box<dyn Device>, String> {
-    let ports: Vec<PortInfo> = (0..ports).map(port).collect();
-    Ok(Box::new(Firewall::new(text, ports, 1, now)?))
+pub fn build(blueprint: &Blueprint<'_>, now: Timestamp) -> Result<Box<dyn Device>, String> {
+    let ports: Vec<PortInfo> = (0..blueprint.ports).map(port).collect();
+    Ok(Box::new(Firewall::new(blueprint.configuration, ports, blueprint.workers, now)?))
 }
 
 /// The port in a zone, with a station address of its own.
@@ -35,6 +35,7 @@ pub struct Firewall {
     ports: Vec<PortInfo>,
     workers: usize,
     names: Arc<Names>,
+    /// Sessions that all workers have room for together.
     capacity: u64,
 }
 
@@ -54,7 +55,9 @@ impl Firewall {
         };
         let node = Node::new(now, startup).map_err(|error| error.to_string())?;
         let names = Arc::new(node.policy().names().clone());
-        let capacity = node.policy().session().capacity as u64;
+        // Each worker has its share, rounded up.
+        let count = workers.max(1) as u64;
+        let capacity = (node.policy().session().capacity as u64).div_ceil(count) * count;
         Ok(Self { node, text: text.to_owned(), ports, workers, names, capacity })
     }
 
@@ -87,7 +90,13 @@ impl Device for Firewall {
         let command = match order {
             Order::Commit(text) => return self.commit(now, text),
             Order::Clear(filter) => Command::ClearSessions(ClearFilter::clone(filter)),
-            Order::Link { port, up } => Command::Carrier { port: PortId(*port as u16), is_up: *up },
+            Order::Link { port, up } => {
+                // The cable is as it is when the firewall begins anew, too.
+                if let Some(info) = self.ports.get_mut(*port) {
+                    info.is_up = *up;
+                }
+                Command::Carrier { port: PortId(*port as u16), is_up: *up }
+            }
         };
         self.node.handle_command(now, command).map(|_| ()).map_err(|error| error.to_string())
     }
@@ -117,10 +126,11 @@ impl Device for Firewall {
     }
 
     fn figures(&self) -> Figures {
-        let mut figures = Figures { capacity: self.capacity * self.workers as u64, ..Figures::default() };
+        let mut figures = Figures { capacity: self.capacity, ..Figures::default() };
         for worker in self.node.workers() {
             let counters = worker.counters();
-            figures.received += counters.received;
+            // What one worker hands to another is counted as received by both.
+            figures.received += counters.received.saturating_sub(counters.handed_over);
             figures.transmitted += counters.transmitted;
             figures.dropped += counters.dropped_total();
             figures.held += counters.held;

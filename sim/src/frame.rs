@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use smoltcp::wire::{
     ArpOperation, ArpPacket, ArpRepr, EthernetFrame, EthernetProtocol, Icmpv4Packet, Icmpv6Packet, IpAddress,
-    IpProtocol, Ipv4Packet, Ipv6Packet, TcpPacket, UdpPacket,
+    Ipv4Packet, Ipv6Packet, TcpPacket, UdpPacket,
 };
 
 use crate::{random::digest, switch::Mac};
@@ -22,6 +22,8 @@ pub struct View {
     pub source: Mac,
     /// Who is to take it on this link.
     pub destination: Mac,
+    /// The VLAN of its tag (IEEE 802.1Q), where it has one.
+    pub tag: Option<u16>,
     /// What it carries.
     pub content: Content,
 }
@@ -61,14 +63,28 @@ pub struct Packet {
     pub hop_limit: u8,
     /// Whether all checksums are right.
     pub is_sound: bool,
-    /// Whether it is a part of a packet.
-    pub is_fragment: bool,
+    /// Which part of a packet it is, where it is not a whole one.
+    pub piece: Option<Piece>,
     /// The transport header.
     pub body: Body,
     /// How long the payload behind the transport header is.
     pub payload_length: usize,
-    /// A number that depends on all bytes of the payload.
+    /// A number that depends on all bytes of the payload. Those of a packet's parts add up to one that depends
+    /// on the whole, without the UDP header.
     pub payload: u64,
+}
+
+/// A part of an IPv4 packet (RFC 791).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// The packet's identification.
+    pub identification: u16,
+    /// Where it begins in the packet's payload, in bytes.
+    pub offset: usize,
+    /// Its length in bytes.
+    pub length: usize,
+    /// Whether others come behind it.
+    pub has_more: bool,
 }
 
 /// A transport header.
@@ -89,8 +105,8 @@ pub enum Body {
         /// The number of an echo; otherwise the same two bytes.
         number: u16,
     },
-    /// A neighbour solicitation or advertisement (RFC 4861).
-    Neighbour {
+    /// A neighbor solicitation or advertisement (RFC 4861).
+    Neighbor {
         /// A solicitation; otherwise an advertisement.
         is_question: bool,
         /// The address that is asked for, or told.
@@ -115,9 +131,16 @@ pub struct Tcp {
     pub flags: u8,
     /// The window as it stands in the header.
     pub window: u16,
-    /// A number that depends on the options.
+    /// The largest segment that the sender takes, where it says so.
+    pub segment_size: Option<u16>,
+    /// A number that depends on the other options.
     pub options: u64,
 }
+
+/// The type of frames with a VLAN tag.
+const TAGGED: u16 = 0x8100;
+/// The length of a tag.
+const TAG: usize = 4;
 
 /// IP protocols by their numbers.
 mod protocol {
@@ -155,7 +178,7 @@ impl Packet {
             Body::Tcp(tcp) => (tcp.source, tcp.destination),
             Body::Udp(source, destination) => (source, destination),
             Body::Icmp { kind, identifier, .. } if is_echo(kind) => (identifier, identifier),
-            Body::Icmp { .. } | Body::Neighbour { .. } | Body::Other => (0, 0),
+            Body::Icmp { .. } | Body::Neighbor { .. } | Body::Other => (0, 0),
         }
     }
 
@@ -173,18 +196,34 @@ pub const fn is_echo(kind: u8) -> bool {
 impl View {
     /// Reads a frame.
     pub fn of(bytes: &[u8]) -> Self {
-        let mut view =
-            Self { length: bytes.len(), source: [0; 6], destination: [0; 6], content: Content::Broken };
+        let mut view = Self {
+            length: bytes.len(),
+            source: [0; 6],
+            destination: [0; 6],
+            tag: None,
+            content: Content::Broken,
+        };
         let Ok(frame) = EthernetFrame::new_checked(bytes) else { return view };
         view.source = frame.src_addr().0;
         view.destination = frame.dst_addr().0;
-        view.content = match frame.ethertype() {
-            EthernetProtocol::Arp => arp(frame.payload()),
-            EthernetProtocol::Ipv4 => v4(frame.payload()).map_or(Content::Broken, Content::Ip),
-            EthernetProtocol::Ipv6 => v6(frame.payload()).map_or(Content::Broken, Content::Ip),
+        let (mut ethertype, mut payload) = (frame.ethertype(), frame.payload());
+        if ethertype == EthernetProtocol::Unknown(TAGGED) {
+            let Some(([high, low, first, second], rest)) = payload.split_first_chunk() else { return view };
+            view.tag = Some(u16::from_be_bytes([*high, *low]) & 0x0fff);
+            (ethertype, payload) = (u16::from_be_bytes([*first, *second]).into(), rest);
+        }
+        view.content = match ethertype {
+            EthernetProtocol::Arp => arp(payload),
+            EthernetProtocol::Ipv4 => v4(payload).map_or(Content::Broken, Content::Ip),
+            EthernetProtocol::Ipv6 => v6(payload).map_or(Content::Broken, Content::Ip),
             EthernetProtocol::Unknown(number) => Content::Other(number),
         };
         view
+    }
+
+    /// The length of the frame without its tag.
+    pub const fn untagged_length(&self) -> usize {
+        if self.tag.is_some() { self.length.saturating_sub(TAG) } else { self.length }
     }
 
     /// The IP packet, if it carries one.
@@ -217,7 +256,13 @@ fn arp(bytes: &[u8]) -> Content {
 
 fn v4(bytes: &[u8]) -> Option<Packet> {
     let packet = Ipv4Packet::new_checked(bytes).ok()?;
-    let is_fragment = packet.more_frags() || packet.frag_offset() > 0;
+    let is_piece = packet.more_frags() || packet.frag_offset() > 0;
+    let piece = is_piece.then(|| Piece {
+        identification: packet.ident(),
+        offset: packet.frag_offset().into(),
+        length: packet.payload().len(),
+        has_more: packet.more_frags(),
+    });
     let (source, destination) = (packet.src_addr(), packet.dst_addr());
     let mut read = Packet {
         source: source.into(),
@@ -225,13 +270,13 @@ fn v4(bytes: &[u8]) -> Option<Packet> {
         protocol: packet.next_header().into(),
         hop_limit: packet.hop_limit(),
         is_sound: packet.verify_checksum(),
-        is_fragment,
+        piece,
         body: Body::Other,
         payload_length: packet.payload().len(),
         payload: 0,
     };
     match u8::from(packet.next_header()) {
-        _ if is_fragment => read.payload = digest(packet.payload()),
+        number if is_piece => part(&mut read, number, packet.payload()),
         protocol::ICMP => {
             let icmp = Icmpv4Packet::new_checked(packet.payload()).ok()?;
             read.body = Body::Icmp {
@@ -258,7 +303,7 @@ fn v6(bytes: &[u8]) -> Option<Packet> {
         protocol: packet.next_header().into(),
         hop_limit: packet.hop_limit(),
         is_sound: true,
-        is_fragment: packet.next_header() == IpProtocol::Ipv6Frag,
+        piece: None,
         body: Body::Other,
         payload_length: packet.payload().len(),
         payload: 0,
@@ -271,7 +316,7 @@ fn v6(bytes: &[u8]) -> Option<Packet> {
             read.body = match (head[0], bytes.get(8..24)) {
                 (kind @ (135 | 136), Some(target)) => {
                     let target: [u8; 16] = target.try_into().ok()?;
-                    Body::Neighbour { is_question: kind == 135, target: target.into() }
+                    Body::Neighbor { is_question: kind == 135, target: target.into() }
                 }
                 _ => Body::Icmp {
                     kind: head[0],
@@ -289,6 +334,44 @@ fn v6(bytes: &[u8]) -> Option<Packet> {
     Some(read)
 }
 
+/// A part of a packet: the first one has the ports.
+fn part(read: &mut Packet, protocol: u8, bytes: &[u8]) {
+    let offset = read.piece.map_or(0, |piece| piece.offset);
+    let mut content = (offset, bytes);
+    if let (0, protocol::UDP, Some((head, rest))) = (offset, protocol, bytes.split_first_chunk::<8>()) {
+        let [a, b, c, d, ..] = *head;
+        read.body = Body::Udp(u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+        content = (head.len(), rest);
+    }
+    let (from, bytes) = content;
+    read.payload = (from as u64..).zip(bytes).map(|(at, byte)| weight(at, *byte)).fold(0, u64::wrapping_add);
+}
+
+/// What a byte at a place adds to the number of a packet in parts: the mixing function of SplitMix64.
+const fn weight(at: u64, byte: u8) -> u64 {
+    let mut mixed = (at << 8 | byte as u64).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed ^ (mixed >> 27)
+}
+
+/// The segment size among a segment's options, and a number that depends on the others.
+fn options(bytes: &[u8]) -> (Option<u16>, u64) {
+    let mut at = 0;
+    while let Some([kind, length, rest @ ..]) = bytes.get(at..) {
+        match (kind, length, rest) {
+            (0, ..) => break,
+            (1, ..) => at += 1,
+            (2, 4, [high, low, ..]) => {
+                let mut others = bytes.to_vec();
+                others.drain(at..at + 4);
+                return (Some(u16::from_be_bytes([*high, *low])), digest(&others));
+            }
+            (_, length, _) => at += usize::from(*length).max(2),
+        }
+    }
+    (None, digest(bytes))
+}
+
 /// TCP or UDP; other protocols are only compared as a whole.
 fn transport(
     read: &mut Packet,
@@ -300,6 +383,7 @@ fn transport(
     match protocol {
         protocol::TCP => {
             let tcp = TcpPacket::new_checked(bytes).ok()?;
+            let (segment_size, options) = options(tcp.options());
             read.body = Body::Tcp(Tcp {
                 source: tcp.src_port(),
                 destination: tcp.dst_port(),
@@ -307,7 +391,8 @@ fn transport(
                 acknowledgement: tcp.ack_number().0 as u32,
                 flags: bytes.get(13).copied().unwrap_or_default(),
                 window: tcp.window_len(),
-                options: digest(tcp.options()),
+                segment_size,
+                options,
             });
             read.is_sound &= tcp.verify_checksum(&source, &destination);
             read.payload_length = tcp.payload().len();

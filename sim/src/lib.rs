@@ -13,6 +13,7 @@
 
 pub mod chassis;
 pub mod device;
+pub mod experiment;
 pub mod firewall;
 pub mod frame;
 pub mod host;

@@ -93,6 +93,8 @@ pub struct Link {
     pub quality: Quality,
     /// Whether frames sent by this side are lost.
     pub cut: [bool; 2],
+    /// Whether the cable is pulled: nothing is carried, what is on its way is lost.
+    pub is_pulled: bool,
     /// What happened so far.
     pub counters: LinkCounters,
     random: Random,
@@ -112,6 +114,7 @@ impl Link {
             ends,
             quality,
             cut: [false; 2],
+            is_pulled: false,
             counters: LinkCounters {
                 carried: 0,
                 lost: 0,
@@ -130,7 +133,7 @@ impl Link {
     /// Sends a frame of `length` bytes from `side`.
     pub fn transmit(&mut self, now: Timestamp, side: usize, length: usize) -> Arrivals {
         let quality = self.quality;
-        if self.cut[side] {
+        if self.cut[side] || self.is_pulled {
             self.counters.cut += 1;
             return [None; 2];
         }

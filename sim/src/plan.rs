@@ -4,8 +4,8 @@
 //! ([`Plan::parse`]), and shrinks by leaving lines out.
 
 mod configuration;
-
 mod draw;
+mod mix;
 mod script;
 
 use std::{
@@ -14,6 +14,7 @@ use std::{
 };
 
 pub use configuration::interface;
+pub use mix::Mix;
 pub use script::ScriptError;
 
 use crate::{
@@ -27,7 +28,7 @@ use crate::{
 pub enum Topology {
     /// A router between networks: each zone has its own, with the firewall as its gateway.
     Routed,
-    /// A wire inside one network: hosts on both sides are neighbours. Two zones.
+    /// A wire inside one network: hosts on both sides are neighbors. Two zones.
     VirtualWire,
 }
 
@@ -40,9 +41,13 @@ pub struct Plan {
     pub topology: Topology,
     /// Sessions that the firewall has room for.
     pub capacity: u32,
+    /// Workers that share the firewall's traffic.
+    pub workers: usize,
     /// Whether IPv4 sources of the first zone are hidden behind the firewall's address in the second.
     pub hides: bool,
-    /// The zones, one port of the firewall each.
+    /// Whether the firewall lowers the segment sizes that hosts announce to what fits both links.
+    pub adjusts: bool,
+    /// The zones. Those without a tag have a port of the firewall each, those with one share a port.
     pub zones: Vec<ZonePlan>,
     /// The rules at the beginning.
     pub rules: Vec<Rule>,
@@ -59,6 +64,8 @@ pub struct ZonePlan {
     pub quality: Quality,
     /// The MTU of hosts and firewall in it.
     pub mtu: usize,
+    /// The VLAN in which the firewall has it.
+    pub tag: Option<u16>,
 }
 
 /// A security rule.
@@ -112,6 +119,9 @@ pub enum Action {
     Talk(Talk),
     /// The operator commits other rules.
     Commit(Vec<Rule>),
+    /// From now on the operator commits once in each interval, until all talks are over: the rules in force
+    /// and one more that concerns nobody, another each time.
+    Commits(Duration),
     /// The operator clears all sessions.
     Clear,
     /// Something goes wrong.
@@ -142,6 +152,8 @@ pub enum Fault {
         /// For how long.
         span: Duration,
     },
+    /// The cable of a zone's port is pulled for a while: its zone and for how long.
+    Unplug(usize, Duration),
 }
 
 /// Two hosts and what they do together.
@@ -174,7 +186,7 @@ pub enum TalkKind {
     Ping(Questions),
     /// Many short connections between hosts of their own; IPv4.
     Crowd(Throng),
-    /// SYNs from nobody, from a host of its own; IPv4.
+    /// SYNs from nobody, from a host of its own, to any host or to one that answers them all; IPv4.
     Flood(Torrent),
 }
 
@@ -185,11 +197,38 @@ pub const UDP_PORT: u16 = 9_000;
 /// The port that crowds open to.
 pub const CROWD_PORT: u16 = 8_080;
 
+/// Ports from here on are nobody's: rules that concern nobody speak of them.
+pub const IDLE_PORTS: u16 = 10_000;
+
 /// The names of the zones.
 pub const ZONES: [&str; 3] = ["trust", "untrust", "dmz"];
 
 /// Places from here on are those of hosts that a talk has for itself: its client, then its server.
 const OWN_HOSTS: usize = 100;
+
+impl Default for ZonePlan {
+    /// A host on a good link.
+    fn default() -> Self {
+        Self { hosts: 1, quality: Quality::default(), mtu: 1_500, tag: None }
+    }
+}
+
+impl Default for Plan {
+    /// A routed network without zones, in which nothing happens.
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            topology: Topology::Routed,
+            capacity: 10_000,
+            workers: 1,
+            hides: false,
+            adjusts: false,
+            zones: Vec::new(),
+            rules: Vec::new(),
+            lines: Vec::new(),
+        }
+    }
+}
 
 impl Plan {
     /// The place of the host that a talk has for itself in a zone.
@@ -231,6 +270,18 @@ impl Plan {
         }
     }
 
+    /// The firewall's port in a zone.
+    pub fn port(&self, zone: usize) -> usize {
+        let is_tagged = |zone: &ZonePlan| zone.tag.is_some();
+        let trunk = || self.zones.iter().position(is_tagged);
+        self.zones.get(zone).filter(|zone| is_tagged(zone)).and_then(|_| trunk()).unwrap_or(zone)
+    }
+
+    /// The zone whose frames have this tag at a port.
+    pub fn zone_at(&self, port: usize, tag: Option<u16>) -> Option<usize> {
+        (0..self.zones.len()).find(|zone| self.port(*zone) == port && self.zones[*zone].tag == tag)
+    }
+
     /// The server's address and port of a talk.
     pub fn server(&self, talk: &Talk) -> (IpAddr, u16) {
         let addresses = self.addresses(talk.server.0, talk.server.1);
@@ -242,7 +293,7 @@ impl Plan {
     pub fn talks(&self) -> impl Iterator<Item = (Duration, &Talk)> {
         self.lines.iter().filter_map(|line| match &line.action {
             Action::Talk(talk) => Some((line.at, talk)),
-            Action::Commit(_) | Action::Clear | Action::Fault(_) => None,
+            Action::Commit(_) | Action::Commits(_) | Action::Clear | Action::Fault(_) => None,
         })
     }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use bifrons_model::Timestamp;
 
 use crate::{
-    device::{Device, Order},
+    device::{Blueprint, Device, Order},
     host::{
         Host,
         crowd::{CrowdClient, CrowdServer},
@@ -17,7 +17,9 @@ use crate::{
         udp::{UdpClient, UdpServer},
     },
     link::{Endpoint, Place, Quality},
-    plan::{Action, Fault, Plan, Rule, TRANSFER_PORTS, Talk, TalkKind, UDP_PORT},
+    plan::{
+        Action, Fault, IDLE_PORTS, Plan, Rule, Service, TRANSFER_PORTS, Talk, TalkKind, UDP_PORT, Verdict,
+    },
     shadow::{Failure, Outcome, Shadow, What, entry::Entry},
     world::{News, Watch, World},
 };
@@ -31,8 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(6 * 3_600);
 /// Events after which a run is taken for endless.
 const EVENTS_MAX: u64 = 50_000_000;
 
-/// Makes the firewall of a plan, with this configuration, at a moment.
-pub type Build<'a> = &'a (dyn Fn(&str, usize, Timestamp) -> Result<Box<dyn Device>, String> + Sync);
+/// Makes the firewall of a plan at a moment.
+pub type Build<'a> = &'a (dyn Fn(&Blueprint<'_>, Timestamp) -> Result<Box<dyn Device>, String> + Sync);
 
 /// What came of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +51,8 @@ pub struct Course {
     pub events: u64,
     /// Records that the firewall wrote.
     pub records: u64,
+    /// Sessions that there were at most at a time.
+    pub most_sessions: u64,
     /// What happened how often, by name.
     pub coverage: BTreeMap<&'static str, u64>,
 }
@@ -71,10 +75,10 @@ pub fn trace(plan: &Plan, build: Build<'_>, tell: &mut dyn FnMut(&str)) -> Resul
 
 fn play<'a>(plan: &'a Plan, build: Build<'_>, tell: Option<Tell<'a>>) -> Result<Course, String> {
     let mut stage = Stage::new(plan, build, tell)?;
-    let mut actions: Vec<(Duration, Step)> = steps(plan);
-    actions.sort_by_key(|(at, _)| *at);
+    let limit = plan.last_line() + PATIENCE;
+    let mut agenda = Agenda::of(plan);
     let mut failure = None;
-    for (at, step) in actions {
+    while let Some((at, step)) = agenda.pop() {
         failure = stage.play_until(BEGIN + at);
         if failure.is_some() {
             break;
@@ -82,12 +86,59 @@ fn play<'a>(plan: &'a Plan, build: Build<'_>, tell: Option<Tell<'a>>) -> Result<
         if let Err(why) = stage.act(&step) {
             return Err(format!("{step:?}: {why}"));
         }
+        if let Step::CommitAgain(interval) = step
+            && !stage.shadow.is_quiet()
+            && at < limit
+        {
+            agenda.push(at + interval, step);
+        }
     }
     let failure = match failure {
         Some(failure) => Some(failure),
-        None => stage.conclude(BEGIN + plan.last_line() + PATIENCE),
+        None => stage.conclude(BEGIN + limit),
     };
     Ok(stage.course(failure))
+}
+
+/// What the stage does, by time; what stands first in the plan comes first.
+#[derive(Default)]
+struct Agenda {
+    steps: BTreeMap<(Duration, usize), Step>,
+    entered: usize,
+}
+
+impl Agenda {
+    fn of(plan: &Plan) -> Self {
+        let mut agenda = Self::default();
+        for line in &plan.lines {
+            match &line.action {
+                Action::Talk(_) => {}
+                Action::Commit(rules) => agenda.push(line.at, Step::Commit(rules.clone())),
+                Action::Commits(interval) => agenda.push(line.at, Step::CommitAgain(*interval)),
+                Action::Clear => agenda.push(line.at, Step::Clear),
+                Action::Fault(Fault::Unplug(zone, span)) => {
+                    agenda.push(line.at, Step::Pull { zone: *zone, is_pulled: true });
+                    agenda.push(line.at + *span, Step::Pull { zone: *zone, is_pulled: false });
+                }
+                Action::Fault(fault) => {
+                    agenda.push(line.at, Step::Fault(*fault));
+                    if let Fault::Cut { zone, inward, outward, span } = *fault {
+                        agenda.push(line.at + span, Step::Mend { zone, inward, outward });
+                    }
+                }
+            }
+        }
+        agenda
+    }
+
+    fn push(&mut self, at: Duration, step: Step) {
+        self.steps.insert((at, self.entered), step);
+        self.entered += 1;
+    }
+
+    fn pop(&mut self) -> Option<(Duration, Step)> {
+        self.steps.pop_first().map(|((at, _), step)| (at, step))
+    }
 }
 
 /// Takes a line about something that happened.
@@ -97,8 +148,15 @@ type Tell<'a> = &'a mut dyn FnMut(&str);
 #[derive(Clone, Debug)]
 enum Step {
     Commit(Vec<Rule>),
+    /// The rules in force and one more that concerns nobody, in each interval.
+    CommitAgain(Duration),
     Clear,
     Fault(Fault),
+    /// A cable is pulled or plugged.
+    Pull {
+        zone: usize,
+        is_pulled: bool,
+    },
     /// A cut heals.
     Mend {
         zone: usize,
@@ -107,55 +165,45 @@ enum Step {
     },
 }
 
-fn steps(plan: &Plan) -> Vec<(Duration, Step)> {
-    let mut steps = Vec::new();
-    for line in &plan.lines {
-        match &line.action {
-            Action::Talk(_) => {}
-            Action::Commit(rules) => steps.push((line.at, Step::Commit(rules.clone()))),
-            Action::Clear => steps.push((line.at, Step::Clear)),
-            Action::Fault(fault) => {
-                steps.push((line.at, Step::Fault(*fault)));
-                if let Fault::Cut { zone, inward, outward, span } = *fault {
-                    steps.push((line.at + span, Step::Mend { zone, inward, outward }));
-                }
-            }
-        }
-    }
-    steps
-}
-
 /// A world with one firewall, and its shadow.
 struct Stage<'a> {
     plan: &'a Plan,
     world: World,
     shadow: Shadow,
-    /// The cable of each zone; its first end is the switch.
+    /// The cable of each zone's port; its first end is the switch.
     cables: Vec<usize>,
     tell: Option<Tell<'a>>,
     done: BTreeMap<&'static str, u64>,
+    /// The rules in force, without those that concern nobody.
+    rules: Vec<Rule>,
+    repeated_commits: u16,
+    most_sessions: u64,
 }
 
 impl<'a> Stage<'a> {
     fn new(plan: &'a Plan, build: Build<'_>, tell: Option<Tell<'a>>) -> Result<Self, String> {
         let watch = if tell.is_some() { Watch::Everything } else { Watch::Border };
         let mut world = World::new(BEGIN, plan.seed, watch);
-        let device = world.add_device(build(&plan.configuration(&plan.rules), plan.zones.len(), BEGIN)?);
-        let mut cables = Vec::new();
-        for (zone, zone_plan) in plan.zones.iter().enumerate() {
-            let hosts = hosts(plan, zone);
-            let switch = world.add_switch(hosts.len() + 1);
-            let up = Endpoint { place: Place::Switch(switch), port: 0 };
-            let port = Endpoint { place: Place::Device(device), port: zone };
-            cables.push(world.connect([up, port], zone_plan.quality));
-            for (place, host) in hosts.into_iter().enumerate() {
-                let number = world.add_host(host);
-                let end = Endpoint { place: Place::Host(number), port: 0 };
-                let up = Endpoint { place: Place::Switch(switch), port: place + 1 };
-                world.connect([up, end], Quality::default());
-            }
+        let configuration = plan.configuration(&plan.rules);
+        let blueprint =
+            Blueprint { configuration: &configuration, ports: plan.zones.len(), workers: plan.workers };
+        let device = world.add_device(build(&blueprint, BEGIN)?);
+        let mut cables = BTreeMap::new();
+        for port in 0..plan.zones.len() {
+            lay_cable(plan, &mut world, device, port, &mut cables);
         }
-        Ok(Self { plan, world, shadow: Shadow::new(BEGIN, plan), cables, tell, done: BTreeMap::new() })
+        let cables = (0..plan.zones.len()).filter_map(|zone| cables.get(&plan.port(zone)).copied()).collect();
+        Ok(Self {
+            plan,
+            world,
+            shadow: Shadow::new(BEGIN, plan),
+            cables,
+            tell,
+            done: BTreeMap::new(),
+            rules: plan.rules.clone(),
+            repeated_commits: 0,
+            most_sessions: 0,
+        })
     }
 
     /// Lets everything happen that is due before `limit`.
@@ -172,7 +220,7 @@ impl<'a> Stage<'a> {
     /// After the last line: until all talks are over and the firewall has come to rest.
     fn conclude(&mut self, limit: Timestamp) -> Option<Failure> {
         loop {
-            let at_rest = self.shadow.is_quiet() && self.world.devices[0].device.figures().sessions == 0;
+            let at_rest = self.shadow.is_quiet() && self.world.devices[0].figures().sessions == 0;
             if at_rest || !self.world.step(limit) {
                 break;
             }
@@ -181,7 +229,7 @@ impl<'a> Stage<'a> {
                 return Some(failure);
             }
         }
-        let figures = self.world.devices[0].device.figures();
+        let figures = self.world.devices[0].figures();
         self.shadow.finished(self.world.now(), &figures);
         self.failure()
     }
@@ -204,12 +252,21 @@ impl<'a> Stage<'a> {
                 tell(&format!("{:12.6} {text}", now.since(BEGIN).as_secs_f64()));
             }
             match news {
-                News::Enters { port, view, .. } => self.shadow.enters(now, port, &view),
-                News::Leaves { port, view, .. } => self.shadow.leaves(now, port, &view),
+                News::Enters { port, view, .. } => {
+                    if let Some(zone) = self.plan.zone_at(port, view.tag) {
+                        self.shadow.enters(now, zone, &view);
+                    }
+                }
+                News::Leaves { port, view, .. } => match self.plan.zone_at(port, view.tag) {
+                    Some(zone) => self.shadow.leaves(now, zone, &view),
+                    None => self.shadow.strays(now, port, &view),
+                },
                 News::Logged { written, .. } => self.shadow.logged(now, &Entry::of(&written)),
                 News::Settled { device } => {
                     let chassis = &self.world.devices[device];
-                    self.shadow.settled(now, chassis.given, &chassis.device.figures());
+                    let figures = chassis.figures();
+                    self.most_sessions = self.most_sessions.max(figures.sessions);
+                    self.shadow.settled(now, chassis.given, &figures);
                 }
                 News::Reported { report, .. } => self.shadow.reported(now, &report),
                 News::HostSent { .. } | News::HostGot { .. } => {}
@@ -224,11 +281,15 @@ impl<'a> Stage<'a> {
         }
         match step {
             Step::Commit(rules) => {
-                let order = Order::Commit(self.plan.configuration(rules));
-                // What the firewall does while it commits is judged by the new rules.
-                self.shadow.committed(rules);
-                self.world.order(0, &order)?;
-                self.count("commit");
+                self.rules.clone_from(rules);
+                self.commit(rules)?;
+            }
+            Step::CommitAgain(_) => {
+                self.repeated_commits = self.repeated_commits % IDLE_PORTS + 1;
+                let service = Service::Udp(IDLE_PORTS, IDLE_PORTS + self.repeated_commits);
+                let idle = Rule { from: None, to: None, service, verdict: Verdict::Drop };
+                let rules: Vec<Rule> = std::iter::once(idle).chain(self.rules.iter().copied()).collect();
+                self.commit(&rules)?;
             }
             Step::Clear => {
                 self.shadow.disturbed();
@@ -237,8 +298,18 @@ impl<'a> Stage<'a> {
             }
             Step::Fault(fault) => self.fail(*fault),
             Step::Mend { zone, inward, outward } => self.cut(*zone, *inward, *outward, false),
+            Step::Pull { zone, is_pulled } => self.pull(*zone, *is_pulled)?,
         }
         self.watch();
+        Ok(())
+    }
+
+    fn commit(&mut self, rules: &[Rule]) -> Result<(), String> {
+        let order = Order::Commit(self.plan.configuration(rules));
+        // What the firewall does while it commits is judged by the new rules.
+        self.shadow.committed(rules);
+        self.world.order(0, &order)?;
+        self.count("commit");
         Ok(())
     }
 
@@ -266,6 +337,8 @@ impl<'a> Stage<'a> {
                 self.shadow.disturbed();
                 self.count("leap");
             }
+            // It has steps of its own.
+            Fault::Unplug(..) => {}
             Fault::Cut { zone, inward, outward, .. } => {
                 self.cut(zone, inward, outward, true);
                 self.count(if inward && outward { "cut" } else { "one-way-cut" });
@@ -281,6 +354,20 @@ impl<'a> Stage<'a> {
                 link.cut[side] = is_cut;
             }
         }
+    }
+
+    fn pull(&mut self, zone: usize, is_pulled: bool) -> Result<(), String> {
+        let Some(cable) = self.cables.get(zone).copied() else { return Ok(()) };
+        let now = self.world.now();
+        let port = self.plan.port(zone);
+        for other in (0..self.plan.zones.len()).filter(|zone| self.plan.port(*zone) == port) {
+            self.shadow.pulled(now, other, is_pulled);
+        }
+        self.world.pull(cable, is_pulled)?;
+        if is_pulled {
+            self.count("unplug");
+        }
+        Ok(())
     }
 
     fn count(&mut self, what: &'static str) {
@@ -302,7 +389,14 @@ impl<'a> Stage<'a> {
             add("frame-oversize", link.counters.oversize);
         }
         add("frame-missed", self.world.devices[0].missed);
-        add("session-refused", self.world.devices[0].device.figures().refused);
+        add("session-refused", self.world.devices[0].figures().refused);
+        add("refusal-logged", self.shadow.refusals());
+        add("transfer-in-flood", self.shadow.flooded_transfers());
+        add(workers_name(self.plan.workers), 1);
+        add("vlan-zone", self.plan.zones.iter().filter(|zone| zone.tag.is_some()).count() as u64);
+        for (what, count) in self.shadow.sights() {
+            add(what, count);
+        }
         let kinds: BTreeMap<usize, &Talk> = self.plan.talks().map(|(_, talk)| (talk.number, talk)).collect();
         for (number, outcome) in self.shadow.outcomes() {
             let Some(talk) = kinds.get(&number) else { continue };
@@ -315,8 +409,18 @@ impl<'a> Stage<'a> {
             frames: self.world.frames(),
             events: self.world.events(),
             records: self.shadow.records(),
+            most_sessions: self.most_sessions,
             coverage: self.done,
         }
+    }
+}
+
+/// What the coverage calls a number of workers.
+const fn workers_name(workers: usize) -> &'static str {
+    match workers {
+        0 | 1 => "one-worker",
+        2 => "two-workers",
+        _ => "many-workers",
     }
 }
 
@@ -334,6 +438,38 @@ fn talk_name(talk: &Talk, outcome: Outcome) -> &'static str {
         (TalkKind::Crowd(_), true) => "crowd-served",
         (TalkKind::Crowd(_), false) => "crowd-unserved",
         (TalkKind::Flood(_), _) => "flood",
+    }
+}
+
+/// Wires a port of the firewall with the hosts of its zones.
+fn lay_cable(
+    plan: &Plan,
+    world: &mut World,
+    device: usize,
+    port: usize,
+    cables: &mut BTreeMap<usize, usize>,
+) {
+    let zones: Vec<usize> = (0..plan.zones.len()).filter(|zone| plan.port(*zone) == port).collect();
+    let Some(first) = zones.first().and_then(|zone| plan.zones.get(*zone)) else { return };
+    let mut quality = first.quality;
+    if first.tag.is_some() {
+        // The tag's four bytes come on top of the longest packet of all.
+        quality.mtu = 4 + zones.iter().map(|zone| plan.zones[*zone].mtu).max().unwrap_or_default();
+    }
+    let hosts: Vec<(Option<u16>, Box<dyn Host>)> = zones
+        .iter()
+        .flat_map(|zone| hosts(plan, *zone).into_iter().map(|host| (plan.zones[*zone].tag, host)))
+        .collect();
+    let switch = world.add_switch(hosts.len() + 1);
+    let up = Endpoint { place: Place::Switch(switch), port: 0 };
+    cables.insert(port, world.connect([up, Endpoint { place: Place::Device(device), port }], quality));
+    for (place, (tag, host)) in (1..).zip(hosts) {
+        let number = world.add_host(host);
+        if let Some(tag) = tag {
+            world.set_access(switch, place, tag);
+        }
+        let end = Endpoint { place: Place::Host(number), port: 0 };
+        world.connect([Endpoint { place: Place::Switch(switch), port: place }, end], Quality::default());
     }
 }
 
@@ -388,6 +524,10 @@ fn own_hosts(plan: &Plan, at: Timestamp, talk: &Talk, zone: usize) -> Vec<Box<dy
             }
         }
         TalkKind::Flood(torrent) => {
+            // It may be at a host that answers all of them.
+            if talk.server == (zone, Plan::own_host(talk, true)) {
+                hosts.push(Box::new(CrowdServer::new(&target)));
+            }
             if talk.client.0 == zone {
                 let server = (target.v4, talk.port);
                 hosts.push(Box::new(Flood::new(talk.number, at, &own, server, torrent, plan.seed)));

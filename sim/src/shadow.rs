@@ -6,7 +6,7 @@
 
 mod border;
 pub mod entry;
-mod ledger;
+pub(crate) mod ledger;
 mod talks;
 
 use std::{collections::HashMap, net::IpAddr, time::Duration};
@@ -49,10 +49,10 @@ pub enum What {
     Allowed,
     /// What is forwarded is what came: once, one hop older, otherwise unchanged.
     Faithful,
-    /// What is forwarded goes to the right neighbour.
+    /// What is forwarded goes to the right neighbor.
     Delivered,
     /// The firewall answers for its own addresses.
-    Neighbour,
+    Neighbor,
     /// Each session is logged once, and what is logged is true.
     Logged,
     /// What is allowed arrives whole.
@@ -69,8 +69,8 @@ impl What {
             Self::Capacity => "the session table keeps to its capacity",
             Self::Allowed => "nothing passes without a rule",
             Self::Faithful => "what leaves is what came",
-            Self::Delivered => "what leaves goes to the right neighbour",
-            Self::Neighbour => "the firewall answers for its own addresses",
+            Self::Delivered => "what leaves goes to the right neighbor",
+            Self::Neighbor => "the firewall answers for its own addresses",
             Self::Logged => "each session is logged once and truly",
             Self::Whole => "what is allowed arrives whole",
             Self::Rest => "the firewall comes to rest",
@@ -98,6 +98,10 @@ pub(crate) struct Network {
     own: Vec<IpAddr>,
     /// The address behind which IPv4 of the first zone is hidden in the second.
     hidden: Option<IpAddr>,
+    /// The longest packet of each zone's link.
+    mtus: Vec<usize>,
+    /// Whether segment sizes are lowered to what fits both links.
+    adjusts: bool,
 }
 
 impl Network {
@@ -120,12 +124,20 @@ impl Network {
         let gateways = (0..plan.zones.len()).filter(|_| is_routed).map(|zone| plan.gateway(zone));
         let own = gateways.flat_map(|(v4, v6)| [IpAddr::V4(v4), IpAddr::V6(v6)]).collect();
         let hidden = (is_routed && plan.hides).then(|| plan.gateway(1).0.into());
-        Self { topology: plan.topology, places, own, hidden }
+        let mtus = plan.zones.iter().map(|zone| zone.mtu).collect();
+        Self { topology: plan.topology, places, own, hidden, mtus, adjusts: is_routed && plan.adjusts }
     }
 
     /// The zone of an address; addresses of nobody are in the second.
     fn zone(&self, address: IpAddr) -> usize {
         self.places.get(&address).map_or(1, |(zone, _)| *zone)
+    }
+
+    /// The largest segment that fits the links of two zones behind the headers of IPv4 or IPv6 and TCP.
+    fn segment_size(&self, zones: [usize; 2], is_v6: bool) -> Option<u16> {
+        let headers = if is_v6 { 60 } else { 40 };
+        let mtu = zones.iter().filter_map(|zone| self.mtus.get(*zone)).min()?;
+        u16::try_from(mtu.saturating_sub(headers)).ok()
     }
 
     fn is_own(&self, address: IpAddr) -> bool {
@@ -225,9 +237,35 @@ impl Shadow {
         self.ledger.count()
     }
 
+    /// Records of sessions that there was no room for, since the firewall began.
+    pub const fn refusals(&self) -> u64 {
+        self.ledger.refusals()
+    }
+
+    /// Transfers that stood when a flood began.
+    pub const fn flooded_transfers(&self) -> u64 {
+        self.talks.flooded_transfers()
+    }
+
     /// A frame goes into the firewall.
     pub fn enters(&mut self, now: Timestamp, port: usize, view: &View) {
         self.border.enters(now, port, view, &self.network, &self.rules);
+    }
+
+    /// A frame has come out that is of no zone.
+    pub fn strays(&mut self, now: Timestamp, port: usize, view: &View) {
+        let text = format!("it sends {view} on port {port} with tag {:?}, where no zone is", view.tag);
+        self.note(now, Err((What::Delivered, text)));
+    }
+
+    /// The cable of a zone was pulled or plugged.
+    pub fn pulled(&mut self, now: Timestamp, zone: usize, is_pulled: bool) {
+        self.border.pulled(now, zone, is_pulled);
+    }
+
+    /// What was seen on the border how often, by name.
+    pub fn sights(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        self.border.sights()
     }
 
     /// A frame has come out.
@@ -288,7 +326,8 @@ impl Shadow {
             .talks
             .finished()
             .and_then(|()| rest())
-            .and_then(|()| self.ledger.balance(&self.border, &self.network));
+            .and_then(|()| self.ledger.balance(&self.border, &self.network))
+            .and_then(|()| self.ledger.refused(figures.refused));
         self.note(now, judged);
     }
 

@@ -107,8 +107,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        device::{Cable, Device, DeviceOutput, Figures, Order},
-        plan::{Rule, Service, Topology, Verdict},
+        device::{Blueprint, Cable, Device, DeviceOutput, Figures, Order},
+        plan::{Mix, Rule, Service, Topology, Verdict},
     };
 
     /// A cable that turns one bit after so many frames.
@@ -143,10 +143,10 @@ mod tests {
 
     #[test]
     fn a_failing_plan_gets_short_and_can_be_played_again() {
-        let build = |_: &str, _: usize, _: Timestamp| -> Result<Box<dyn Device>, String> {
+        let build = |_: &Blueprint<'_>, _: Timestamp| -> Result<Box<dyn Device>, String> {
             Ok(Box::new(Flaw { cable: Cable::default(), left: 20 }))
         };
-        let mut plan = Plan::draw(3, Some(Topology::VirtualWire));
+        let mut plan = Plan::draw(3, Some(Topology::VirtualWire), Mix::Everything);
         plan.rules = vec![Rule { from: None, to: None, service: Service::Any, verdict: Verdict::Allow }];
         let failure = run(&plan, &build).ok().and_then(|course| course.failure).expect("it fails");
         let (short, runs) = shrink(&plan, failure.what, &build);

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 use bifrons_model::Timestamp;
 
 use crate::{
-    device::Figures,
+    device::{Blueprint, Figures},
     frame::{Body, Content, View},
     host::Host,
     link::{Endpoint, Place, Quality},
@@ -45,7 +45,8 @@ pub fn tell(name: &str, build: Build<'_>) -> Result<String, String> {
     let mut teller = Teller::new(&scene);
     let mut world = World::new(BEGIN, 1, Watch::Everything);
     let zones = 1 + scene.cast.iter().map(|(_, zone, _)| *zone).max().unwrap_or_default();
-    let device = world.add_device(build(&scene.configuration, zones, BEGIN)?);
+    let blueprint = Blueprint { configuration: &scene.configuration, ports: zones, workers: 1 };
+    let device = world.add_device(build(&blueprint, BEGIN)?);
     for zone in 0..zones {
         let switch = world.add_switch(scene.cast.len() + 1);
         let ends = [
@@ -159,7 +160,7 @@ impl Teller {
         // That the firewall announces its addresses is the same in all stories.
         let announces = match view.content {
             Content::Arp { sender, target, .. } => sender == target,
-            Content::Ip(packet) => matches!(packet.body, Body::Neighbour { .. }),
+            Content::Ip(packet) => matches!(packet.body, Body::Neighbor { .. }),
             Content::Other(_) | Content::Broken => false,
         };
         if announces {

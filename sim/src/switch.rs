@@ -1,4 +1,7 @@
 //! A switch: learns where stations are, forgets them, floods what it does not know.
+//!
+//! Inside of it frames of hosts carry the VLAN tag of the port that they came in on; a port without a VLAN of
+//! its own lets them out with it, others to their own VLAN and without (IEEE 802.1Q).
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -18,7 +21,9 @@ pub const STATIONS_MAX: usize = 1024;
 pub struct Switch {
     /// How many ports it has.
     pub ports: usize,
-    stations: BTreeMap<Mac, (usize, Timestamp)>,
+    /// The VLANs of ports that have one of their own.
+    access: BTreeMap<usize, u16>,
+    stations: BTreeMap<(u16, Mac), (usize, Timestamp)>,
     /// Frames that went to all ports because nobody knew better.
     pub flooded: u64,
 }
@@ -37,13 +42,42 @@ pub enum Forward {
 impl Switch {
     /// A switch that knows nobody.
     pub const fn new(ports: usize) -> Self {
-        Self { ports, stations: BTreeMap::new(), flooded: 0 }
+        Self { ports, access: BTreeMap::new(), stations: BTreeMap::new(), flooded: 0 }
     }
 
-    /// Takes a frame that came in on `port`.
+    /// From now on a port is of a VLAN: its frames have no tags.
+    pub fn set_access(&mut self, port: usize, tag: u16) {
+        self.access.insert(port, tag);
+    }
+
+    /// A frame as it is inside when it came in on `port`.
+    pub fn take_in(&self, port: usize, mut frame: Vec<u8>) -> Vec<u8> {
+        if let Some(tag) = self.access.get(&port)
+            && frame.len() >= ADDRESSES
+        {
+            let [high, low] = tag.to_be_bytes();
+            frame.splice(ADDRESSES..ADDRESSES, [TAGGED[0], TAGGED[1], high, low]);
+        }
+        frame
+    }
+
+    /// A frame as it leaves by `port`; none where it is of another VLAN.
+    pub fn let_out(&self, port: usize, mut frame: Vec<u8>) -> Option<Vec<u8>> {
+        if let Some(own) = self.access.get(&port) {
+            if tag(&frame) != *own {
+                return None;
+            }
+            frame.drain(ADDRESSES..ADDRESSES + 4);
+        }
+        Some(frame)
+    }
+
+    /// Takes a frame that came in on `port`, as it is inside.
     pub fn handle_frame(&mut self, now: Timestamp, port: usize, frame: &[u8]) -> Forward {
         let (Some(destination), Some(source)) = (mac(frame, 0), mac(frame, 6)) else { return Forward::Drop };
-        self.learn(now, port, source);
+        let tag = tag(frame);
+        self.learn(now, port, (tag, source));
+        let destination = (tag, destination);
         let known = match self.stations.get(&destination) {
             Some((_, heard)) if now.since(*heard) > AGEING => {
                 self.stations.remove(&destination);
@@ -62,8 +96,8 @@ impl Switch {
         }
     }
 
-    fn learn(&mut self, now: Timestamp, port: usize, source: Mac) {
-        let is_group = source[0] & 1 == 1;
+    fn learn(&mut self, now: Timestamp, port: usize, source: (u16, Mac)) {
+        let is_group = source.1[0] & 1 == 1;
         if is_group {
             return;
         }
@@ -73,6 +107,21 @@ impl Switch {
         if self.stations.len() < STATIONS_MAX || self.stations.contains_key(&source) {
             self.stations.insert(source, (port, now));
         }
+    }
+}
+
+/// The length of the two addresses that a frame begins with.
+const ADDRESSES: usize = 12;
+/// The type of frames with a tag.
+const TAGGED: [u8; 2] = [0x81, 0x00];
+
+/// The VLAN of a frame; 0 for one without a tag.
+fn tag(frame: &[u8]) -> u16 {
+    match frame.get(ADDRESSES..ADDRESSES + 4) {
+        Some(&[first, second, high, low]) if [first, second] == TAGGED => {
+            u16::from_be_bytes([high, low]) & 0x0fff
+        }
+        _ => 0,
     }
 }
 

@@ -167,6 +167,11 @@ impl World {
         self.switches.len() - 1
     }
 
+    /// A port of a switch is of a VLAN: frames of its hosts have no tags, those of ports without one do.
+    pub fn set_access(&mut self, switch: usize, port: usize, tag: u16) {
+        self.switches[switch].set_access(port, tag);
+    }
+
     /// Adds a host; it gets its first call at the present moment.
     pub fn add_host(&mut self, host: Box<dyn Host>) -> usize {
         let number = self.stations.len();
@@ -271,9 +276,26 @@ impl World {
     /// Why it was not done.
     pub fn order(&mut self, device: usize, order: &Order) -> Result<(), String> {
         let chassis = &mut self.devices[device];
+        chassis.boot(self.now);
         let done = chassis.device.handle_order(chassis.clock.read(self.now), order);
         self.settle_device(device);
         done
+    }
+
+    /// Pulls a cable, or plugs it again; firewalls at its ends notice.
+    ///
+    /// # Errors
+    /// Why a firewall did not take note of it.
+    pub fn pull(&mut self, link: usize, is_pulled: bool) -> Result<(), String> {
+        let cable = &mut self.links[link];
+        cable.is_pulled = is_pulled;
+        let ends = cable.ends;
+        for end in ends {
+            if let Place::Device(device) = end.place {
+                self.order(device, &Order::Link { port: end.port, up: !is_pulled })?;
+            }
+        }
+        Ok(())
     }
 
     /// A firewall does nothing for a while.
@@ -295,6 +317,12 @@ impl World {
     }
 
     fn arrive(&mut self, to: Endpoint, frame: Vec<u8>) {
+        if let Some((link, _)) = self.wiring.get(&to)
+            && self.links[*link].is_pulled
+        {
+            self.links[*link].counters.cut += 1;
+            return;
+        }
         let place = match to.place {
             Place::Host(host) => host as u64,
             Place::Switch(switch) => 1_000_000 + switch as u64,
@@ -314,6 +342,7 @@ impl World {
             }
             Place::Device(device) => {
                 self.frames += 1;
+                self.devices[device].boot(self.now);
                 if self.devices[device].busy_until(self.now).is_some() {
                     self.devices[device].put_aside(self.now, to.port, frame);
                     self.schedule_device(device);
@@ -328,11 +357,18 @@ impl World {
     fn switch(&mut self, number: usize, port: usize, frame: Vec<u8>) {
         let place = Place::Switch(number);
         let switch = &mut self.switches[number];
+        let frame = switch.take_in(port, frame);
         match switch.handle_frame(self.now, port, &frame) {
-            Forward::To(out) => self.send(Endpoint { place, port: out }, frame),
+            Forward::To(out) => {
+                if let Some(frame) = switch.let_out(out, frame) {
+                    self.send(Endpoint { place, port: out }, frame);
+                }
+            }
             Forward::Flood => {
                 for out in (0..switch.ports).filter(|out| *out != port) {
-                    self.send(Endpoint { place, port: out }, frame.clone());
+                    if let Some(frame) = self.switches[number].let_out(out, frame.clone()) {
+                        self.send(Endpoint { place, port: out }, frame);
+                    }
                 }
             }
             Forward::Drop => {}
@@ -390,6 +426,7 @@ impl World {
             self.schedule_device(device);
             return;
         }
+        self.devices[device].boot(self.now);
         while let Some((port, frame)) = self.devices[device].waiting.pop_front() {
             self.give(device, port, frame);
             self.drain_device(device);
@@ -404,12 +441,17 @@ impl World {
 
     fn settle_device(&mut self, device: usize) {
         self.drain_device(device);
-        self.news.push(News::Settled { device });
+        if !self.devices[device].is_gone() {
+            self.news.push(News::Settled { device });
+        }
         self.schedule_device(device);
     }
 
     fn drain_device(&mut self, device: usize) {
         while let Some(output) = self.devices[device].device.poll_output() {
+            if self.devices[device].is_gone() {
+                continue;
+            }
             match output {
                 DeviceOutput::Frame { port, bytes } => {
                     if self.watch != Watch::Results {
@@ -432,7 +474,9 @@ impl World {
         let busy = chassis.busy_until(self.now);
         let deadline = chassis.deadline().map(|due| due.max(self.now + BREATH));
         let wake = match busy {
-            Some(until) if chassis.waiting.is_empty() => deadline.map(|due| due.max(until)),
+            Some(until) if chassis.waiting.is_empty() && !chassis.is_gone() => {
+                deadline.map(|due| due.max(until))
+            }
             Some(until) => Some(until),
             None => deadline,
         };

@@ -1,6 +1,6 @@
 """A host that exists only as raw frames: TCP as no operating system would do it.
 
-The gateway knows its address by a static neighbour entry; the kernel never sees the answers as its own.
+The gateway knows its address by a static neighbor entry; the kernel never sees the answers as its own.
 """
 
 import socket

@@ -135,7 +135,7 @@ attach() { # attach SPACE HOST
     ns "$1" addr add "2001:db8:1::$2/64" dev eth0 nodad
     ns "$1" route add default via 192.0.2.1
     ns "$1" -6 route add default via 2001:db8:1::1
-    # Without this half of the capture's first lines would be neighbour discovery; `far` still does it.
+    # Without this half of the capture's first lines would be neighbor discovery; `far` still does it.
     if [ "$1" != far ]; then
         ns "$1" neigh add 2001:db8:1::1 lladdr 02:00:00:00:00:01 dev eth0 nud permanent
         ns gw neigh add "2001:db8:1::$2" lladdr "02:00:00:00:01:$2" dev lan0 nud permanent

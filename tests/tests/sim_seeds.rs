@@ -3,7 +3,7 @@
 
 use bifrons_sim::{
     firewall,
-    plan::{Plan, Topology},
+    plan::{Mix, Plan, Topology},
     run::{Course, run},
     shadow::Failure,
     shrink::shrink,
@@ -12,13 +12,16 @@ use bifrons_sim::{
 /// Seeds of each run of the tests.
 const SEEDS: u64 = 256;
 
+/// Seeds of transfers over bad links.
+const TRANSFER_SEEDS: u64 = 24;
+
 fn play(seed: u64) -> Course {
-    let plan = Plan::draw(seed, None);
+    let plan = Plan::draw(seed, None, Mix::Everything);
     run(&plan, &firewall::build).unwrap_or_else(|why| panic!("seed {seed}: {why}\n{plan}"))
 }
 
 fn tell(seed: u64, failure: &Failure) -> ! {
-    let (short, _) = shrink(&Plan::draw(seed, None), failure.what, &firewall::build);
+    let (short, _) = shrink(&Plan::draw(seed, None, Mix::Everything), failure.what, &firewall::build);
     panic!("seed {seed} after {:?}: {}: {}\n{short}", failure.at, failure.what.text(), failure.text);
 }
 
@@ -38,6 +41,19 @@ fn worlds_keep_their_promises() {
     });
 }
 
+/// Lossy links and a commit in every second do no harm to what the rules allow.
+#[test]
+fn transfers_come_through_bad_links_and_commits() {
+    for seed in 0..TRANSFER_SEEDS {
+        let plan = Plan::draw(seed, None, Mix::Transfers);
+        let course = run(&plan, &firewall::build).unwrap_or_else(|why| panic!("seed {seed}: {why}\n{plan}"));
+        let count = |what| course.coverage.get(what).copied().unwrap_or_default();
+        assert_eq!(course.failure, None, "seed {seed}\n{plan}");
+        assert_eq!(count("transfer-finished"), plan.talks().count() as u64, "seed {seed}\n{plan}");
+        assert!(count("commit") > 0 && count("frame-lost") > 0, "seed {seed}: {:?}", course.coverage);
+    }
+}
+
 #[test]
 fn two_runs_of_a_seed_are_equal() {
     for seed in [1, 17, 40, 99] {
@@ -51,14 +67,15 @@ fn the_seeds_have_something_of_everything() {
     let mut kinds = std::collections::BTreeSet::new();
     let mut topologies = std::collections::HashSet::new();
     for seed in 0..SEEDS {
-        let plan = Plan::draw(seed, None);
+        let plan = Plan::draw(seed, None, Mix::Everything);
         topologies.insert(plan.topology == Topology::Routed);
         kinds.extend(plan.to_string().lines().filter_map(word).map(str::to_owned));
+        kinds.extend(plan.zones.iter().filter_map(|zone| zone.tag).map(|_| "tag".to_owned()));
     }
     assert_eq!(topologies.len(), 2);
     for kind in [
         "transfer", "ftp", "udp", "ping", "crowd", "flood", "commit", "clear", "freeze", "stall", "restart",
-        "drift", "leap", "cut", "hide",
+        "drift", "leap", "cut", "hide", "unplug", "adjust", "workers", "tag",
     ] {
         assert!(kinds.contains(kind), "{kind} is not in {kinds:?}");
     }

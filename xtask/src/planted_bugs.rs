@@ -11,9 +11,9 @@ use std::{
 use anyhow::{Result, bail};
 use bifrons_model::Timestamp;
 use bifrons_sim::{
-    device::Device,
+    device::{Blueprint, Device},
     firewall,
-    plan::Plan,
+    plan::{Mix, Plan},
     run::run,
     sabotage::{Bug, Sabotaged},
     shadow::Failure,
@@ -82,10 +82,10 @@ fn first_failure(bug: Bug, seeds: u64) -> Result<Option<(u64, Failure)>> {
 }
 
 fn play(bug: Bug, seed: u64) -> Result<Option<Failure>> {
-    let build = |text: &str, ports: usize, now: Timestamp| -> Result<Box<dyn Device>, String> {
-        Ok(Box::new(Sabotaged::new(firewall::build(text, ports, now)?, bug, seed)))
+    let build = |blueprint: &Blueprint<'_>, now: Timestamp| -> Result<Box<dyn Device>, String> {
+        Ok(Box::new(Sabotaged::new(firewall::build(blueprint, now)?, bug, seed)))
     };
-    match run(&Plan::draw(seed, None), &build) {
+    match run(&Plan::draw(seed, None, Mix::Everything), &build) {
         Ok(course) => Ok(course.failure),
         Err(why) => bail!("seed {seed}: {why}"),
     }

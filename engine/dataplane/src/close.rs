@@ -183,12 +183,13 @@ impl Worker {
         })
     }
 
-    /// The record of a session that never was, because the table is full.
+    /// The record of a session that never was, because the table is full: `cause` says whether it would have
+    /// been allowed.
     pub(crate) fn refusal_record(
         &mut self,
         key: &FlowKey,
         interfaces: (InterfaceId, InterfaceId),
-        zone_to: ZoneId,
+        (zone_to, cause): (ZoneId, Tracker),
         packet: &Packet,
         decision: &Decision,
     ) -> TrafficRecord {
@@ -222,8 +223,8 @@ impl Worker {
             action_source: decision.action_source,
             sent: Volume { packets: u64::from(packet.frames), bytes: u64::from(packet.wire_length) },
             received: Volume::default(),
-            end_reason: Tracker::ResourceLimit.end_reason(),
-            tracker: Tracker::ResourceLimit,
+            end_reason: cause.end_reason(),
+            tracker: cause,
             handshake: Handshake::default(),
             flags: if key.is_v6() { Flags::IPV6 } else { Flags::default() },
             server_name: None,

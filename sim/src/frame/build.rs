@@ -60,6 +60,7 @@ pub fn header(ports: (u16, u16), numbers: (u32, u32), flags: u8) -> Tcp {
         acknowledgement: numbers.1,
         flags,
         window: 65_000,
+        segment_size: None,
         options: digest(&[]),
     }
 }

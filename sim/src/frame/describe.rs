@@ -35,22 +35,22 @@ impl fmt::Display for Packet {
                 let (from, to) = self.ports();
                 write!(f, "{name} {} > {}", end(self.source, from), end(self.destination, to))?;
             }
-            Body::Icmp { .. } | Body::Neighbour { .. } | Body::Other => {
+            Body::Icmp { .. } | Body::Neighbor { .. } | Body::Other => {
                 write!(f, "{name} {} > {}", self.source, self.destination)?;
             }
         }
         match &self.body {
             Body::Tcp(segment) => write!(f, " {}", numbers(segment))?,
             Body::Icmp { kind, code, number, .. } => f.write_str(&message(*kind, *code, *number))?,
-            Body::Neighbour { is_question: true, target } => write!(f, " asks who has {target}")?,
-            Body::Neighbour { is_question: false, target } => write!(f, " tells that it has {target}")?,
+            Body::Neighbor { is_question: true, target } => write!(f, " asks who has {target}")?,
+            Body::Neighbor { is_question: false, target } => write!(f, " tells that it has {target}")?,
             Body::Udp(..) => {}
             Body::Other => write!(f, " protocol {}", self.protocol)?,
         }
         if self.payload_length > 0 {
             write!(f, " {} bytes", self.payload_length)?;
         }
-        if self.is_fragment {
+        if self.piece.is_some() {
             f.write_str(" in part")?;
         }
         if self.is_sound { Ok(()) } else { f.write_str(" with a wrong checksum") }

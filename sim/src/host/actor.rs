@@ -21,7 +21,7 @@ pub struct Cue {
     pub payload: usize,
 }
 
-/// How long an answer of a neighbour is waited for.
+/// How long an answer of a neighbor is waited for.
 const PATIENCE: Duration = Duration::from_millis(10);
 
 /// Plays a part.
@@ -32,7 +32,7 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// Says `cues` to `peer`, in the order of their times. It asks for its neighbour
+    /// Says `cues` to `peer`, in the order of their times. It asks for its neighbor
     /// when it is first called.
     pub fn new(addresses: &Addresses, peer: Ipv4Addr, mut cues: Vec<Cue>) -> Self {
         cues.sort_by_key(|cue| cue.at);
@@ -49,7 +49,7 @@ impl Host for Actor {
         if self.cues.is_empty() {
             return;
         }
-        let Some(to) = self.footing.neighbour(now) else { return };
+        let Some(to) = self.footing.neighbor(now) else { return };
         while let Some(cue) = self.cues.pop_front_if(|cue| cue.at <= now) {
             let ends =
                 Ends { from: self.footing.mac, to, source: self.footing.address, destination: self.peer };
@@ -58,7 +58,7 @@ impl Host for Actor {
     }
 
     fn poll_timeout(&mut self, now: Timestamp) -> Option<Timestamp> {
-        // A line that is late waits for the neighbour's answer.
+        // A line that is late waits for the neighbor's answer.
         self.cues.front().map(|cue| if cue.at > now { cue.at } else { now + PATIENCE })
     }
 

@@ -25,6 +25,9 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long an answer to ARP is waited for before it is asked again.
 const ASKS_AGAIN: Duration = Duration::from_secs(1);
+/// How long the first connection is alone: until all neighbors on the way know each other. Only few packets
+/// wait for a neighbor's answer, and a crowd repeats nothing.
+const FIRST_ALONE: Duration = Duration::from_millis(300);
 /// Bytes of a request and of its answer.
 const PAYLOADS: (usize, usize) = (120, 700);
 /// The ports that connections come from, one after the other.
@@ -41,13 +44,13 @@ pub struct Throng {
     pub requests: (u32, u32),
 }
 
-/// Link and address of a light host, with the neighbour that leads on.
+/// Link and address of a light host, with the neighbor that leads on.
 #[derive(Debug)]
 pub(super) struct Footing {
     pub mac: Mac,
     pub address: Ipv4Addr,
     next_hop: Ipv4Addr,
-    neighbour: Option<Mac>,
+    neighbor: Option<Mac>,
     asks_at: Timestamp,
     pub out: VecDeque<Vec<u8>>,
 }
@@ -61,26 +64,26 @@ impl Footing {
             mac: addresses.mac,
             address: addresses.v4,
             next_hop: gateway.map_or(peer, |(v4, _)| v4),
-            neighbour: None,
+            neighbor: None,
             asks_at: Timestamp::ZERO,
             out: VecDeque::new(),
         }
     }
 
-    /// The neighbour's address; asks for it where it is not known.
-    pub fn neighbour(&mut self, now: Timestamp) -> Option<Mac> {
-        if self.neighbour.is_none() && self.asks_at <= now {
+    /// The neighbor's address; asks for it where it is not known.
+    pub fn neighbor(&mut self, now: Timestamp) -> Option<Mac> {
+        if self.neighbor.is_none() && self.asks_at <= now {
             self.out.push_back(build::arp((self.mac, self.address), self.next_hop, None));
             self.asks_at = now + ASKS_AGAIN;
         }
-        self.neighbour
+        self.neighbor
     }
 
     /// Takes ARP; true where the frame was nothing else.
     pub fn handle_arp(&mut self, view: &View) -> bool {
         let Content::Arp { is_request, sender, sender_mac, target } = view.content else { return false };
         if sender == self.next_hop {
-            self.neighbour = Some(sender_mac);
+            self.neighbor = Some(sender_mac);
         }
         if is_request && target == self.address {
             self.out.push_back(build::arp((self.mac, self.address), sender, Some(sender_mac)));
@@ -138,7 +141,7 @@ impl CrowdClient {
     }
 
     fn open(&mut self, now: Timestamp) {
-        let Some(gateway) = self.footing.neighbour(now) else {
+        let Some(gateway) = self.footing.neighbor(now) else {
             self.next = now + Duration::from_millis(10);
             return;
         };
@@ -153,7 +156,8 @@ impl CrowdClient {
         let sequence = self.random.number() as u32;
         self.send(gateway, &build::header((port, self.server.1), (sequence, 0), flag::SYN), 0);
         let average = nanos(self.throng.interval);
-        self.next = now + Duration::from_nanos(average / 2 + self.random.below(average + 1));
+        let pause = Duration::from_nanos(average / 2 + self.random.below(average + 1));
+        self.next = now + if self.opened == 1 { pause.max(FIRST_ALONE) } else { pause };
     }
 
     fn send(&mut self, gateway: Mac, header: &Tcp, payload: usize) {
@@ -219,7 +223,7 @@ impl Host for CrowdClient {
         let Some(packet) = view.packet().filter(|packet| packet.destination == self.footing.address) else {
             return;
         };
-        if let (Body::Tcp(segment), Some(gateway)) = (packet.body, self.footing.neighbour(now)) {
+        if let (Body::Tcp(segment), Some(gateway)) = (packet.body, self.footing.neighbor(now)) {
             self.answer(gateway, &segment, packet.payload_length);
         }
         self.conclude(now);

@@ -35,7 +35,7 @@ impl Everyone {
         Self { mac, out: VecDeque::new() }
     }
 
-    /// A neighbour advertisement (RFC 4861, section 4.4) for `target`.
+    /// A neighbor advertisement (RFC 4861, section 4.4) for `target`.
     fn advertise(&self, to: Mac, asker: Ipv6Addr, target: Ipv6Addr) -> Vec<u8> {
         let message = Icmpv6Repr::Ndisc(NdiscRepr::NeighborAdvert {
             flags: NdiscNeighborFlags::SOLICITED | NdiscNeighborFlags::OVERRIDE,
@@ -73,7 +73,7 @@ impl Host for Everyone {
                 self.out.push_back(build::arp((self.mac, target), sender, Some(sender_mac)));
             }
             Content::Ip(packet) => {
-                if let (Body::Neighbour { is_question: true, target }, IpAddr::V6(asker)) =
+                if let (Body::Neighbor { is_question: true, target }, IpAddr::V6(asker)) =
                     (packet.body, packet.source)
                     && !asker.is_unspecified()
                 {

@@ -80,7 +80,7 @@ impl Host for Flood {
         if self.sent == 0 {
             self.reports.push_back(Report::Begun { talk: self.talk, port: 0 });
         }
-        let Some(to) = self.footing.neighbour(now) else {
+        let Some(to) = self.footing.neighbor(now) else {
             self.next = now + Duration::from_millis(10);
             return;
         };

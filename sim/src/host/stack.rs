@@ -1,4 +1,4 @@
-//! A host with a real stack (smoltcp): ARP, neighbour discovery, IPv4, IPv6, ICMP, UDP, TCP.
+//! A host with a real stack (smoltcp): ARP, neighbor discovery, IPv4, IPv6, ICMP, UDP, TCP.
 
 use std::{collections::VecDeque, net::IpAddr, time::Duration};
 

@@ -32,11 +32,16 @@ impl Plan {
     fn write_routed(&self, text: &mut String) {
         for (zone, plan) in self.zones.iter().enumerate() {
             let (v4, v6) = self.gateway(zone);
-            let interface = interface(zone);
-            let base = format!("set network interface ethernet {interface} layer3");
+            let (interface, base) = self.interface(zone);
             let _ = writeln!(text, "{base} ip {v4}/16");
             let _ = writeln!(text, "{base} ipv6 enabled yes");
             let _ = writeln!(text, "{base} ipv6 address {v6}/64");
+            if let Some(tag) = plan.tag {
+                let _ = writeln!(text, "{base} tag {tag}");
+            }
+            if self.adjusts {
+                let _ = writeln!(text, "{base} adjust-tcp-mss enable yes");
+            }
             if plan.mtu != 1500 {
                 let _ = writeln!(text, "{base} mtu {}", plan.mtu);
             }
@@ -53,6 +58,20 @@ impl Plan {
         let _ = writeln!(text, "{back} nexthop ip-address {}", self.addresses(1, 0).v4);
     }
 
+    /// The interface of a zone, and what its lines begin with.
+    fn interface(&self, zone: usize) -> (String, String) {
+        let port = interface(self.port(zone));
+        let base = format!("set network interface ethernet {port} layer3");
+        match self.zones[zone].tag {
+            None => (port, base),
+            Some(tag) => {
+                let unit = format!("{port}.{tag}");
+                let base = format!("{base} units {unit}");
+                (unit, base)
+            }
+        }
+    }
+
     fn write_wire(&self, text: &mut String) {
         for (zone, name) in ZONES.iter().enumerate().take(2) {
             let interface = interface(zone);
@@ -64,9 +83,9 @@ impl Plan {
     }
 }
 
-/// The firewall's interface in a zone; its ports have the same order.
-pub fn interface(zone: usize) -> String {
-    format!("ethernet1/{}", zone + 1)
+/// The interface of a port.
+pub fn interface(port: usize) -> String {
+    format!("ethernet1/{}", port + 1)
 }
 
 fn write_rule(text: &mut String, name: &str, rule: &Rule) {

@@ -22,8 +22,8 @@ const AT_TIMES: u32 = 250_000;
 const SELDOM: u32 = 120_000;
 
 impl Plan {
-    /// The plan of a seed, in a given topology or in one that the seed draws.
-    pub fn draw(seed: u64, topology: Option<Topology>) -> Self {
+    /// The plan of a seed with everything in it.
+    pub(super) fn draw_everything(seed: u64, topology: Option<Topology>) -> Self {
         let mut random = Random::new(seed, "plan", 0);
         let wire = random.chance(AT_TIMES);
         let drawn = if wire { Topology::VirtualWire } else { Topology::Routed };
@@ -35,12 +35,15 @@ impl Plan {
         let mut plan = Self {
             seed,
             topology,
-            capacity: 10_000,
+            workers: draw_workers(&mut random),
+            adjusts: topology == Topology::Routed && random.chance(AT_TIMES),
             hides: topology == Topology::Routed && random.chance(AT_TIMES),
             zones: draw_zones(&mut random, zones),
-            rules: Vec::new(),
-            lines: Vec::new(),
+            ..Self::default()
         };
+        if topology == Topology::Routed && random.chance(AT_TIMES) {
+            draw_tags(&mut random, &mut plan.zones);
+        }
         plan.rules = plan.draw_rules(&mut random);
         plan.draw_talks(&mut random);
         plan.draw_faults(&mut random);
@@ -49,7 +52,7 @@ impl Plan {
         plan
     }
 
-    fn push(&mut self, at: Duration, action: Action) {
+    pub(super) fn push(&mut self, at: Duration, action: Action) {
         self.lines.push(Line { at, action });
     }
 
@@ -162,6 +165,9 @@ impl Plan {
             Fault::Drift(ppm)
         });
         self.draw_some(random, SELDOM, 1, |random, _| Fault::Leap(random.up_to(Duration::from_secs(7_200))));
+        self.draw_some(random, SELDOM, 3, |random, zones| {
+            Fault::Unplug(random.below(zones as u64) as usize, random.up_to(Duration::from_secs(5)))
+        });
         self.draw_some(random, AT_TIMES, 4, |random, zones| {
             let (inward, outward) = [(true, false), (false, true), (true, true)][random.below(3) as usize];
             let zone = random.below(zones as u64) as usize;
@@ -210,7 +216,12 @@ impl Plan {
 /// The kinds of talk that are drawn by weight: all but floods.
 const TALK_KINDS: usize = 5;
 
-fn draw_transfer(random: &mut Random) -> TalkKind {
+/// The numbers of workers that results must be equal with.
+pub(super) fn draw_workers(random: &mut Random) -> usize {
+    random.pick(&[1, 1, 2, 8]).copied().unwrap_or(1)
+}
+
+pub(super) fn draw_transfer(random: &mut Random) -> TalkKind {
     let is_slow = random.chance(300_000);
     let most = if is_slow { 20_000 } else { 150_000 };
     let pause = if is_slow { random.between(20, 2_000) } else { 0 };
@@ -219,6 +230,15 @@ fn draw_transfer(random: &mut Random) -> TalkKind {
         down: random.between(1, most),
         pause: Duration::from_millis(pause),
     })
+}
+
+/// Some zones are VLANs of one port.
+fn draw_tags(random: &mut Random, zones: &mut [ZonePlan]) {
+    for (hundred, zone) in (1..).zip(zones) {
+        if random.chance(700_000) {
+            zone.tag = Some(hundred * 100 + random.below(100) as u16);
+        }
+    }
 }
 
 fn draw_crowd(random: &mut Random) -> TalkKind {
@@ -249,6 +269,7 @@ fn draw_zones(random: &mut Random, count: usize) -> Vec<ZonePlan> {
                     mtu,
                     bandwidth: if slow { random.between(500_000, 20_000_000) } else { 0 },
                 },
+                tag: None,
             }
         })
         .collect()

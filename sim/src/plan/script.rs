@@ -26,12 +26,18 @@ impl fmt::Display for Plan {
         writeln!(f, "seed {}", self.seed)?;
         writeln!(f, "topology {}", self.topology.name())?;
         writeln!(f, "capacity {}", self.capacity)?;
+        if self.workers != 1 {
+            writeln!(f, "workers {}", self.workers)?;
+        }
         if self.hides {
             writeln!(f, "hide")?;
         }
+        if self.adjusts {
+            writeln!(f, "adjust")?;
+        }
         for zone in &self.zones {
             let quality = zone.quality;
-            writeln!(
+            write!(
                 f,
                 "zone hosts {} mtu {} latency {} jitter {} loss {} duplicate {} reorder {} bandwidth {}",
                 zone.hosts,
@@ -43,6 +49,10 @@ impl fmt::Display for Plan {
                 quality.reorder,
                 quality.bandwidth
             )?;
+            match zone.tag {
+                Some(tag) => writeln!(f, " tag {tag}")?,
+                None => writeln!(f)?,
+            }
         }
         for rule in &self.rules {
             writeln!(f, "rule {rule}")?;
@@ -92,6 +102,7 @@ impl fmt::Display for Line {
                 let rules: Vec<String> = rules.iter().map(ToString::to_string).collect();
                 write!(f, "commit {}", rules.join(" ; "))
             }
+            Action::Commits(interval) => write!(f, "commits {}", nanos(*interval)),
             Action::Clear => f.write_str("clear"),
             Action::Fault(fault) => fault.fmt(f),
         }
@@ -106,6 +117,7 @@ impl fmt::Display for Fault {
             Self::Restart(span) => write!(f, "restart {}", nanos(*span)),
             Self::Drift(ppm) => write!(f, "drift {ppm}"),
             Self::Leap(span) => write!(f, "leap {}", nanos(*span)),
+            Self::Unplug(zone, span) => write!(f, "unplug {zone} {}", nanos(*span)),
             Self::Cut { zone, inward, outward, span } => {
                 write!(f, "cut {zone} {inward} {outward} {}", nanos(*span))
             }
@@ -173,15 +185,7 @@ impl Plan {
     /// # Errors
     /// The first line that means nothing.
     pub fn parse(text: &str) -> Result<Self, ScriptError> {
-        let mut plan = Self {
-            seed: 0,
-            topology: Topology::Routed,
-            capacity: 10_000,
-            hides: false,
-            zones: Vec::new(),
-            rules: Vec::new(),
-            lines: Vec::new(),
-        };
+        let mut plan = Self::default();
         for (number, line) in (1..).zip(text.lines()) {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
@@ -211,12 +215,12 @@ impl Plan {
                 self.topology = Topology::from_name(name).ok_or("topology routed|virtual-wire")?;
             }
             "capacity" => self.capacity = words.read().ok_or("capacity NUMBER")?,
+            "workers" => self.workers = words.read().ok_or("workers NUMBER")?,
             "hide" => self.hides = true,
-            "zone" => {
-                self.zones.push(read_zone(&mut words).ok_or(
-                    "zone hosts N mtu N latency NS jitter NS loss N duplicate N reorder N bandwidth N",
-                )?)
-            }
+            "adjust" => self.adjusts = true,
+            "zone" => self.zones.push(read_zone(&mut words).ok_or(
+                "zone hosts N mtu N latency NS jitter NS loss N duplicate N reorder N bandwidth N [tag N]",
+            )?),
             "rule" => self.rules.push(read_rule(&mut words).ok_or(RULE)?),
             time => {
                 let at = time.parse().map(Duration::from_nanos).map_err(|_| "a time in nanoseconds")?;
@@ -240,7 +244,12 @@ fn read_zone(words: &mut Words<'_>) -> Option<ZonePlan> {
     let reorder = words.named("reorder")?;
     let bandwidth = words.named("bandwidth")?;
     let quality = Quality { latency, jitter, loss, duplicate, reorder, mtu, bandwidth };
-    Some(ZonePlan { hosts, quality, mtu })
+    let tag = match words.word() {
+        Some("tag") => Some(words.read()?),
+        Some(_) => return None,
+        None => None,
+    };
+    Some(ZonePlan { hosts, quality, mtu, tag })
 }
 
 fn read_rule(words: &mut Words<'_>) -> Option<Rule> {
@@ -272,12 +281,17 @@ fn read_action(words: &mut Words<'_>) -> Result<Action, &'static str> {
             let read = |words: &[&str]| read_rule(&mut Words(words.join(" ").split_whitespace()));
             rules.map(read).collect::<Option<Vec<_>>>().map(Action::Commit).ok_or(RULE)
         }
+        "commits" => {
+            let interval = words.span().filter(|interval| !interval.is_zero());
+            interval.map(Action::Commits).ok_or("commits INTERVAL")
+        }
         "clear" => Ok(Action::Clear),
         "freeze" => fault(words.span().map(Fault::Freeze)),
         "stall" => fault(words.span().map(Fault::Stall)),
         "restart" => fault(words.span().map(Fault::Restart)),
         "drift" => fault(words.read().map(Fault::Drift)),
         "leap" => fault(words.span().map(Fault::Leap)),
+        "unplug" => fault(words.read().and_then(|zone| Some(Fault::Unplug(zone, words.span()?)))),
         "cut" => fault(read_cut(words)),
         _ => Err("talk, commit, clear or a fault"),
     }
@@ -319,11 +333,12 @@ fn read_questions(words: &mut Words<'_>) -> Option<Questions> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Mix;
 
     #[test]
     fn a_plan_is_read_as_it_was_written() {
         for seed in 0..300 {
-            let plan = Plan::draw(seed, None);
+            let plan = Plan::draw(seed, None, if seed % 2 == 0 { Mix::Everything } else { Mix::Transfers });
             assert_eq!(Plan::parse(&plan.to_string()), Ok(plan.clone()), "{plan}");
         }
     }

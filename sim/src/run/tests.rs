@@ -1,20 +1,23 @@
 use super::*;
 use crate::{
     device::Cable,
-    plan::{Service, Topology, Verdict},
+    plan::{Mix, Service, Topology, Verdict},
 };
 
-fn cable(_: &str, _: usize, _: Timestamp) -> Result<Box<dyn Device>, String> {
+fn cable(_: &Blueprint<'_>, _: Timestamp) -> Result<Box<dyn Device>, String> {
     Ok(Box::new(Cable::default()))
 }
 
 /// A plan of a wire without rules of the operator's that a cable can follow.
 fn open_plan(seed: u64) -> Plan {
-    let mut plan = Plan::draw(seed, Some(Topology::VirtualWire));
+    let mut plan = Plan::draw(seed, Some(Topology::VirtualWire), Mix::Everything);
     plan.rules = vec![Rule { from: None, to: None, service: Service::Any, verdict: Verdict::Allow }];
-    // A cable takes no orders, and does not forget who began what when it begins anew.
+    // A cable takes no orders, notices none that is pulled and does not forget who began what when it begins anew.
     let is_for_a_cable = |action: &Action| {
-        !matches!(action, Action::Commit(_) | Action::Clear | Action::Fault(Fault::Restart(_)))
+        !matches!(
+            action,
+            Action::Commit(_) | Action::Clear | Action::Fault(Fault::Restart(_) | Fault::Unplug(..))
+        )
     };
     plan.lines.retain(|line| is_for_a_cable(&line.action));
     plan

@@ -18,12 +18,15 @@ use crate::{
     switch::Mac,
 };
 
-/// How long the firewall may keep a packet: until a neighbour is known, or the rest of a packet has come.
+/// How long the firewall may keep a packet: until a neighbor is known, or the rest of a packet has come.
 const KEPT: Duration = Duration::from_secs(20);
 
 /// How long an IPv6 address of the firewall is tentative (RFC 4862, section 5.4): a second, and what a freeze
 /// may add to it.
 const TENTATIVE: Duration = Duration::from_secs(6);
+
+/// The length of an Ethernet header.
+const ETHERNET: usize = 14;
 
 /// Packets in flight inside the firewall, and what passed.
 #[derive(Default)]
@@ -44,11 +47,15 @@ pub(super) struct Border {
     owed: Vec<Owed>,
     /// When it began.
     woke: Option<Timestamp>,
+    /// Since when the links of zones that were pulled have been as they are, and whether they are pulled.
+    pulled: HashMap<usize, (Timestamp, bool)>,
+    /// Segment sizes that it lowered.
+    lowered: u64,
     /// Frames that were forwarded since it began.
     pub forwarded: u64,
 }
 
-/// A question for a neighbour's address.
+/// A question for a neighbor's address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Owed {
     port: usize,
@@ -58,6 +65,7 @@ struct Owed {
 
 struct Inside {
     flow: Flow,
+    segment_size: Option<u16>,
     hop_limit: u8,
     port: usize,
     count: u32,
@@ -74,9 +82,9 @@ pub(super) struct Volume {
 }
 
 impl Volume {
-    fn add(&mut self, view: &View) {
+    fn add(&mut self, length: usize) {
         self.packets += 1;
-        self.bytes += view.length as u64;
+        self.bytes += length as u64;
     }
 }
 
@@ -88,14 +96,24 @@ impl Border {
 
     /// The firewall began anew.
     pub fn forget(&mut self, woke: Timestamp) {
-        *self = Self::new(woke);
+        let pulled = std::mem::take(&mut self.pulled);
+        *self = Self { pulled, lowered: self.lowered, ..Self::new(woke) };
+    }
+
+    pub fn pulled(&mut self, now: Timestamp, zone: usize, is_pulled: bool) {
+        self.pulled.insert(zone, (now, is_pulled));
+    }
+
+    pub fn sights(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        [("segment-size-lowered", self.lowered)].into_iter()
     }
 
     pub fn enters(&mut self, now: Timestamp, port: usize, view: &View, network: &Network, rules: &Rules) {
         self.age(now);
         if let Some(target) = asked_for(view).filter(|target| network.own.contains(target)) {
-            let is_young = self.woke.is_none_or(|woke| now.since(woke) < TENTATIVE);
-            if target.is_ipv4() || !is_young {
+            let (link, is_pulled) = self.pulled.get(&port).copied().unwrap_or_default();
+            let is_young = self.woke.is_none_or(|woke| now.since(woke.max(link)) < TENTATIVE);
+            if (target.is_ipv4() || !is_young) && !is_pulled {
                 self.owed.push(Owed { port, target, asked_by: view.source });
             }
         }
@@ -106,6 +124,7 @@ impl Border {
         let print = fingerprint(packet, to);
         let inside = self.inside.entry(print).or_insert(Inside {
             flow,
+            segment_size: segment_size(packet),
             hop_limit: packet.hop_limit,
             port,
             count: 0,
@@ -118,12 +137,12 @@ impl Border {
         inside.count += 1;
         inside.since = now;
         self.order.push_back((now, print));
-        self.arrived.entry(flow).or_default().add(view);
+        self.arrived.entry(flow).or_default().add(view.length);
         let opens = match packet.body {
             Body::Tcp(segment) => segment.has(flag::SYN) && !segment.has(flag::ACK),
             Body::Udp(..) => !self.begun.contains(&flow.reversed()),
             Body::Icmp { kind, .. } => matches!(kind, 8 | 128),
-            Body::Neighbour { .. } | Body::Other => false,
+            Body::Neighbor { .. } | Body::Other => false,
         };
         // What comes back to a hidden address answers.
         if opens && !self.hidden.contains_key(&flow) {
@@ -132,9 +151,16 @@ impl Border {
     }
 
     pub fn leaves(&mut self, port: usize, view: &View, network: &Network, rules: &Rules) -> Judged {
+        if self.pulled.get(&port).is_some_and(|(_, is_pulled)| *is_pulled) {
+            return Err((What::Delivered, format!("it sends {view} to zone {port}, whose cable is pulled")));
+        }
         self.settle_answer(port, view);
+        let is_long = network.mtus.get(port).is_some_and(|mtu| view.untagged_length() > mtu + ETHERNET);
+        if is_long && !network.is_wire() {
+            return Err((What::Delivered, format!("it sends {view}, too long for the link of zone {port}")));
+        }
         let Some(packet) = view.packet().filter(|packet| travels(packet)) else {
-            // What neighbours say to each other passes a wire only.
+            // What neighbors say to each other passes a wire only.
             self.forwarded += u64::from(network.is_wire());
             return Ok(());
         };
@@ -155,7 +181,9 @@ impl Border {
             let text = format!("it sends {view} with {} hops left, it came with {hops}", packet.hop_limit);
             return Err((What::Faithful, text));
         }
-        self.left.entry(flow).or_default().add(view);
+        let told = inside.segment_size;
+        self.left.entry(flow).or_default().add(view.untagged_length());
+        self.judge_segment_size(told, [came_on, port], view, packet, network)?;
         let origin = self.translate(flow, came_on, port, packet, network)?;
         self.judge_way(port, view, packet, network)?;
         let sets = [rules.current(), rules.of(then)];
@@ -171,7 +199,7 @@ impl Border {
             self.owed.clear();
         }
         match self.owed.drain(..).next() {
-            Some(owed) => Err((What::Neighbour, format!("{} was asked for and is not told", owed.target))),
+            Some(owed) => Err((What::Neighbor, format!("{} was asked for and is not told", owed.target))),
             None => Ok(()),
         }
     }
@@ -201,6 +229,28 @@ impl Border {
             return Ok(());
         }
         Err((What::Faithful, format!("it sends {view}, which did not come or has left already")))
+    }
+
+    /// The segment size that a SYN announces must be what its sender said, or what fits where that is less.
+    fn judge_segment_size(
+        &mut self,
+        told: Option<u16>,
+        zones: [usize; 2],
+        view: &View,
+        packet: &Packet,
+        network: &Network,
+    ) -> Judged {
+        let fits = network.segment_size(zones, packet.source.is_ipv6()).filter(|_| network.adjusts);
+        let expected = told.map(|told| fits.map_or(told, |fits| told.min(fits)));
+        self.lowered += u64::from(expected != told);
+        if segment_size(packet) == expected {
+            return Ok(());
+        }
+        let found = segment_size(packet);
+        Err((
+            What::Faithful,
+            format!("it sends {view} with segment size {found:?}, {expected:?} is expected"),
+        ))
     }
 
     /// Checks what addresses became; the flow as its sender called it.
@@ -251,7 +301,7 @@ impl Border {
         back(flow).or_else(|| back(flow.reversed()).map(Flow::reversed)).unwrap_or(flow)
     }
 
-    /// The neighbour to whom a packet goes must be its receiver.
+    /// The neighbor to whom a packet goes must be its receiver.
     fn judge_way(&self, port: usize, view: &View, packet: &Packet, network: &Network) -> Judged {
         let Some((zone, mac)) = network.places.get(&packet.destination) else { return Ok(()) };
         if *zone == port && *mac == view.destination {
@@ -286,7 +336,7 @@ impl Border {
     fn settle_answer(&mut self, port: usize, view: &View) {
         let told = match view.content {
             Content::Arp { is_request: false, sender, .. } => IpAddr::V4(sender),
-            Content::Ip(Packet { body: Body::Neighbour { is_question: false, target }, .. }) => target.into(),
+            Content::Ip(Packet { body: Body::Neighbor { is_question: false, target }, .. }) => target.into(),
             Content::Arp { .. } | Content::Ip(_) | Content::Other(_) | Content::Broken => return,
         };
         let is_this =
@@ -305,9 +355,9 @@ impl Border {
     }
 }
 
-/// Whether a packet goes beyond its link: what neighbours say to each other does not.
+/// Whether a packet goes beyond its link: what neighbors say to each other does not.
 fn travels(packet: &Packet) -> bool {
-    !matches!(packet.body, Body::Neighbour { .. })
+    !matches!(packet.body, Body::Neighbor { .. })
         && !packet.destination.is_multicast()
         && !matches!(packet.body, Body::Icmp { kind: 133 | 134 | 137 | 143, .. })
 }
@@ -316,10 +366,16 @@ fn travels(packet: &Packet) -> bool {
 fn asked_for(view: &View) -> Option<IpAddr> {
     match view.content {
         Content::Arp { is_request: true, target, .. } => Some(target.into()),
-        Content::Ip(Packet { body: Body::Neighbour { is_question: true, target }, .. }) => {
-            Some(target.into())
-        }
+        Content::Ip(Packet { body: Body::Neighbor { is_question: true, target }, .. }) => Some(target.into()),
         Content::Arp { .. } | Content::Ip(_) | Content::Other(_) | Content::Broken => None,
+    }
+}
+
+/// The segment size that a SYN announces.
+const fn segment_size(packet: &Packet) -> Option<u16> {
+    match packet.body {
+        Body::Tcp(segment) => segment.segment_size,
+        Body::Udp(..) | Body::Icmp { .. } | Body::Neighbor { .. } | Body::Other => None,
     }
 }
 
@@ -332,7 +388,7 @@ fn fingerprint(packet: &Packet, to: usize) -> u64 {
             segment.options,
         ),
         Body::Icmp { kind, code, number, .. } => (u64::from(kind) << 8 | u64::from(code), number.into(), 0),
-        Body::Udp(..) | Body::Neighbour { .. } | Body::Other => (0, 0, 0),
+        Body::Udp(..) | Body::Neighbor { .. } | Body::Other => (0, 0, 0),
     };
     FixedState::with_seed(1).hash_one((to, packet.protocol, transport, packet.payload_length, packet.payload))
 }

@@ -9,9 +9,13 @@ use super::{
 };
 use crate::plan::ZONES;
 
+/// Sessions without room that are logged in a second at least, where there are as many.
+pub(crate) const REFUSALS_LOGGED: u64 = 1_000;
+
 #[derive(Default)]
 pub(super) struct Ledger {
     count: u64,
+    refusals: u64,
     last_number: Option<u64>,
     closed: HashSet<u32>,
     /// What was logged of each flow, by the direction in which it arrives.
@@ -28,6 +32,10 @@ impl Ledger {
         self.count
     }
 
+    pub const fn refusals(&self) -> u64 {
+        self.refusals
+    }
+
     pub fn enter(&mut self, entry: &Entry, network: &Network, rules: &Rules) -> Judged {
         self.count += 1;
         let wrong = |text: String| Err((What::Logged, format!("{text}: {entry:?}")));
@@ -36,6 +44,7 @@ impl Ledger {
         }
         self.last_number = Some(entry.number);
         // Sessions that there was no room for have no number.
+        self.refusals += u64::from(entry.session == 0);
         if entry.is_closing && entry.session != 0 && !self.closed.insert(entry.session) {
             return wrong(format!("session {} is closed again", entry.session));
         }
@@ -68,6 +77,14 @@ impl Ledger {
         let logged = self.logged.entry(flow).or_default();
         logged.packets += volume.0;
         logged.bytes += volume.1;
+    }
+
+    /// Sessions that there was no room for are logged; of many in one second the first ones are.
+    pub fn refused(&self, refused: u64) -> Judged {
+        if (refused.min(REFUSALS_LOGGED)..=refused).contains(&self.refusals) {
+            return Ok(());
+        }
+        Err((What::Logged, format!("{refused} sessions were refused, {} are in the log", self.refusals)))
     }
 
     /// At the end the log tells of no more than arrived, and of no less than left.

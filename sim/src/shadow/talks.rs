@@ -26,6 +26,7 @@ pub(super) struct Talks {
     doubles: bool,
     /// Somebody fills the session table; who comes later may find no room.
     is_flooded: bool,
+    flooded_transfers: u64,
 }
 
 struct Expected {
@@ -71,6 +72,7 @@ impl Talks {
             is_lossy: faulty || plan.zones.iter().any(lossy),
             doubles: plan.zones.iter().any(|zone| zone.quality.duplicate > 0),
             is_flooded: false,
+            flooded_transfers: 0,
         }
     }
 
@@ -80,6 +82,10 @@ impl Talks {
 
     pub fn are_over(&self) -> bool {
         self.talks.iter().all(|talk| matches!(talk.outcome, Outcome::Finished | Outcome::Failed))
+    }
+
+    pub const fn flooded_transfers(&self) -> u64 {
+        self.flooded_transfers
     }
 
     pub fn disturb(&mut self) {
@@ -93,6 +99,7 @@ impl Talks {
         self.is_flooded = true;
         for talk in &mut self.talks {
             let stands = talk.is_heard && matches!(talk.talk.kind, TalkKind::Transfer(_));
+            self.flooded_transfers += u64::from(stands && talk.outcome == Outcome::Open);
             talk.is_disturbed |= !stands;
         }
     }

@@ -15,8 +15,7 @@ use crate::{
         stack::Stack,
         udp::{Questions, UdpClient},
     },
-    link::Quality,
-    plan::{Action, Line, Plan, Rule, Service, Talk, TalkKind, Topology, Verdict, ZonePlan},
+    plan::{Action, Line, Plan, Rule, Service, Talk, TalkKind, Verdict, ZonePlan},
     run::BEGIN,
 };
 
@@ -44,15 +43,14 @@ pub(super) fn scene(name: &str) -> Option<Scene> {
 }
 
 fn plan(hides: bool) -> Plan {
-    let zone = ZonePlan { hosts: 2, quality: Quality::default(), mtu: 1_500 };
+    let zone = ZonePlan { hosts: 2, ..ZonePlan::default() };
     Plan {
         seed: 1,
-        topology: Topology::Routed,
         capacity: 1_000,
         hides,
         zones: vec![zone; 2],
         rules: vec![Rule { from: Some(0), to: Some(1), service: Service::Any, verdict: Verdict::Allow }],
-        lines: Vec::new(),
+        ..Plan::default()
     }
 }
 

@@ -6,8 +6,7 @@ use anyhow::{Result, bail};
 use bifrons_sim::{
     firewall,
     host::crowd::Throng,
-    link::Quality,
-    plan::{Action, CROWD_PORT, Line, Plan, Rule, Service, Talk, TalkKind, Topology, Verdict, ZonePlan},
+    plan::{Action, CROWD_PORT, Line, Plan, Rule, Service, Talk, TalkKind, Verdict, ZonePlan},
     run::run,
 };
 
@@ -33,7 +32,7 @@ pub fn measure() -> Result<f64> {
 }
 
 fn plan() -> Plan {
-    let zone = ZonePlan { hosts: 1, quality: Quality::default(), mtu: 1_500 };
+    let zone = ZonePlan::default();
     let mut talk = Talk {
         number: 0,
         client: (0, 0),
@@ -46,11 +45,9 @@ fn plan() -> Plan {
     talk.server.1 = Plan::own_host(&talk, true);
     Plan {
         seed: 1,
-        topology: Topology::Routed,
-        capacity: 10_000,
-        hides: false,
         zones: vec![zone; 2],
         rules: vec![Rule { from: None, to: None, service: Service::Any, verdict: Verdict::Allow }],
         lines: vec![Line { at: Duration::ZERO, action: Action::Talk(talk) }],
+        ..Plan::default()
     }
 }

@@ -1,13 +1,15 @@
 //! `bifrons sim`: the firewall in a simulated world.
 
+mod experiment;
 mod seeds;
 
 use std::{fs, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, anyhow, bail};
 use bifrons_sim::{
+    experiment::EXPERIMENTS,
     firewall,
-    plan::{Plan, Topology},
+    plan::{Mix, Plan, Topology},
     run::{Build, run, trace},
     shadow::Failure,
     shrink::shrink,
@@ -39,6 +41,21 @@ pub struct Arguments {
     /// Prints the plan of a seed as a script, without playing it
     #[arg(long, value_name = "SEED", group = "what")]
     plan: Option<u64>,
+    /// Makes an experiment and prints what it measured
+    ///
+    /// flood: a million SYNs in a second upon a full session table, while a thousand transfers stand
+    #[arg(long, value_name = "NAME", group = "what", value_parser = EXPERIMENTS)]
+    experiment: Option<String>,
+    /// With --experiment: prints the figures as JSON
+    #[arg(long, requires = "experiment")]
+    json: bool,
+    /// What seeds are drawn from
+    ///
+    /// everything: all kinds of traffic and of faults. transfers: TCP transfers that the rules allow, over
+    /// links that lose 5 % of the frames, double and reorder others, with a commit in every simulated second;
+    /// all of them have to come through
+    #[arg(long, value_name = "MIX", default_value = "everything", value_parser = ["everything", "transfers"])]
+    mix: String,
     /// How the firewall stands in the network: routed or virtual-wire [default: as the seed draws]
     #[arg(long, value_name = "TOPOLOGY", value_parser = topology)]
     topology: Option<Topology>,
@@ -61,12 +78,16 @@ fn topology(text: &str) -> Result<Topology, String> {
 
 pub fn run_command(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let build: Build<'_> = &firewall::build;
+    let mix = Mix::from_name(&arguments.mix).unwrap_or_default();
+    if let Some(name) = &arguments.experiment {
+        return experiment::conduct(name, arguments.json, build);
+    }
     if let Some(name) = &arguments.story {
         print!("{}", story::tell(name, build).map_err(|why| anyhow!(why))?);
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(seed) = arguments.plan {
-        print!("{}", Plan::draw(seed, arguments.topology));
+        print!("{}", Plan::draw(seed, arguments.topology, mix));
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(file) = &arguments.script {
@@ -75,8 +96,10 @@ pub fn run_command(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         let plan = Plan::parse(&text).with_context(|| format!("cannot read the script {name}"))?;
         return play(&plan, build, arguments.trace);
     }
-    let Some((from, to)) = arguments.seeds else { bail!("expected --seeds, --script, --story or --plan") };
-    seeds::play(from..to, arguments.topology, arguments.jobs.map(usize::from), build)
+    let Some((from, to)) = arguments.seeds else {
+        bail!("expected --seeds, --script, --story, --experiment or --plan")
+    };
+    seeds::play(from..to, (arguments.topology, mix), arguments.jobs.map(usize::from), build)
 }
 
 /// One plan, and what came of it.
@@ -113,11 +136,12 @@ fn show(failure: &Failure) -> String {
 }
 
 /// Tells a failing seed, and the shortest script that shows the same.
-fn tell_failure(plan: &Plan, failure: &Failure, build: Build<'_>) {
+fn tell_failure(plan: &Plan, mix: Mix, failure: &Failure, build: Build<'_>) {
     let topology = plan.topology.name();
     eprintln!("bifrons: seed {}, {topology}: {}", plan.seed, show(failure));
     let seed = plan.seed;
-    eprintln!("play it again: bifrons sim --seeds {seed}..{} --topology {topology}", seed + 1);
+    let mix = mix.name();
+    eprintln!("play it again: bifrons sim --seeds {seed}..{} --topology {topology} --mix {mix}", seed + 1);
     let (short, runs) = shrink(plan, failure.what, build);
     eprintln!(
         "{} of {} lines are enough ({runs} runs); in a file, `bifrons sim --script FILE` plays them:\n",

@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::anyhow;
 use bifrons_sim::{
-    plan::{Plan, Topology},
+    plan::{Mix, Plan, Topology},
     run::{Build, Course, run},
 };
 
@@ -75,10 +75,10 @@ impl Sums {
     }
 }
 
-/// Plays seeds, as many at a time as there are `jobs`. The first failure ends it.
+/// Plays seeds of a mix, as many at a time as there are `jobs`. The first failure ends it.
 pub fn play(
     seeds: Range<u64>,
-    topology: Option<Topology>,
+    (topology, mix): (Option<Topology>, Mix),
     jobs: Option<usize>,
     build: Build<'_>,
 ) -> anyhow::Result<ExitCode> {
@@ -94,7 +94,7 @@ pub fn play(
                 if seed >= seeds.end {
                     break;
                 }
-                let course = run(&Plan::draw(seed, topology), build);
+                let course = run(&Plan::draw(seed, topology, mix), build);
                 let course = course.map_err(|why| anyhow!("seed {seed}: {why}"))?;
                 sums.add(&course);
                 if course.failure.is_some() {
@@ -115,9 +115,9 @@ pub fn play(
     })?;
     sums.print(began.elapsed().as_secs_f64());
     let Some(seed) = sums.failed else { return Ok(ExitCode::SUCCESS) };
-    let plan = Plan::draw(seed, topology);
+    let plan = Plan::draw(seed, topology, mix);
     if let Some(failure) = run(&plan, build).map_err(|why| anyhow!(why))?.failure {
-        super::tell_failure(&plan, &failure, build);
+        super::tell_failure(&plan, mix, &failure, build);
     }
     Ok(ExitCode::FAILURE)
 }

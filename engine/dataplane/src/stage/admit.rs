@@ -506,6 +506,7 @@ impl Worker {
         use bifrons_config::typed::LimitBehavior;
         self.counters.sessions_refused += 1;
         if !decision.action.passes() {
+            self.log_refusal(way, packet, decision, Tracker::AppidPolicyLookupDeny, outbox);
             return Verdict::Drop(DropReason::PolicyDeny);
         }
         match self.policy.session().resource_limit_behavior {
@@ -517,7 +518,7 @@ impl Worker {
                 })
             }
             LimitBehavior::Drop => {
-                self.log_refusal(way, packet, decision, outbox);
+                self.log_refusal(way, packet, decision, Tracker::ResourceLimit, outbox);
                 Verdict::Drop(DropReason::SessionTableFull)
             }
         }
@@ -533,14 +534,23 @@ impl Worker {
         outbox: &mut Outbox,
     ) -> Verdict {
         self.counters.nat_exhausted += 1;
-        self.log_refusal(way, packet, decision, outbox);
+        self.log_refusal(way, packet, decision, Tracker::ResourceLimit, outbox);
         Verdict::Drop(reason)
     }
 
-    fn log_refusal(&mut self, way: &Way, packet: &Packet, decision: &Decision, outbox: &mut Outbox) {
-        if decision.log_end && self.refusals.admit(self.now, REFUSALS_LOGGED_PER_SECOND) {
+    fn log_refusal(
+        &mut self,
+        way: &Way,
+        packet: &Packet,
+        decision: &Decision,
+        cause: Tracker,
+        outbox: &mut Outbox,
+    ) {
+        // What is denied is logged at once, whichever end of it the rule logs.
+        let is_logged = decision.log_end || decision.log_start && !decision.action.passes();
+        if is_logged && self.refusals.admit(self.now, REFUSALS_LOGGED_PER_SECOND) {
             let interfaces = (way.interface_in, way.interface_out);
-            let record = self.refusal_record(&way.c2s, interfaces, way.zone_to, packet, decision);
+            let record = self.refusal_record(&way.c2s, interfaces, (way.zone_to, cause), packet, decision);
             outbox.records.push(record);
         }
     }

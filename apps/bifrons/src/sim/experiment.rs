@@ -1,0 +1,55 @@
+//! An experiment and its figures.
+
+use std::process::ExitCode;
+
+use anyhow::anyhow;
+use bifrons_sim::{
+    experiment::{self, Figure, Findings},
+    run::Build,
+};
+use serde_json::{Map, Value, json};
+
+/// Makes an experiment and prints its figures; the exit code is 1 where they are not what they must be.
+pub fn conduct(name: &str, as_json: bool, build: Build<'_>) -> anyhow::Result<ExitCode> {
+    let findings = experiment::conduct(name, build).map_err(|why| anyhow!(why))?;
+    if as_json {
+        println!("{:#}", to_json(name, &findings));
+    } else {
+        print(&findings.figures);
+    }
+    for text in &findings.unmet {
+        eprintln!("bifrons: experiment {name}: {text}");
+    }
+    if let Some(failure) = &findings.failure {
+        eprintln!("bifrons: experiment {name}: {}", super::show(failure));
+    }
+    Ok(if findings.are_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn print(figures: &[Figure]) {
+    let width = figures.iter().map(|figure| figure.name.len()).max().unwrap_or_default();
+    for figure in figures {
+        let line = format!("{:<width$} {:>12} {}", figure.name, number(figure.value), figure.unit);
+        println!("{}", line.trim_end());
+    }
+}
+
+/// Whole numbers without, others with three decimals.
+fn number(value: f64) -> String {
+    if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.3}") }
+}
+
+fn to_json(name: &str, findings: &Findings) -> Value {
+    let figures = findings.figures.iter().map(|figure| {
+        let text = number(figure.value);
+        let value = text.parse::<u64>().map_or_else(|_| json!(figure.value), |whole| json!(whole));
+        (figure.name.to_owned(), json!({ "value": value, "unit": figure.unit }))
+    });
+    json!({
+        "experiment": name,
+        "good": findings.are_good(),
+        "figures": figures.collect::<Map<String, Value>>(),
+        "unmet": findings.unmet,
+        "failure": findings.failure.as_ref().map(super::show),
+    })
+}
