@@ -310,6 +310,7 @@ impl Controller {
                 (Some(link), Some((configured, _))) => {
                     let proxied = self.compiled.policy.proxy_arp_addresses(*interface);
                     let settings = LinkSettings::new(link.mac, configured, proxied);
+                    let settings = LinkSettings { is_up: *is_up, ..settings };
                     self.neighbors.set_link(now, *interface, settings);
                     self.neighbors.set_up(now, *interface, *is_up);
                 }

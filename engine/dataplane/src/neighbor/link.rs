@@ -51,6 +51,8 @@ pub struct LinkSettings {
     pub reachable: Duration,
     /// How many neighbors are kept. Configured ones find a place in any case.
     pub capacity: usize,
+    /// Whether it is up when it is new; later `Neighbors::set_up` tells.
+    pub is_up: bool,
 }
 
 impl LinkSettings {
@@ -83,6 +85,7 @@ impl LinkSettings {
             retransmission: Duration::from_secs(ipv6.ns_interval.max(1).into()),
             reachable: Duration::from_secs(ipv6.reachable_time.max(1).into()),
             capacity: CAPACITY,
+            is_up: true,
         }
     }
 }
@@ -105,7 +108,8 @@ impl Link {
         let own = settings.addresses.iter().map(own).collect();
         let virtuals = settings.virtual_addresses.iter().copied().map(Virtual::new).collect();
         let table = Table::new(settings.capacity);
-        Self { settings, own, virtuals, table, is_up: true }
+        let is_up = settings.is_up;
+        Self { settings, own, virtuals, table, is_up }
     }
 
     pub const fn times(&self, address: IpAddr) -> Times {

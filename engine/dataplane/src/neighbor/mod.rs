@@ -209,7 +209,7 @@ impl Neighbors {
         self.links.remove(&interface);
     }
 
-    /// An interface has gone up or down; at the start it is up. One that goes down forgets its neighbors
+    /// An interface has gone up or down. One that goes down forgets its neighbors
     /// except for configured ones; one that comes up begins anew with its addresses.
     pub fn set_up(&mut self, now: Timestamp, interface: InterfaceId, is_up: bool) {
         let Some(link) = self.links.get_mut(&interface).filter(|link| link.is_up != is_up) else { return };

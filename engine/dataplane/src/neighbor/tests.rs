@@ -407,6 +407,15 @@ fn a_link_that_goes_down_forgets_and_one_that_comes_up_announces() {
 }
 
 #[test]
+fn a_link_that_is_down_at_the_start_says_nothing_until_it_comes_up() {
+    let mut neighbors = Neighbors::new();
+    neighbors.set_link(START, WAN, LinkSettings { is_up: false, ..settings() });
+    assert_eq!((neighbors.poll_timeout(), outputs(&mut neighbors)), (None, vec![]));
+    neighbors.set_up(after(7), WAN, true);
+    assert_eq!(outputs(&mut neighbors).len(), 3);
+}
+
+#[test]
 fn addresses_that_nobody_on_the_link_has_are_not_asked_for() {
     let mut neighbors = settled();
     for address in [OUR_4, OUR_6, "0.0.0.0", "255.255.255.255", "10.0.0.255", "224.0.0.9", "ff02::9", "::"] {
