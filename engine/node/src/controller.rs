@@ -303,6 +303,10 @@ impl Controller {
     }
 
     fn set_neighbor_links(&mut self, now: Timestamp, states: &[(InterfaceId, bool)]) {
+        // First, for what is overdue is sent below: not by a link that has just gone down.
+        for (interface, _) in states.iter().filter(|(_, is_up)| !is_up) {
+            self.neighbors.set_up(now, *interface, false);
+        }
         for (interface, is_up) in states {
             let configured = self.config.interfaces.iter().zip(&self.numbers);
             let configured = configured.into_iter().find(|(_, number)| **number == Some(*interface));
