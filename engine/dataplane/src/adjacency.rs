@@ -8,7 +8,7 @@ use alloc::{collections::BTreeMap, vec::Vec};
 use core::net::IpAddr;
 
 use bifrons_model::{InterfaceId, MacAddress};
-use bifrons_wire::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, EthernetHeader};
+use bifrons_wire::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, EthernetHeader, take_hop};
 
 use crate::links::Links;
 
@@ -18,6 +18,9 @@ const STATIONS_MAX: usize = 32_768;
 const WAITING_PER_STATION: usize = 16;
 /// Packets that wait in all.
 const WAITING_MAX: usize = 1024;
+
+/// The length of an Ethernet header without a tag, in bytes.
+const UNTAGGED: usize = 14;
 
 /// The stations.
 #[derive(Debug, Default)]
@@ -66,14 +69,13 @@ impl Station {
         self.length != 0
     }
 
-    /// Writes the header in the place of one of the same length.
-    #[inline]
-    pub fn write_header(&self, place: &mut [u8]) {
-        if let Some(place) = place.first_chunk_mut::<18>() {
-            *place = self.header;
-        } else if let (Some(place), Some(header)) = (place.first_chunk_mut::<14>(), self.header.first_chunk())
-        {
-            *place = *header;
+    /// Sends a frame on where it lies: takes a hop from its packet and puts the header in the place of the
+    /// frame's, which has the same length. False when no hop is left; then nothing has changed.
+    #[inline(always)]
+    pub fn replace_header(&self, frame: &mut [u8]) -> bool {
+        match self.header.first_chunk::<UNTAGGED>() {
+            Some(header) if usize::from(self.length) == UNTAGGED => send_on(frame, header),
+            Some(_) | None => send_on(frame, &self.header),
         }
     }
 
@@ -85,6 +87,16 @@ impl Station {
         frame.extend_from_slice(packet);
         frame
     }
+}
+
+#[inline(always)]
+fn send_on<const LENGTH: usize>(frame: &mut [u8], header: &[u8; LENGTH]) -> bool {
+    let Some((place, ip)) = frame.split_first_chunk_mut() else { return false };
+    let is_sent = take_hop(ip);
+    if is_sent {
+        *place = *header;
+    }
+    is_sent
 }
 
 impl Adjacencies {

@@ -359,7 +359,7 @@ impl Worker {
     ) -> Verdict {
         let mark = outbox.replaced.len();
         let is_changed = match self.inspect(hit, body.bytes, lane, packet, outbox) {
-            Ok(payload) if exit != Exit::Host => self.translate(hit, body, packet, payload, outbox),
+            Ok(payload) if !matches!(exit, Exit::Host) => self.translate(hit, body, packet, payload, outbox),
             Ok(_) => return self.deliver(hit, body, lane, packet, outbox),
             Err(reason) => Err(reason),
         };

@@ -36,6 +36,7 @@ pub struct EthernetHeader {
 
 impl EthernetHeader {
     /// Reads the header of a frame and tells its length; `None` when the frame ends within it.
+    #[inline]
     pub fn read(frame: &[u8]) -> Option<(Self, usize)> {
         let destination = MacAddress(*frame.first_chunk()?);
         let source = MacAddress(*frame.get(6..)?.first_chunk()?);
@@ -78,7 +79,7 @@ impl EthernetHeader {
 
 /// Takes one hop from an IP packet, given from its header on, the IPv4 checksum with it (RFC 1812, section
 /// 5.3.1; RFC 8200, section 3). False when none is left or it is no packet; then nothing has changed.
-#[inline]
+#[inline(always)]
 pub fn take_hop(ip: &mut [u8]) -> bool {
     match ip {
         [0x40..=0x4f, _, _, _, _, _, _, _, hops @ 2..=255, protocol, high, low, ..] => {

@@ -53,6 +53,7 @@ impl Worker {
     }
 
     /// The same by way of a station.
+    #[inline(always)]
     fn egress_to(
         &mut self,
         (place, is_told): (u16, bool),
@@ -71,13 +72,12 @@ impl Worker {
             && ip_length(packet) <= u32::from(station.mtu)
             && !station.is_stale;
         if is_in_place {
-            if let Some(size) = self.segment_size(station, lane, packet) {
+            if packet.tcp.flags.has(TcpFlags::SYN)
+                && let Some(size) = self.segment_size(station, lane, packet)
+            {
                 lower_segment_size(body.bytes, packet, size);
             }
-            if let Some((header, ip)) = body.bytes.split_at_mut_checked(usize::from(packet.network))
-                && take_hop(ip)
-            {
-                station.write_header(header);
+            if station.replace_header(body.bytes) {
                 return Verdict::Transmit(station.interface);
             }
         }

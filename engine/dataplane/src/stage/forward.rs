@@ -54,7 +54,31 @@ impl Worker {
         }
     }
 
+    /// A packet to a station that was found before and takes it as it is, with the least work.
+    #[inline(always)]
     fn forward_routed(
+        &mut self,
+        hit: Hit,
+        body: &Body<'_>,
+        lane: &Lane,
+        packet: &Packet,
+        outbox: &mut Outbox,
+    ) -> Result<Exit, Verdict> {
+        let session = self.table.get(hit.slot);
+        if session.state == State::Active
+            && packet.hop_limit > 1
+            && let Some(place) = session.hops.get(hit.direction, self.adjacencies.epoch())
+            && let Some(station) = self.adjacencies.station(place)
+            && ip_length(packet) + IPV6_EXTRA <= u32::from(station.mtu)
+        {
+            return Ok(Exit::Station { place, is_told: !session.flags.has(SessionFlags::TRANSLATED) });
+        }
+        self.forward_anew(hit, body, lane, packet, outbox)
+    }
+
+    /// The same for any packet.
+    #[inline(never)]
+    fn forward_anew(
         &mut self,
         hit: Hit,
         body: &Body<'_>,
