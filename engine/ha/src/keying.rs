@@ -9,7 +9,7 @@
 //!
 //! Each device offers a secret and the number that the connection is to have; the higher number counts. Both
 //! derive the same keys from both secrets (HKDF, RFC 5869). An offer says which offer of the peer it answers;
-//! it is repeated until the peer answers, and every offer that has no answer yet is answered. HA1 carries
+//! it is repeated until the peer answers, and every offer that wants an answer gets one. HA1 carries
 //! the messages decrypted and authenticated, so what comes is the peer's, but it may come late or twice.
 
 use alloc::{collections::VecDeque, vec::Vec};
@@ -19,14 +19,14 @@ use bifrons_model::Timestamp;
 use hkdf::Hkdf;
 use sha2::Sha256;
 
-use crate::{DeviceId, Keys};
+use crate::{DeviceId, sync::Keys};
 
 /// How long an offer waits for its answer before it is repeated.
 const REPEAT: Duration = Duration::from_millis(100);
 
 /// The version of the messages.
 const VERSION: u8 = 1;
-const LENGTH: usize = 1 + 8 + 8 + 4 + 4 + 32;
+const LENGTH: usize = 1 + 8 + 8 + 4 + 4 + 1 + 32;
 
 /// The machine.
 #[derive(Clone)]
@@ -66,6 +66,8 @@ struct Offer {
     number: u32,
     /// The number of the peer's offer that the sender has; 0 for none.
     answers: u32,
+    /// Whether the sender's offer has no answer yet.
+    wants_answer: bool,
     secret: [u8; 32],
 }
 
@@ -99,8 +101,12 @@ impl Keying {
 
     /// A message of the peer's `Keying`. One that is malformed or of another start changes nothing.
     pub fn handle_message(&mut self, now: Timestamp, bytes: &[u8]) {
-        let Some(offer) = Offer::read(bytes).filter(|offer| offer.peer_start == self.own_start) else { return };
-        let Some(connection) = self.connection.as_mut().filter(|it| it.peer_start == offer.start) else { return };
+        let Some(offer) = Offer::read(bytes).filter(|offer| offer.peer_start == self.own_start) else {
+            return;
+        };
+        let Some(connection) = self.connection.as_mut().filter(|it| it.peer_start == offer.start) else {
+            return;
+        };
         if connection.offer.is_some_and(|known| offer.number < known.number) {
             return;
         }
@@ -113,7 +119,7 @@ impl Keying {
         let Some(connection) = &mut self.connection else { return };
         connection.offer = Some(offer);
         connection.is_answered |= offer.answers == connection.number;
-        if offer.answers != connection.number {
+        if offer.wants_answer {
             self.offer(now);
         }
         self.agree();
@@ -158,6 +164,7 @@ impl Keying {
             peer_start: connection.peer_start,
             number: connection.number,
             answers: connection.offer.map_or(0, |offer| offer.number),
+            wants_answer: !connection.is_answered,
             secret: self.secret,
         };
         self.outputs.push_back(KeyingOutput::Message(offer.bytes()));
@@ -165,7 +172,8 @@ impl Keying {
 
     /// Hands out keys once both offers are known.
     fn agree(&mut self) {
-        let Some(connection) = self.connection.as_mut().filter(|connection| connection.agreed.is_none()) else {
+        let Some(connection) = self.connection.as_mut().filter(|connection| connection.agreed.is_none())
+        else {
             return;
         };
         let Some(offer) = connection.offer else { return };
@@ -184,7 +192,12 @@ fn keys(own: (u64, &[u8; 32]), peer: (u64, &[u8; 32]), number: u32) -> Keys {
     let hkdf = Hkdf::<Sha256>::new(Some(b"bifrons ha"), &[&first.1[..], &second.1[..]].concat());
     let derive = |from_first: bool| {
         let mut key = [0; 16];
-        let info = [&first.0.to_be_bytes()[..], &second.0.to_be_bytes(), &number.to_be_bytes(), &[u8::from(from_first)]];
+        let info = [
+            &first.0.to_be_bytes()[..],
+            &second.0.to_be_bytes(),
+            &number.to_be_bytes(),
+            &[u8::from(from_first)],
+        ];
         // The only error is a length beyond 8,160 bytes.
         let _ = hkdf.expand(&info.concat(), &mut key);
         key
@@ -205,6 +218,7 @@ impl Offer {
         bytes.extend(self.peer_start.to_be_bytes());
         bytes.extend(self.number.to_be_bytes());
         bytes.extend(self.answers.to_be_bytes());
+        bytes.push(u8::from(self.wants_answer));
         bytes.extend(self.secret);
         bytes
     }
@@ -216,12 +230,14 @@ impl Offer {
         let (peer_start, rest) = rest.split_first_chunk()?;
         let (number, rest) = rest.split_first_chunk()?;
         let (answers, rest) = rest.split_first_chunk()?;
+        let (wants_answer, rest) = rest.split_first()?;
         let secret = rest.first_chunk()?;
         let offer = Self {
             start: u64::from_be_bytes(*start),
             peer_start: u64::from_be_bytes(*peer_start),
             number: u32::from_be_bytes(*number),
             answers: u32::from_be_bytes(*answers),
+            wants_answer: *wants_answer != 0,
             secret: *secret,
         };
         (*version >= VERSION && offer.number > 0).then_some(offer)
@@ -235,7 +251,11 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_secs(1_000);
 
     /// Lets both talk, each message through `passes`, until nobody has more to say; the keys of each.
-    fn talk(devices: &mut [Keying; 2], now: Timestamp, passes: &mut dyn FnMut() -> bool) -> [Option<Keys>; 2] {
+    fn talk(
+        devices: &mut [Keying; 2],
+        now: Timestamp,
+        passes: &mut dyn FnMut() -> bool,
+    ) -> [Option<Keys>; 2] {
         let mut agreed = [None, None];
         for round in 0..40 {
             let now = now + REPEAT * round;

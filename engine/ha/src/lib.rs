@@ -7,10 +7,12 @@ extern crate alloc;
 
 mod addresses;
 mod announce;
+pub mod config_sync;
 mod control;
 mod election;
 mod flaps;
 mod hello;
+mod keying;
 mod log;
 mod member;
 mod mismatch;
@@ -18,10 +20,9 @@ mod monitoring;
 mod ownership;
 mod show;
 mod show_addresses;
-mod virtual_mac;
-pub mod config_sync;
 pub mod sync;
 mod timers;
+mod virtual_mac;
 mod words;
 
 pub use addresses::{AddressChanges, AddressPlan, AddressTable, Holding, PairAddress, Standing};
@@ -33,6 +34,7 @@ pub use hello::{
     ConfigurationMark, Envelope, Heartbeat, Hello, Message, Order, OrderKind, OrderReply, SoftwareVersion,
     Unreadable, VERSIONS, Versions,
 };
+pub use keying::{Keying, KeyingOutput};
 pub use log::{HaEvent, Severity, SystemRecord};
 pub use member::{
     DownReason, Identity, LinkStatus, Member, MemberOutput, PeerStatus, RequestError, Settings, StateRequest,
