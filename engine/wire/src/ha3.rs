@@ -79,7 +79,7 @@ pub struct Ha3Header {
     pub interface: InterfaceId,
     /// Its zone.
     pub zone: ZoneId,
-    /// The life of the key: one of another epoch is not accepted by who compares it.
+    /// The life of the key.
     pub epoch: u32,
     /// Counts the frames of an epoch.
     pub sequence: u64,
@@ -204,8 +204,8 @@ pub fn ha3_frames(
     Ok(frames)
 }
 
-/// Reads a frame from its Ethernet header on. Whether its epoch and sequence number are new is the caller's
-/// to judge.
+/// Reads a frame from its Ethernet header on. Whether its epoch and sequence number are new is for
+/// [`Ha3Window`] to judge.
 ///
 /// # Errors
 ///
@@ -280,6 +280,44 @@ impl<'a> Ha3Piece<'a> {
             *place = *byte;
         }
         head
+    }
+}
+
+/// Which frames of a key's life have been taken: none is taken twice, none of another life at all.
+///
+/// A frame that is more than 128 behind the newest counts as taken, as nothing is remembered of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ha3Window {
+    epoch: u32,
+    /// The number behind the newest one.
+    next: u64,
+    /// The newest 128, the newest of all in the lowest bit.
+    taken: u128,
+}
+
+impl Ha3Window {
+    /// Nothing of this epoch has been taken.
+    pub const fn new(epoch: u32) -> Self {
+        Self { epoch, next: 0, taken: 0 }
+    }
+
+    /// Whether a frame is to be taken; then it counts as taken. Ask only for frames whose tag is right.
+    pub const fn take(&mut self, header: &Ha3Header) -> bool {
+        if header.epoch != self.epoch || header.sequence == u64::MAX {
+            return false;
+        }
+        let bit = if header.sequence >= self.next {
+            let ahead = header.sequence - self.next + 1;
+            self.taken = if ahead < 128 { self.taken << ahead } else { 0 };
+            self.next = header.sequence + 1;
+            1
+        } else {
+            let behind = self.next - 1 - header.sequence;
+            if behind < 128 { 1 << behind } else { return false }
+        };
+        let is_new = self.taken & bit == 0;
+        self.taken |= bit;
+        is_new
     }
 }
 
@@ -472,6 +510,37 @@ mod tests {
             assert_eq!(assembler.handle_piece(&ha3_read(&frames[0], &key).unwrap()), None);
         }
         assert_eq!((assembler.partial.len(), assembler.lost()), (MOST_PARTIAL, 36));
+    }
+
+    #[test]
+    fn no_frame_is_taken_twice_and_none_of_another_epoch() {
+        let frame = |epoch, sequence| Ha3Header { epoch, sequence, ..REQUEST };
+        let mut window = Ha3Window::new(5);
+        for (epoch, sequence, is_new) in [
+            (4, 0, false),
+            (6, 0, false),
+            (5, 0, true),
+            (5, 0, false),
+            (5, 3, true),
+            (5, 1, true),
+            (5, 3, false),
+            (5, 1, false),
+            (5, 130, true),
+            (5, 3, false),
+            (5, 4, true),
+            (5, 2, false),
+            (5, 129, true),
+            (5, 5_000, true),
+            (5, 130, false),
+            (5, 4_873, true),
+            (5, 4_872, false),
+            (5, u64::MAX, false),
+            (5, u64::MAX - 1, true),
+            (5, u64::MAX - 1, false),
+            (5, u64::MAX - 2, true),
+        ] {
+            assert_eq!(window.take(&frame(epoch, sequence)), is_new, "{epoch} {sequence}");
+        }
     }
 
     #[test]

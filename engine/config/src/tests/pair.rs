@@ -147,7 +147,7 @@ fn translation_goes_to_an_address_that_moves() {
         "{of}: rule `out` translates to the address of `ethernet1/1`, which stays with a device that fails, \
          and its sessions end: put the floating address into `translated-address`, as `192.0.2.4`"
     );
-    assert_eq!(to(interface), [wanted.clone()]);
+    assert_eq!(to(interface), [wanted.as_str()]);
     assert_eq!(to(&format!("{interface} ip 192.0.2.2/24")), [wanted]);
     assert!(to(&format!("{interface} floating-ip 192.0.2.4")).is_empty());
     assert!(to("translated-address 192.0.2.4").is_empty());
