@@ -85,9 +85,12 @@ fn holders(devices: [Option<&Standing>; 2]) -> [String; 6] {
     })
 }
 
+/// What it is about, both devices, and who has each of [`ALL`].
+type Row = (&'static str, Option<Standing>, Option<Standing>, [&'static str; 6]);
+
 #[test]
 fn who_has_which_address() {
-    let table: [(&str, Option<Standing>, Option<Standing>, [&str; 6]); 11] = [
+    let table: [Row; 11] = [
         (
             "calm",
             Some(at(ActivePrimary, &[])),
