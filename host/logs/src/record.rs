@@ -4,9 +4,11 @@ mod column;
 mod layout;
 mod value;
 
-use std::net::IpAddr;
+use std::{borrow::Cow, net::IpAddr};
 
 use bifrons_model::Timestamp;
+
+use crate::text::push_csv;
 
 pub use column::{Column, ColumnType};
 pub use layout::{Layout, LogKind, Release};
@@ -134,6 +136,18 @@ impl<'a> LogRecord<'a> {
         let text = self.text;
         let from = self.layout.columns().len();
         self.fields.get(from..).unwrap_or_default().iter().filter_map(move |span| span.of(text))
+    }
+
+    /// [`LogRecord::unnamed`] as CSV, or what a record that names its values says of it; `None` without any.
+    pub fn further_columns(&self) -> Option<Cow<'a, str>> {
+        if self.named {
+            return self.get(Column::FURTHER_COLUMNS).filter(|text| !text.is_empty()).map(Cow::Borrowed);
+        }
+        (self.fields.len() > self.layout.columns().len()).then(|| {
+            let mut text = String::new();
+            push_csv(self.unnamed(), &mut text);
+            Cow::Owned(text)
+        })
     }
 
     /// The release that wrote the record, as it says itself; else the oldest one that writes so many columns.

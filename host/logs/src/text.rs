@@ -8,6 +8,22 @@ use std::{
 
 use bifrons_model::Timestamp;
 
+/// Appends values with commas between, and quotes around those that need them.
+pub(crate) fn push_csv<'v>(values: impl Iterator<Item = &'v str>, out: &mut String) {
+    for (place, value) in values.enumerate() {
+        if place > 0 {
+            out.push(',');
+        }
+        if value.contains([',', '"', '\n', '\r']) {
+            out.push('"');
+            out.push_str(&value.replace('"', "\"\""));
+            out.push('"');
+        } else {
+            out.push_str(value);
+        }
+    }
+}
+
 /// `YYYY/MM/DD HH:MM:SS`, UTC.
 pub(crate) type DateTime = [u8; 19];
 

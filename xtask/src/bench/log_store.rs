@@ -22,6 +22,7 @@ use bifrons_logs::{
 };
 use bifrons_model::Timestamp;
 
+use super::processor_nanos;
 use lines::Lines;
 
 /// What writing a store showed.
@@ -108,13 +109,6 @@ fn fill(folder: &Path) -> Result<Written> {
         records_per_second: rows / nanos as f64 * 1e9,
         bytes_per_record: size(folder)? as f64 / rows,
     })
-}
-
-/// Nanoseconds for which this thread has had a processor.
-fn processor_nanos() -> Result<u64> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
-    let nanos = text.split_whitespace().next().context("no scheduler statistics")?;
-    Ok(nanos.parse()?)
 }
 
 /// Bytes of all files in a folder and those below it.

@@ -5,7 +5,7 @@
 //! error. Frames are synthetic and lie in the second-level cache when the worker gets them, as they do
 //! behind a network card that writes into the cache; making them is not timed. The worker runs the default
 //! (strict) configuration with one rule: checksums are verified, TCP is tracked with windows, volumes are
-//! counted.
+//! counted. What is said of logs counts the time for which the thread had a processor.
 #![allow(clippy::disallowed_types, reason = "a bench reads the clock")]
 
 mod established;
@@ -23,7 +23,7 @@ mod streams;
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 use frames::Network;
 use log_explain::Output;
@@ -132,6 +132,13 @@ pub fn run_once(root: &Path, name: &str) -> Result<()> {
     };
     println!("{}", (bench.run)(root)?);
     Ok(())
+}
+
+/// Nanoseconds for which this thread has had a processor.
+fn processor_nanos() -> Result<u64> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
+    let nanos = text.split_whitespace().next().context("no scheduler statistics")?;
+    Ok(nanos.parse()?)
 }
 
 /// A plain decimal: no exponent, one digit where it says something.

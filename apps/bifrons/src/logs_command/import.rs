@@ -1,18 +1,15 @@
 //! `bifrons logs import`.
 
-use std::{
-    fs::File,
-    io::{self, BufWriter, Read},
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use bifrons_logs::{
-    read::{Counts, Reader, RejectFile},
+    read::Counts,
     store::{Batch, StoreWriter, WriterOptions},
 };
 use clap::Args;
+
+use super::source::{Rejects, each_record};
 
 /// Put the records of log files into a store, which is made if it is not there
 ///
@@ -36,52 +33,26 @@ const BATCH: usize = 10_000;
 const BATCH_BYTES: usize = 16 << 20;
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let mut rejects = match &arguments.rejects {
-        Some(path) => {
-            let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
-            Some(RejectFile::new(BufWriter::new(file)))
-        }
-        None => None,
-    };
+    let mut rejects = Rejects::open(arguments.rejects.as_deref())?;
     let mut writer = StoreWriter::open(&arguments.store, WriterOptions::default())?;
+    let mut batch = Batch::new();
     let mut total = Counts::default();
     for path in &arguments.files {
-        let counts = import(path, &mut writer, &mut rejects)
-            .with_context(|| format!("cannot import {}", path.display()))?;
+        let counts = each_record(path, &mut rejects, |record| {
+            batch.push(record);
+            if batch.len() >= BATCH || batch.size() >= BATCH_BYTES {
+                writer.append(&mut batch)?;
+            }
+            Ok(())
+        });
+        let counts = counts.with_context(|| format!("cannot import {}", path.display()))?;
+        writer.append(&mut batch)?;
         total.lines += counts.lines;
         total.records += counts.records;
         total.rejected += counts.rejected;
     }
     writer.close()?;
-    if let Some(rejects) = &mut rejects {
-        rejects.flush().context("cannot write the rejects")?;
-    }
+    rejects.flush()?;
     eprintln!("{} records of {} lines, {} could not be read", total.records, total.lines, total.rejected);
     Ok(ExitCode::SUCCESS)
-}
-
-fn import(
-    path: &Path,
-    writer: &mut StoreWriter,
-    rejects: &mut Option<RejectFile<BufWriter<File>>>,
-) -> anyhow::Result<Counts> {
-    let source: Box<dyn Read + Send> =
-        if path.as_os_str() == "-" { Box::new(io::stdin()) } else { Box::new(File::open(path)?) };
-    let mut reader = Reader::new(source)?;
-    let mut batch = Batch::new();
-    while let Some(line) = reader.next()? {
-        match line {
-            Ok(record) => batch.push(&record),
-            Err(rejected) => {
-                if let Some(rejects) = rejects {
-                    rejects.add(&path.display().to_string(), &rejected)?;
-                }
-            }
-        }
-        if batch.len() >= BATCH || batch.size() >= BATCH_BYTES {
-            writer.append(&mut batch)?;
-        }
-    }
-    writer.append(&mut batch)?;
-    Ok(reader.counts())
 }

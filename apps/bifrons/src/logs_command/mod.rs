@@ -1,10 +1,14 @@
 //! `bifrons logs`: a store of log records.
 
+mod destination;
 mod export;
+mod forward;
 mod import;
 mod output;
 mod query;
 mod receive;
+mod ship;
+mod source;
 mod upkeep;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -21,8 +25,7 @@ use clap::{Args, Subcommand, ValueEnum};
 /// Keep log records for years and find them again
 ///
 /// A store is a folder of Parquet files by kind of log, day and hour. Filters are those of the log viewer,
-/// such
-/// as `( addr.src in 10.0.0.0/8 ) and ( session_end_reason eq aged-out )`.
+/// such as `( addr.src in 10.0.0.0/8 ) and ( session_end_reason eq aged-out )`.
 #[derive(Subcommand)]
 pub enum Command {
     Query(query::QueryArguments),
@@ -31,6 +34,7 @@ pub enum Command {
     Export(export::Arguments),
     Import(import::Arguments),
     Receive(receive::Arguments),
+    Ship(ship::Arguments),
     Compact(upkeep::Arguments),
 }
 
@@ -42,6 +46,7 @@ pub fn run(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Export(arguments) => export::run(arguments),
         Command::Import(arguments) => import::run(arguments),
         Command::Receive(arguments) => receive::run(arguments),
+        Command::Ship(arguments) => ship::run(arguments),
         Command::Compact(arguments) => upkeep::run(arguments),
     }
 }
@@ -71,10 +76,7 @@ enum Kind {
 impl Selection {
     fn open(&self) -> anyhow::Result<(StoreReader, Query)> {
         let reader = StoreReader::open(&self.store).context("cannot open the store")?;
-        let filter = match &self.filter {
-            Some(text) => Some(Filter::parse(text, now()?).map_err(|error| anyhow::anyhow!("{error}"))?),
-            None => None,
-        };
+        let filter = filter(self.filter.as_deref())?;
         let kinds = self.kinds.iter().map(|kind| match kind {
             Kind::Traffic => LogKind::Traffic,
             Kind::Threat => LogKind::Threat,
@@ -84,6 +86,12 @@ impl Selection {
         });
         Ok((reader, Query { filter, kinds: kinds.collect(), newest_first: false }))
     }
+}
+
+/// The filter that a text says.
+fn filter(text: Option<&str>) -> anyhow::Result<Option<Filter>> {
+    let Some(text) = text else { return Ok(None) };
+    Ok(Some(Filter::parse(text, now()?).map_err(|error| anyhow::anyhow!("{error}"))?))
 }
 
 /// The column called `name`, for the command line.

@@ -1,27 +1,35 @@
 //! `bifrons logs receive`.
+#![allow(clippy::disallowed_types, reason = "records are acknowledged within a second of the clock")]
 
 use std::{
-    fs::File,
-    io::BufWriter,
     net::SocketAddr,
     path::PathBuf,
     process::ExitCode,
     sync::mpsc::{self, RecvTimeoutError, SyncSender},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, ensure};
 use bifrons_logs::{
     listen::{Listener, Messages, Transport, server_config},
-    read::{Parser, RejectFile, Rejected},
+    read::{Parser, Rejected},
+    sinks::WhenFull,
     store::{Batch, StoreWriter, WriterOptions},
 };
 use clap::Args;
 
+use super::{
+    destination::Target,
+    forward::{Forwarder, Sending},
+    source::Rejects,
+};
+
 /// Put the records that devices send by syslog into a store, which is made if it is not there
 ///
 /// Runs until it is ended. What is in the store is safe whenever that is; records of the last second may be
-/// lost.
+/// lost. With `--to` records are also sent on. A destination that is slow or dead holds nothing up: what
+/// waits for it stands in the folder of `--spool`, or in memory, and when that is full what comes is stored
+/// but not sent on.
 #[derive(Args)]
 pub struct Arguments {
     /// The store's folder
@@ -50,6 +58,11 @@ pub struct Arguments {
     /// End after so many messages
     #[arg(long, value_name = "NUMBER")]
     messages: Option<u64>,
+    /// Send records on, as `bifrons logs ship` does
+    #[arg(long, value_name = "URL", value_parser = Target::parse)]
+    to: Option<Target>,
+    #[command(flatten)]
+    sending: Sending,
 }
 
 /// Groups of messages that wait for the store.
@@ -63,22 +76,19 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let listeners = listen(arguments, &sender)?;
     // The listeners hold the senders that count.
     drop(sender);
+    let forward = |target| Forwarder::start(target, &arguments.sending, WhenFull::Wait(Duration::ZERO));
     let mut store = Store {
         writer: StoreWriter::open(&arguments.store, WriterOptions::default())?,
         batch: Batch::new(),
         parser: Parser::default(),
-        rejects: match &arguments.rejects {
-            Some(path) => {
-                let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
-                Some(RejectFile::new(BufWriter::new(file)))
-            }
-            None => None,
-        },
+        rejects: Rejects::open(arguments.rejects.as_deref())?,
+        forwarder: arguments.to.as_ref().map(forward).transpose()?,
+        taken: None,
         messages: 0,
         rejected: 0,
     };
     while arguments.messages.is_none_or(|most| store.messages < most) {
-        match receiver.recv_timeout(PATIENCE) {
+        match receiver.recv_timeout(store.patience()) {
             Ok(messages) => store.take(&messages)?,
             Err(RecvTimeoutError::Timeout) => store.acknowledge()?,
             Err(RecvTimeoutError::Disconnected) => break,
@@ -115,41 +125,60 @@ struct Store {
     writer: StoreWriter,
     batch: Batch,
     parser: Parser,
-    rejects: Option<RejectFile<BufWriter<File>>>,
+    rejects: Rejects,
+    forwarder: Option<Forwarder>,
+    /// When the first record of the batch came.
+    taken: Option<Instant>,
     messages: u64,
     rejected: u64,
 }
 
 impl Store {
+    /// How long records may go on to wait for the acknowledgement.
+    fn patience(&self) -> Duration {
+        self.taken.map_or(PATIENCE, |taken| PATIENCE.saturating_sub(taken.elapsed()))
+    }
+
     fn take(&mut self, messages: &Messages) -> anyhow::Result<()> {
         for line in messages.iter() {
             self.messages += 1;
             match self.parser.parse(line) {
-                Ok(record) => self.batch.push(&record),
+                Ok(record) => {
+                    self.batch.push(&record);
+                    if let Some(forwarder) = &mut self.forwarder {
+                        forwarder.send(&record);
+                    }
+                }
                 Err(reason) => {
                     self.rejected += 1;
-                    if let Some(rejects) = &mut self.rejects {
-                        let rejected = Rejected { number: self.messages, line, reason };
-                        rejects.add(&messages.peer.to_string(), &rejected)?;
-                    }
+                    let rejected = Rejected { number: self.messages, line, reason };
+                    self.rejects.add(&messages.peer.to_string(), &rejected)?;
                 }
             }
         }
-        if self.batch.len() >= BATCH { self.acknowledge() } else { Ok(()) }
+        self.taken = self.taken.or_else(|| Some(Instant::now()));
+        // Messages that keep coming must not keep the batch open.
+        let is_due = self.batch.len() >= BATCH || self.patience().is_zero();
+        if is_due { self.acknowledge() } else { Ok(()) }
     }
 
     fn acknowledge(&mut self) -> anyhow::Result<()> {
-        self.writer.append(&mut self.batch)?;
-        if let Some(rejects) = &mut self.rejects {
-            rejects.flush().context("cannot write the rejects")?;
+        if let Some(forwarder) = &mut self.forwarder {
+            forwarder.settle();
+            forwarder.look();
         }
-        Ok(())
+        self.writer.append(&mut self.batch)?;
+        self.taken = None;
+        self.rejects.flush()
     }
 
     fn close(mut self) -> anyhow::Result<()> {
         self.acknowledge()?;
         self.writer.close()?;
         eprintln!("{} messages, {} could not be read", self.messages, self.rejected);
+        if let Some(forwarder) = self.forwarder {
+            forwarder.close();
+        }
         Ok(())
     }
 }

@@ -41,13 +41,15 @@ fn age(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs(number.saturating_mul(seconds)))
 }
 
-fn size(text: &str) -> Result<u64, String> {
+/// A number of bytes.
+pub fn size(text: &str) -> Result<u64, String> {
     let (number, unit) = number_and_unit(text)?;
     let bytes: u64 = match unit {
+        "k" => 1_000,
         "M" => 1_000_000,
         "G" => 1_000_000_000,
         "T" => 1_000_000_000_000,
-        _ => return Err("a size is a number with M, G or T, such as 20G".to_owned()),
+        _ => return Err("a size is a number with k, M, G or T, such as 20G".to_owned()),
     };
     Ok(number.saturating_mul(bytes))
 }

@@ -320,6 +320,9 @@ columns! {
     COMMENT "comment" Text "The audit comment.";
     FUTURE_USE_27 "future_use_27" Word "Reserved.";
     FULL_PATH "full_path" Text "The place in the configuration as XPath.";
+    // What has no name.
+    FURTHER_COLUMNS "further_columns" Text
+        "What a line of CSV has after the columns that have a name, as it stands there.";
 }
 
 #[cfg(test)]

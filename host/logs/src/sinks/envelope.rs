@@ -20,7 +20,7 @@ pub struct SyslogHeader {
     pub form: SyslogForm,
     /// The facility, 0 to 23; PAN-OS uses 1, user-level messages.
     pub facility: u8,
-    /// The sender's name or address.
+    /// The sender's name or address. Where it is empty, the name of the record's device.
     pub host: String,
 }
 
@@ -40,8 +40,10 @@ impl Envelope {
         let priority = u32::from(header.facility.min(23)) * 8 + severity(record);
         let time = record.time(Column::RECEIVE_TIME).or_else(|| record.time(Column::TIME_GENERATED));
         // A header has no room for blanks; RFC 5424 has a word for nothing.
-        let host = if header.host.is_empty() { "-" } else { &header.host };
+        let device = record.get(Column::DEVICE_NAME).unwrap_or_default();
+        let host = if header.host.is_empty() { device } else { &header.host };
         let host: String = host.chars().filter(|letter| letter.is_ascii_graphic()).take(255).collect();
+        let host = if host.is_empty() { "-" } else { &host };
         match header.form {
             SyslogForm::Bsd => {
                 let (_, month, day, hour, minute, second) = time.unwrap_or(Timestamp::ZERO).civil();
@@ -87,26 +89,27 @@ mod tests {
 
     #[test]
     fn headers_of_both_forms() {
-        let line = |severity: &str| {
+        let line = |severity: &str, device: &str| {
             format!(
                 "1,2026/01/03 10:00:00,0042,SYSTEM,general,2049,2026/01/31 10:00:01,,boot,,0,0,general,\
-                 {severity},up,\
-                 5,0x0,0,0,0,0,,gate"
+                 {severity},up,5,0x0,0,0,0,0,,{device}"
             )
         };
-        let written = |form, severity: &str, host: &str| {
+        let named = |form, severity: &str, host: &str, device: &str| {
             let mut parser = Parser::new();
             let mut out = String::new();
             let header = SyslogHeader { form, facility: 1, host: host.to_owned() };
-            let line = line(severity);
+            let line = line(severity, device);
             Envelope::Syslog(header).write(&parser.parse(line.as_bytes()).unwrap(), &mut out);
             out
         };
+        let written = |form, severity: &str, host: &str| named(form, severity, host, "");
         let bsd = SyslogForm::Bsd;
         assert_eq!(written(bsd, "informational", "gate"), "<14>Jan  3 10:00:00 gate ");
         assert_eq!(written(bsd, "critical", "gate"), "<10>Jan  3 10:00:00 gate ");
         let ietf = SyslogForm::Ietf;
         assert_eq!(written(ietf, "high", "my gate"), "<12>1 2026-01-03T10:00:00Z mygate - - - - ");
         assert_eq!(written(ietf, "low", ""), "<13>1 2026-01-03T10:00:00Z - - - - - ");
+        assert_eq!(named(bsd, "low", "", "fw 7"), "<13>Jan  3 10:00:00 fw7 ");
     }
 }

@@ -3,6 +3,7 @@
 use crate::{
     record::{Column, ColumnType, LogRecord},
     sinks::Template,
+    text::push_csv,
 };
 
 /// How records are written.
@@ -27,9 +28,13 @@ impl RecordFormat {
             Self::PanOs => write_pan_os(record, out),
             Self::Csv(columns) => {
                 let values = columns.iter().map(|column| record.get(*column).unwrap_or_default());
-                write_csv(values, out);
+                push_csv(values, out);
             }
-            Self::Json => write_json(record.values(), out),
+            Self::Json => {
+                let further = record.further_columns();
+                let further = further.as_deref().map(|further| (Column::FURTHER_COLUMNS, further));
+                write_json(record.values().chain(further.filter(|_| record.columns() > 0)), out);
+            }
             Self::JsonColumns(columns) => {
                 let values = columns.iter().filter_map(|column| Some((*column, record.get(*column)?)));
                 write_json(values, out);
@@ -43,7 +48,7 @@ impl RecordFormat {
         match self {
             Self::Csv(columns) => {
                 let mut header = String::new();
-                write_csv(columns.iter().map(|column| column.name()), &mut header);
+                push_csv(columns.iter().map(|column| column.name()), &mut header);
                 Some(header)
             }
             Self::PanOs | Self::Json | Self::JsonColumns(_) | Self::Template(_) => None,
@@ -53,28 +58,19 @@ impl RecordFormat {
 
 fn write_pan_os(record: &LogRecord<'_>, out: &mut String) {
     if record.columns() > 0 {
-        write_csv((0..record.columns()).map(|place| record.at(place).unwrap_or_default()), out);
+        push_csv((0..record.columns()).map(|place| record.at(place).unwrap_or_default()), out);
         return;
     }
     let layout = crate::store::layout_of(record.kind);
     let columns = layout.columns();
-    let written = record.release().and_then(|release| layout.columns_in(release)).unwrap_or(columns.len());
+    let further = record.get(Column::FURTHER_COLUMNS).filter(|further| !further.is_empty());
+    let of_release = || record.release().and_then(|release| layout.columns_in(release));
+    let written = if further.is_some() { None } else { of_release() }.unwrap_or(columns.len());
     let values = columns.iter().take(written);
-    write_csv(values.map(|column| record.get(*column).unwrap_or_default()), out);
-}
-
-fn write_csv<'v>(values: impl Iterator<Item = &'v str>, out: &mut String) {
-    for (place, value) in values.enumerate() {
-        if place > 0 {
-            out.push(',');
-        }
-        if value.contains([',', '"', '\n', '\r']) {
-            out.push('"');
-            out.push_str(&value.replace('"', "\"\""));
-            out.push('"');
-        } else {
-            out.push_str(value);
-        }
+    push_csv(values.map(|column| record.get(*column).unwrap_or_default()), out);
+    if let Some(further) = further {
+        out.push(',');
+        out.push_str(further);
     }
 }
 
@@ -150,5 +146,18 @@ mod tests {
         assert_eq!((json["seqno"].as_u64(), json["serial"].as_str()), (Some(5), Some("0042")));
         let template = Template::parse("$eventid|$opaque").unwrap();
         assert_eq!(written(&RecordFormat::Template(template)), "boot|up, and \"running\"");
+    }
+
+    #[test]
+    fn values_without_a_name_are_written() {
+        let line = "1,2026/01/31 10:00:00,0042,USERID,login,2561,2026/01/31 10:00:00,\"a,b\",,c";
+        let mut parser = Parser::new();
+        let mut json = String::new();
+        RecordFormat::Json.write(&parser.parse(line.as_bytes()).unwrap(), &mut json);
+        assert!(json.ends_with(r#","further_columns":"\"a,b\",,c"}"#), "{json}");
+        // What was read from JSON is written in PAN-OS' form again.
+        let mut csv = String::new();
+        RecordFormat::PanOs.write(&parser.parse(json.as_bytes()).unwrap(), &mut csv);
+        assert_eq!(csv, line);
     }
 }

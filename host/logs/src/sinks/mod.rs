@@ -1,6 +1,6 @@
 //! Where records go when they leave: files, syslog servers, HTTP collectors; and the text that they become.
 //!
-//! A [`Sink`] takes records and never makes the caller wait. Behind it one thread moves what comes into a
+//! A [`Sink`] takes records without making the caller wait for a destination. Behind it one thread moves what comes into a
 //! spool, in memory and then on the disk, and another one delivers it, again and again until it succeeds.
 
 mod envelope;
@@ -14,7 +14,7 @@ mod transport;
 
 pub use envelope::{Envelope, SyslogForm, SyslogHeader};
 pub use format::RecordFormat;
-pub use sink::{Sink, SinkCounters, SinkOptions};
+pub use sink::{Sink, SinkCounters, SinkOptions, WhenFull};
 pub use spool::SpoolOptions;
 pub use template::{Escaping, Template, TemplateError};
 pub use transport::{Destination, Tls, TlsError};

@@ -5,7 +5,7 @@ use std::{
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
-        mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
+        mpsc::{Receiver, SyncSender, sync_channel},
     },
     thread::JoinHandle,
     time::Duration,
@@ -33,6 +33,20 @@ pub struct SinkOptions {
     pub retry: Duration,
     /// But never longer than this.
     pub retry_max: Duration,
+    /// What handing in a record does when there is no room.
+    pub when_full: WhenFull,
+}
+
+/// What handing in a record does when there is no room for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenFull {
+    /// It is dropped at once, also where the spool has room but its disk is slower than what comes: for
+    /// callers that must never wait.
+    Drop,
+    /// The caller waits for the spool's disk. When the spool is full it waits for room, as long as the
+    /// destination takes something at least once in this time, and then the record is dropped. Zero waits
+    /// for the disk only.
+    Wait(Duration),
 }
 
 impl SinkOptions {
@@ -46,6 +60,7 @@ impl SinkOptions {
             batch: 500,
             retry: Duration::from_millis(500),
             retry_max: Duration::from_secs(30),
+            when_full: WhenFull::Drop,
         }
     }
 }
@@ -55,22 +70,28 @@ impl SinkOptions {
 pub struct SinkCounters {
     /// Messages that were handed in.
     pub accepted: u64,
-    /// Messages that were delivered.
+    /// Messages that were delivered, those among them that an earlier sink had left in the spool's folder.
     pub delivered: u64,
     /// Messages for which there was no room.
     pub dropped: u64,
+    /// Messages that wait; once the sink is closed, those that are left in the spool's folder.
+    pub waiting: u64,
     /// Attempts to deliver that failed.
     pub failures: u64,
 }
 
 /// Delivers records to one place.
 ///
-/// Handing a record in never waits: for a slow or dead destination the spool does, and when that is full what
-/// comes is dropped and counted. Nothing else is lost, but what waits in memory when there is no folder for
-/// the spool. Over connections that end some messages may arrive twice.
+/// Handing a record in does not wait for the destination: for a slow or dead one the spool does, and when
+/// that is full what comes is dropped and counted ([`WhenFull`] says more). Nothing else is lost, but what
+/// waits in memory when there is no folder for the spool. Over connections that end some messages may arrive
+/// twice.
 pub struct Sink {
     format: RecordFormat,
     envelope: Envelope,
+    when_full: WhenFull,
+    /// Messages that have gone through the entrance.
+    entered: u64,
     entrance: Option<SyncSender<Vec<u8>>>,
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
@@ -81,6 +102,8 @@ struct Shared {
     state: Mutex<State>,
     /// Something to deliver, or an end.
     news: Condvar,
+    /// Messages that an earlier sink has left in the spool's folder.
+    inherited: u64,
     accepted: AtomicU64,
     delivered: AtomicU64,
     dropped: AtomicU64,
@@ -90,6 +113,8 @@ struct Shared {
 
 struct State {
     spool: Spool,
+    /// Messages that have come from the entrance, whatever became of them.
+    taken: u64,
     end: End,
 }
 
@@ -114,11 +139,12 @@ impl Sink {
     /// Starts a sink.
     ///
     /// # Errors
-    /// When the spool's folder cannot be read, or threads cannot be started.
+    /// When the spool's folder cannot be read or another sink has it, or threads cannot be started.
     pub fn start(options: SinkOptions) -> io::Result<Self> {
         let spool = Spool::open(options.spool.clone())?;
         let shared = Arc::new(Shared {
-            state: Mutex::new(State { spool, end: End::NotYet }),
+            inherited: spool.waiting,
+            state: Mutex::new(State { spool, taken: 0, end: End::NotYet }),
             news: Condvar::new(),
             accepted: AtomicU64::new(0),
             delivered: AtomicU64::new(0),
@@ -132,29 +158,52 @@ impl Sink {
         let intake = Arc::clone(&shared);
         let delivery = Arc::clone(&shared);
         let (format, envelope) = (options.format.clone(), options.envelope.clone());
+        let when_full = options.when_full;
+        let patience = match when_full {
+            WhenFull::Drop => Duration::ZERO,
+            WhenFull::Wait(patience) => patience,
+        };
         let threads = vec![
-            thread("sink-intake").spawn(move || take_in(&exit, &intake))?,
+            thread("sink-intake").spawn(move || take_in(&exit, &intake, patience))?,
             thread("sink-delivery").spawn(move || deliver(&delivery, transport, &options))?,
         ];
-        Ok(Self { format, envelope, entrance: Some(entrance), shared, threads, text: String::new() })
+        let entrance = Some(entrance);
+        let text = String::new();
+        Ok(Self { format, envelope, when_full, entered: 0, entrance, shared, threads, text })
     }
 
-    /// Hands in a record. This never waits.
+    /// Hands in a record. Whether this may wait, [`SinkOptions::when_full`] says.
     pub fn send(&mut self, record: &LogRecord<'_>) {
         self.text.clear();
         self.envelope.write(record, &mut self.text);
         self.format.write(record, &mut self.text);
         self.shared.accepted.fetch_add(1, Ordering::Relaxed);
         let Some(entrance) = &self.entrance else { return };
-        match entrance.try_send(self.text.as_bytes().to_vec()) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                self.shared.dropped.fetch_add(1, Ordering::Relaxed);
-            }
+        let message = self.text.as_bytes().to_vec();
+        let went_in = match self.when_full {
+            WhenFull::Drop => entrance.try_send(message).is_ok(),
+            WhenFull::Wait(_) => entrance.send(message).is_ok(),
+        };
+        if went_in {
+            self.entered += 1;
+        } else {
+            self.shared.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// What became of messages so far. What is neither delivered nor dropped waits.
+    /// Waits until everything that was handed in stands in the spool, or has left it, or was dropped. What
+    /// stands in the spool's folder is safe from then on.
+    pub fn settle(&self) {
+        const LOOK: Duration = Duration::from_secs(1);
+        let mut state = lock(&self.shared.state);
+        while state.taken < self.entered && self.threads.first().is_some_and(|intake| !intake.is_finished()) {
+            let behind = |state: &mut State| state.taken < self.entered;
+            let waited = self.shared.news.wait_timeout_while(state, LOOK, behind);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// What became of messages so far.
     pub fn counters(&self) -> SinkCounters {
         self.shared.counters()
     }
@@ -164,8 +213,9 @@ impl Sink {
         lock(&self.shared.last_failure).clone()
     }
 
-    /// Ends the sink: delivers what waits, for at most `patience`; the rest goes into the spool's folder, for
-    /// the next sink that has it, or is dropped where there is none.
+    /// Ends the sink: delivers what waits, as long as the destination takes something at least once in
+    /// `patience`. The rest stays in the spool's folder for the next sink that has it, or is dropped where
+    /// there is none.
     pub fn close(mut self, patience: Duration) -> SinkCounters {
         self.end(patience);
         self.shared.counters()
@@ -181,9 +231,7 @@ impl Sink {
         let mut state = lock(&self.shared.state);
         state.end = End::WhenEmpty;
         self.shared.news.notify_all();
-        let waits = |state: &mut State| state.spool.waiting > 0 && state.end != End::Now;
-        let waited = self.shared.news.wait_timeout_while(state, patience, waits);
-        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        state = self.shared.await_delivery(state, patience, |spool| spool.waiting == 0);
         state.end = End::Now;
         self.shared.news.notify_all();
         drop(state);
@@ -210,7 +258,28 @@ impl Shared {
         let [accepted, delivered, dropped, failures] =
             [&self.accepted, &self.delivered, &self.dropped, &self.failures]
                 .map(|c| c.load(Ordering::Relaxed));
-        SinkCounters { accepted, delivered, dropped, failures }
+        let waiting = (self.inherited + accepted).saturating_sub(delivered + dropped);
+        SinkCounters { accepted, delivered, dropped, waiting, failures }
+    }
+
+    /// Waits until the spool is as wanted, as long as something is delivered at least once in `patience`.
+    fn await_delivery<'s>(
+        &self,
+        mut state: MutexGuard<'s, State>,
+        patience: Duration,
+        wanted: impl Fn(&Spool) -> bool,
+    ) -> MutexGuard<'s, State> {
+        while !wanted(&state.spool) {
+            let waiting = state.spool.waiting;
+            let stands = |state: &mut State| state.spool.waiting >= waiting;
+            let waited = self.news.wait_timeout_while(state, patience, stands);
+            let (after, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            state = after;
+            if timeout.timed_out() {
+                break;
+            }
+        }
+        state
     }
 
     fn failed(&self, error: &io::Error) {
@@ -224,31 +293,35 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Puts messages into the spool.
-fn take_in(exit: &Receiver<Vec<u8>>, shared: &Shared) {
-    const LOOK: Duration = Duration::from_secs(1);
-    loop {
-        match exit.recv_timeout(LOOK) {
-            Ok(message) => {
-                let mut state = lock(&shared.state);
-                for message in std::iter::once(message).chain(exit.try_iter().take(ENTRANCE)) {
-                    match state.spool.push(message) {
-                        Ok(true) => {}
-                        Ok(false) => {
-                            shared.dropped.fetch_add(1, Ordering::Relaxed);
-                        }
-                        Err(error) => {
-                            shared.dropped.fetch_add(1, Ordering::Relaxed);
-                            shared.failed(&error);
-                        }
-                    }
-                }
-                drop(state);
+/// Puts messages into the spool until nobody can hand in more. When it is full, room is waited for as long as
+/// something is delivered at least once in `patience`.
+fn take_in(exit: &Receiver<Vec<u8>>, shared: &Shared, patience: Duration) {
+    // So many had been delivered when it was last waited in vain: not worth another try until there are more.
+    let mut in_vain = None;
+    while let Ok(message) = exit.recv() {
+        let mut state = lock(&shared.state);
+        for message in std::iter::once(message).chain(exit.try_iter().take(ENTRANCE)) {
+            let has_room = |spool: &Spool| spool.waiting == 0 || spool.has_room(message.len());
+            let delivered = || Some(shared.delivered.load(Ordering::Relaxed));
+            if !patience.is_zero() && !has_room(&state.spool) && in_vain != delivered() {
                 shared.news.notify_all();
+                state = shared.await_delivery(state, patience, has_room);
+                in_vain = if has_room(&state.spool) { None } else { delivered() };
             }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
+            state.taken += 1;
+            match state.spool.push(message) {
+                Ok(true) => {}
+                Ok(false) => {
+                    shared.dropped.fetch_add(1, Ordering::Relaxed);
+                }
+                Err(error) => {
+                    shared.dropped.fetch_add(1, Ordering::Relaxed);
+                    shared.failed(&error);
+                }
+            }
         }
+        drop(state);
+        shared.news.notify_all();
     }
 }
 

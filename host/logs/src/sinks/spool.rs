@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    fs::{File, OpenOptions},
+    fs::{File, OpenOptions, TryLockError},
     io::{self, Write as _},
     path::{Path, PathBuf},
 };
@@ -11,10 +11,10 @@ use std::{
 #[derive(Clone, Debug)]
 pub struct SpoolOptions {
     /// The folder for what memory cannot hold, and for what still waits when the sink is closed. Each sink
-    /// has
-    /// its own. Without one, what memory cannot hold is dropped.
+    /// has its own. Without one, what memory cannot hold is dropped.
     pub folder: Option<PathBuf>,
-    /// Bytes of messages in memory.
+    /// Bytes of messages in memory. With a folder and none in memory, all that waits stands in files, and an
+    /// end of the process at any moment loses none of it.
     pub memory_max: usize,
     /// Bytes of messages on the disk.
     pub disk_max: u64,
@@ -39,6 +39,8 @@ pub(crate) struct Spool {
     disk_bytes: u64,
     next_number: u64,
     pub(crate) waiting: u64,
+    /// Held while the folder is in use.
+    _lock: Option<File>,
 }
 
 struct Chunk {
@@ -49,6 +51,9 @@ struct Chunk {
 
 /// A file of the spool grows to about this many bytes; it is read as a whole.
 const CHUNK_BYTES: u64 = 4 << 20;
+
+/// Bytes in front of a message in a file, with its length.
+const LENGTH_BYTES: u64 = 4;
 
 /// Numbers of files begin here, so that there is room in front of them.
 const FIRST_NUMBER: u64 = 1 << 40;
@@ -66,9 +71,11 @@ impl Spool {
             disk_bytes: 0,
             next_number: FIRST_NUMBER,
             waiting: 0,
+            _lock: None,
         };
         if let Some(folder) = spool.options.folder.clone() {
             std::fs::create_dir_all(&folder)?;
+            spool._lock = Some(lock(&folder)?);
             let mut found = Vec::new();
             for entry in std::fs::read_dir(&folder)? {
                 let path = entry?.path();
@@ -90,20 +97,34 @@ impl Spool {
 
     /// Takes a message. `false` where there is no room for it.
     pub(crate) fn push(&mut self, message: Vec<u8>) -> io::Result<bool> {
-        let is_room = self.front_bytes + message.len() <= self.options.memory_max;
-        if self.chunks.is_empty() && self.loaded.is_none() && is_room {
+        if self.has_room_in_memory(message.len()) {
             self.front_bytes += message.len();
             self.front.push_back(message);
             self.waiting += 1;
             return Ok(true);
         }
-        let size = message.len() as u64 + 4;
-        if self.options.folder.is_none() || self.disk_bytes + size > self.options.disk_max {
+        if !self.has_room_on_disk(message.len()) {
             return Ok(false);
         }
         self.append(&message)?;
         self.waiting += 1;
         Ok(true)
+    }
+
+    /// Whether there is room for a message of so many bytes.
+    pub(crate) fn has_room(&self, length: usize) -> bool {
+        self.has_room_in_memory(length) || self.has_room_on_disk(length)
+    }
+
+    /// Behind what stands on the disk, memory takes nothing: messages stay in their order.
+    fn has_room_in_memory(&self, length: usize) -> bool {
+        let is_room = self.front_bytes + length <= self.options.memory_max;
+        is_room && self.chunks.is_empty() && self.loaded.is_none()
+    }
+
+    fn has_room_on_disk(&self, length: usize) -> bool {
+        let size = length as u64 + LENGTH_BYTES;
+        self.options.folder.is_some() && self.disk_bytes + size <= self.options.disk_max
     }
 
     /// Copies of the oldest messages: at most `count` of them, and `bytes` but for the first.
@@ -195,6 +216,19 @@ impl Spool {
     }
 }
 
+/// Takes a spool's folder into use.
+fn lock(folder: &Path) -> io::Result<File> {
+    let file = File::create(folder.join("lock"))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            let text = format!("{}: another sink has this spool", folder.display());
+            Err(io::Error::new(io::ErrorKind::ResourceBusy, text))
+        }
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
 fn push_message(message: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(&(message.len() as u32).to_le_bytes());
     out.extend_from_slice(message);
@@ -248,7 +282,10 @@ mod tests {
         assert!(spool.push(message(20)).unwrap());
         // Closed in the middle, the rest waits for the next one.
         assert_eq!(spool.close().unwrap(), 0);
-        let mut spool = Spool::open(options).unwrap();
+        drop(spool);
+        let mut spool = Spool::open(options.clone()).unwrap();
+        let busy = Spool::open(options).err().unwrap();
+        assert!(busy.to_string().ends_with("another sink has this spool"), "{busy}");
         assert!(spool.push(message(21)).unwrap());
         loop {
             let more = take(&mut spool, 4);
@@ -259,7 +296,7 @@ mod tests {
         }
         assert_eq!(found, (0..22).map(message).collect::<Vec<_>>());
         assert_eq!((spool.waiting, spool.disk_bytes), (0, 0));
-        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "only the lock is left");
         std::fs::remove_dir_all(folder).unwrap();
     }
 
@@ -279,6 +316,23 @@ mod tests {
         let mut spool = Spool::open(options).unwrap();
         assert_eq!((0..20).filter(|number| spool.push(message(*number)).unwrap()).count(), 5);
         assert_eq!(spool.close().unwrap(), 5);
+    }
+
+    #[test]
+    fn with_nothing_in_memory_an_end_at_any_moment_loses_nothing() {
+        let folder = folder("killed");
+        let options = SpoolOptions { folder: Some(folder.clone()), memory_max: 0, disk_max: 1_000 };
+        let mut spool = Spool::open(options.clone()).unwrap();
+        (0..3).for_each(|number| assert!(spool.push(message(number)).unwrap()));
+        assert_eq!(take(&mut spool, 1), [message(0)]);
+        assert!(spool.push(message(3)).unwrap());
+        // Not closed. What was delivered of a file comes again.
+        drop(spool);
+        let mut spool = Spool::open(options).unwrap();
+        assert_eq!(spool.waiting, 4);
+        assert_eq!(take(&mut spool, 9), [message(0), message(1), message(2)]);
+        assert_eq!(take(&mut spool, 9), [message(3)]);
+        std::fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]

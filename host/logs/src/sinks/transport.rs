@@ -7,7 +7,7 @@ mod stream;
 use std::{
     io,
     net::{ToSocketAddrs as _, UdpSocket},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -15,7 +15,7 @@ use std::{
 use rustls::{
     ClientConfig, RootCertStore,
     crypto::ring,
-    pki_types::{CertificateDer, ServerName, pem::PemObject as _},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _},
 };
 
 pub(crate) use file::FileWriter;
@@ -69,7 +69,7 @@ pub struct Tls {
 /// Why TLS cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// The authorities' certificates cannot be read.
+    /// Certificates or a key cannot be read.
     #[error("{}: {error}", path.display())]
     File {
         /// The file.
@@ -77,7 +77,13 @@ pub enum TlsError {
         /// What is wrong with it.
         error: rustls::pki_types::pem::Error,
     },
-    /// A certificate is of no use, or there is none.
+    /// A file has no certificate of an authority.
+    #[error("{}: there is no authority's certificate in it (PEM)", path.display())]
+    NoAuthority {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Certificate and key do not go together, or are of no use.
     #[error(transparent)]
     Certificate(#[from] rustls::Error),
     /// No server can have this name.
@@ -90,24 +96,38 @@ pub enum TlsError {
 
 impl Tls {
     /// TLS 1.2 and 1.3 to the server called `name`, whose certificate one of the authorities in the PEM file
-    /// has to vouch for.
+    /// has to vouch for. `own` are PEM files of certificates, the own one first, and their key, for servers
+    /// that want to know who sends.
     ///
     /// # Errors
-    /// When the file or the name is of no use.
-    pub fn new(authorities: &std::path::Path, name: &str) -> Result<Self, TlsError> {
-        let file_error = |error| TlsError::File { path: authorities.to_owned(), error };
+    /// When a file or the name is of no use.
+    pub fn new(authorities: &Path, name: &str, own: Option<(&Path, &Path)>) -> Result<Self, TlsError> {
         let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_file_iter(authorities).map_err(file_error)? {
-            roots.add(certificate.map_err(file_error)?)?;
+        // A system's collection has authorities that nobody can use, such as expired ones.
+        let (added, _) = roots.add_parsable_certificates(read_certificates(authorities)?);
+        if added == 0 {
+            return Err(TlsError::NoAuthority { path: authorities.to_owned() });
         }
-        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+            .with_root_certificates(roots);
+        let config = match own {
+            None => builder.with_no_client_auth(),
+            Some((certificates, key)) => {
+                let private_key = PrivateKeyDer::from_pem_file(key)
+                    .map_err(|error| TlsError::File { path: key.to_owned(), error })?;
+                builder.with_client_auth_cert(read_certificates(certificates)?, private_key)?
+            }
+        };
         let name =
             ServerName::try_from(name.to_owned()).map_err(|_| TlsError::Name { name: name.to_owned() })?;
         Ok(Self { config: Arc::new(config), name })
     }
+}
+
+fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let certificates = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
+    certificates.map_err(|error| TlsError::File { path: path.to_owned(), error })
 }
 
 /// No server is waited for longer than this at a time.

@@ -82,6 +82,9 @@ impl FrameBuilder {
                 }
             }
         }
+        if !record.named {
+            self.set(Column::FURTHER_COLUMNS, &record.further_columns().unwrap_or_default());
+        }
         self.changes.push(END);
         self.rows += 1;
     }

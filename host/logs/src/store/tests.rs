@@ -7,7 +7,8 @@ use bifrons_model::Timestamp;
 use super::*;
 use crate::{
     read::Parser,
-    record::{Column, LogKind},
+    record::{Column, LogKind, LogRecord},
+    sinks::RecordFormat,
 };
 
 /// A folder that is deleted at the end.
@@ -134,6 +135,34 @@ fn odd_lines() -> Vec<String> {
         line(&[(Column::BYTES, ""), (Column::APP, ""), (Column::FLAGS, "0xdeadbeef")]),
         line(&[(Column::SPORT, "65535")]),
     ]
+}
+
+#[test]
+fn columns_without_a_name_are_kept() {
+    let folder = Folder::new("further");
+    let lines = [
+        "1,2026/01/31 10:00:00,0042,GLOBALPROTECT,0,2561,2026/01/31 10:00:00,vsys1,\"a, \"\"b\"\"\",,x"
+            .to_owned(),
+        "1,2026/01/31 10:00:00,0042,USERID,login,2561,2026/01/31 10:00:01,10.0.0.1".to_owned(),
+        "1,2026/01/31 10:00:00,0042,HIPMATCH,0,2561,2026/01/31 10:00:02,jane".to_owned(),
+        // A release that writes more columns than are known.
+        format!("{}{}", line(&[]), ",".repeat(90) + "last"),
+    ];
+    let mut writer = StoreWriter::open(&folder.0, WriterOptions::default()).unwrap();
+    put(&mut writer, &lines);
+    writer.checkpoint().unwrap();
+    let mut found = Vec::new();
+    let each = |record: &LogRecord<'_>| {
+        let mut text = String::new();
+        RecordFormat::PanOs.write(record, &mut text);
+        found.push(text);
+        ControlFlow::Continue(())
+    };
+    StoreReader::open(&folder.0).unwrap().each(&Query::default(), None, each).unwrap();
+    found.sort();
+    let mut expected = lines.to_vec();
+    expected.sort();
+    assert_eq!(found, expected);
 }
 
 #[test]
