@@ -155,7 +155,9 @@ impl Worker {
         let Ok(way) = self.way_towards(interface, &leaving) else { return };
         let place = self.station(way, read.addresses.destination(), outbox);
         let Some(station) = self.adjacencies.station(place).copied() else { return };
-        let Some(packets) = fragment(&packet, &read, usize::from(station.mtu), 0) else { return };
+        let mtu = usize::from(station.mtu);
+        let identification = if packet.len() > mtu { self.identification() } else { 0 };
+        let Some(packets) = fragment(&packet, &read, mtu, identification.into()) else { return };
         if station.is_known() {
             for packet in packets {
                 self.emit(way.interface, LinkType::Ethernet, station.frame(&packet), outbox);

@@ -40,7 +40,7 @@ pub enum Verdict {
     /// for the next station's address.
     Held,
     /// It is for the device itself, on this interface: ARP and neighbor discovery, or a service that the
-    /// interface offers.
+    /// interface offers. What came in fragments is in `Outbox::replaced`, all of it.
     Host(InterfaceId),
     /// It is of a session that the worker at this place owns: the device gives it to that one, its bytes or
     /// what `Outbox::replaced` has in its place.

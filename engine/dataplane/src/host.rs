@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 
 use bifrons_model::{Direction, DropReason, InterfaceId};
 use bifrons_session::Hit;
-use bifrons_wire::{Addresses, Packet, echo_reply};
+use bifrons_wire::{Addresses, Packet, answer_echo};
 
 use crate::{
     Outbox, Verdict, Worker,
@@ -84,12 +84,12 @@ impl Worker {
         if hit.direction == Direction::ServerToClient || !ECHO_REQUESTS.contains(&packet.icmp.kind) {
             return Verdict::Drop(DropReason::HostService);
         }
-        let request = body.bytes.get(usize::from(packet.network)..).unwrap_or_default();
-        // What came in fragments lies behind no header.
-        if let Some(reply) = (packet.frames == 1).then(|| echo_reply(request)).flatten() {
+        let request = packet.transport_of(body.bytes);
+        let reply = (!packet.is_cut()).then(|| answer_echo(packet.addresses, packet.protocol, request));
+        if let Some(reply) = reply.flatten() {
             let session = self.table.get_mut(hit.slot);
             let volume = &mut session.volume[Direction::ServerToClient.index()];
-            volume.packets += 1;
+            volume.packets += u64::from(packet.frames);
             volume.bytes += u64::from(packet.wire_length);
             self.send(lane.interface, reply, outbox);
         }

@@ -217,19 +217,27 @@ pub fn icmp_error(error: IcmpError, from: IpAddr, original: &[u8]) -> Option<Vec
 /// fragment, or was sent to more than one host.
 pub fn echo_reply(request: &[u8]) -> Option<Vec<u8>> {
     let packet = read(request)?;
-    let reply = match (packet.protocol, packet.icmp.kind) {
-        (protocol::ICMP, 8) => 0,
-        (protocol::ICMPV6, 128) => 129,
-        _ => return None,
-    };
-    if packet.is_cut() || packet.fragment.is_some() || !names_one_host(packet.addresses) {
+    if packet.is_cut() || packet.fragment.is_some() {
         return None;
     }
-    let mut message = packet.transport_of(request).to_vec();
+    answer_echo(packet.addresses, packet.protocol, packet.transport_of(request))
+}
+
+/// The same for the message of a request between these addresses, which may have come in fragments. `None`
+/// as well where the answer is longer than a packet can be.
+pub fn answer_echo(addresses: Addresses, protocol: u8, request: &[u8]) -> Option<Vec<u8>> {
+    let (reply, header) = match (protocol, request.first()?) {
+        (protocol::ICMP, 8) => (0, IPV4_HEADER),
+        (protocol::ICMPV6, 128) => (129, 0),
+        _ => return None,
+    };
+    if !names_one_host(addresses) || request.len() + header > usize::from(u16::MAX) {
+        return None;
+    }
+    let mut message = request.to_vec();
     *message.first_mut()? = reply;
     message.get_mut(2..4)?.fill(0);
-    let addresses = packet.addresses.reversed();
-    Some(ip_packet(addresses, packet.protocol, HOP_LIMIT, 0, &mut message, ICMP_CHECKSUM))
+    Some(ip_packet(addresses.reversed(), protocol, HOP_LIMIT, 0, &mut message, ICMP_CHECKSUM))
 }
 
 /// Whether an ICMP error may be sent about a packet: never about an ICMP error or redirect, a fragment but

@@ -63,9 +63,10 @@ impl Echo {
 mod tests {
     use super::*;
     use crate::{
-        echo_reply,
+        answer_echo, echo_reply, fragment,
         testing::{V4, V6, udp_over},
     };
+    use alloc::vec;
     use proptest::prelude::*;
 
     #[test]
@@ -83,6 +84,34 @@ mod tests {
             assert_eq!(Echo::read(&wrong), None, "checksum");
         }
         assert_eq!(Echo::read(&udp_over(V4, protocol::UDP, b"text")), None);
+    }
+
+    #[test]
+    fn a_request_that_came_in_fragments_is_answered_in_fragments() {
+        let content: Vec<u8> = (0..4000u32).map(|place| place as u8).collect();
+        for addresses in [V4, V6] {
+            let request = Echo { addresses, is_reply: false, identifier: 9, sequence: 1 };
+            let packet = request.packet(&content);
+            let read = super::read(&packet).unwrap();
+            let answer = answer_echo(addresses, read.protocol, read.transport_of(&packet)).unwrap();
+            let reply = Echo { addresses: addresses.reversed(), is_reply: true, ..request };
+            assert_eq!(answer, reply.packet(&content));
+            let read = super::read(&answer).unwrap();
+            let pieces = fragment(&answer, &read, 1500, 0x0102).unwrap();
+            assert_eq!(pieces.len(), 3);
+            for piece in pieces {
+                let fragment = super::read(&piece).unwrap().fragment.unwrap();
+                assert_eq!(fragment.identification, 0x0102);
+            }
+            let message = read.transport_of(&answer);
+            assert_eq!(answer_echo(addresses, read.protocol, message), None, "no request");
+        }
+        let mut longest = vec![0; 65_516];
+        longest[0] = 8;
+        assert_eq!(answer_echo(V4, protocol::ICMP, &longest), None);
+        longest.pop();
+        assert!(answer_echo(V4, protocol::ICMP, &longest).is_some());
+        assert_eq!(answer_echo(V4, protocol::ICMP, &[]), None);
     }
 
     proptest! {

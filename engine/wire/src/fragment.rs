@@ -18,9 +18,10 @@ pub fn may_fragment(frame: &[u8], packet: &Packet) -> bool {
 }
 
 /// Cuts a packet, or a fragment, into frames whose IP packets are at most `mtu` bytes long; one frame if it
-/// fits (RFC 791, section 3.2; RFC 8200, section 4.5). Each has the link header of the frame. IPv6 fragments
-/// get the identification; a fragment and IPv4 keep theirs. Whether the packet may be fragmented is the
-/// caller's to judge ([`may_fragment`]).
+/// fits (RFC 791, section 3.2; RFC 8200, section 4.5). Each has the link header of the frame. Fragments of
+/// IPv6, and of IPv4 that only its sender may fragment, get the identification, for the packet may have none
+/// (RFC 6864, section 4); others keep theirs, and so does a fragment. Whether the packet may be fragmented is
+/// the caller's to judge ([`may_fragment`]).
 ///
 /// `None` when the capture cut the packet, it came in several frames, or the MTU does not hold a header and
 /// eight bytes.
@@ -37,11 +38,15 @@ pub fn fragment(frame: &[u8], packet: &Packet, mtu: usize, identification: u32) 
     match packet.addresses {
         Addresses::V4 { .. } => {
             let header = packet_bytes.get(..usize::from(packet.transport - packet.network))?;
+            let mut first = header.to_vec();
+            if packet.fragment.is_none() && !may_fragment(frame, packet) {
+                first.get_mut(4..6)?.copy_from_slice(&(identification as u16).to_be_bytes());
+            }
             Pieces {
                 link,
                 old: packet_bytes.len(),
-                first: header.to_vec(),
-                later: with_copied_options(header),
+                later: with_copied_options(&first),
+                first,
                 data: packet_bytes.get(header.len()..)?,
                 base: packet.fragment.map_or(0, |fragment| fragment.offset),
                 more: packet.fragment.is_some_and(|fragment| fragment.more),

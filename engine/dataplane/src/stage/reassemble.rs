@@ -46,27 +46,24 @@ impl Worker {
             }
             Err(reason) => Verdict::Drop(reason),
         };
+        // The driver has the last frame only: all leave from here, but those that already have.
+        let fragments = assembled.fragments.into_iter().filter(|fragment| !fragment.bytes.is_empty());
+        let replaced = fragments.map(|fragment| Replaced { frame: 0, bytes: fragment.bytes });
         match verdict {
             Verdict::Drop(reason) => self.counters.drop(reason, waited),
-            Verdict::Host(_) => self.counters.to_host += waited,
+            Verdict::Host(_) => {
+                self.counters.to_host += waited;
+                outbox.replaced.extend(replaced);
+            }
             Verdict::HandOver(_) => {
                 self.counters.handed_over += waited;
-                outbox.replaced.extend(
-                    assembled
-                        .fragments
-                        .into_iter()
-                        .map(|fragment| Replaced { frame: 0, bytes: fragment.bytes }),
-                );
+                outbox.replaced.extend(replaced);
             }
             // All of them wait, and are counted when they leave.
             Verdict::Held | Verdict::Pending => {}
             Verdict::Transmit(_) => {
                 self.counters.transmitted += waited;
-                // The driver has the last frame only: all leave from here, but those that already have.
-                let fragments = assembled.fragments.into_iter().filter(|fragment| !fragment.bytes.is_empty());
-                outbox
-                    .replaced
-                    .extend(fragments.map(|fragment| Replaced { frame: 0, bytes: fragment.bytes }));
+                outbox.replaced.extend(replaced);
             }
         }
         verdict

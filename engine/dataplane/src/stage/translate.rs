@@ -140,8 +140,8 @@ impl Worker {
         Ok(())
     }
 
-    /// The identification of an IPv4 packet that the firewall makes.
-    fn identification(&mut self) -> u16 {
+    /// The identification of a packet that the firewall makes.
+    pub(crate) fn identification(&mut self) -> u16 {
         self.last_identification = self.last_identification.wrapping_add(1);
         self.last_identification
     }

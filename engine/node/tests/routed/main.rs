@@ -269,6 +269,81 @@ fn the_device_answers_pings_where_its_profile_says_so() {
     assert_eq!(trackers, ["host service"]);
 }
 
+/// The fragments of an IPv4 packet put together: what they carry, and their identification.
+fn joined(frames: &[(PortId, Vec<u8>)]) -> (Vec<u8>, u16) {
+    let mut content = Vec::new();
+    let mut identifications = Vec::new();
+    for (_, frame) in frames {
+        assert!(frame.len() <= 1514);
+        let packet = SlicedPacket::from_ethernet(frame).unwrap();
+        let Some(etherparse::NetSlice::Ipv4(ip)) = packet.net else { panic!() };
+        assert_eq!(usize::from(ip.header().fragments_offset().value()) * 8, content.len());
+        assert!(!ip.header().dont_fragment());
+        identifications.push(ip.header().identification());
+        content.extend_from_slice(&frame[34..14 + usize::from(ip.header().total_len())]);
+    }
+    identifications.dedup();
+    let [identification] = identifications[..] else { panic!("one packet: {identifications:?}") };
+    (content, identification)
+}
+
+#[test]
+fn pings_beyond_the_mtu_are_answered() {
+    let mut bench = Bench::new();
+    let asked = bench.give(INSIDE, echo(OWN[0], "10.0.0.1", "10.0.0.254"));
+    bench.answer(INSIDE, &asked[0].1, CLIENT);
+    let content: Vec<u8> = (0..5000).map(|place: u32| (place % 251) as u8).collect();
+    let mut identifications = Vec::new();
+    for _ in 0..2 {
+        let mut frame = Vec::new();
+        PacketBuilder::ethernet2(CLIENT.0, OWN[0].0)
+            .ipv4([10, 0, 0, 1], [10, 0, 0, 254], 64)
+            .icmpv4_echo_request(5, 1)
+            .write(&mut frame, &content)
+            .unwrap();
+        let wire_length = frame.len() as u32;
+        let info = bifrons_wire::FrameInfo { link: bifrons_wire::LinkType::Ethernet, wire_length };
+        let packet = bifrons_wire::parse(&frame, info, bifrons_wire::Reading::Strict).unwrap();
+        let mut pieces = bifrons_wire::fragment(&frame, &packet, 1500, 77).unwrap();
+        assert_eq!(pieces.len(), 4);
+        let last = pieces.pop().unwrap();
+        for piece in pieces {
+            assert!(bench.give(INSIDE, piece).is_empty());
+        }
+        let left = bench.give(INSIDE, last);
+        assert_eq!(left.len(), 4);
+        let (message, identification) = joined(&left);
+        assert_eq!(message[..2], [0, 0]);
+        assert_eq!(message[8..], content);
+        identifications.push(identification);
+    }
+    identifications.dedup();
+    assert_eq!(identifications.len(), 2, "fragments of two answers must not be mixed up");
+}
+
+/// A router should take packets beyond the MTU (RFC 1812, section 3.3.4).
+#[test]
+fn a_frame_beyond_its_own_ports_mtu_is_taken() {
+    let mut bench = Bench::new();
+    let mut frame = udp(OWN[0], "10.0.0.1", "203.0.113.9", 64, 3000);
+    let report = bench.give(INSIDE, frame.clone());
+    assert_eq!(bench.dropped(DropReason::PacketTooBig), 1, "{report:?}");
+    frame[20] &= !0x40;
+    let sum = bifrons_wire::internet_checksum(&[&frame[14..24], &frame[26..34]]);
+    frame[24..26].copy_from_slice(&sum.to_be_bytes());
+    bench.give(INSIDE, frame.clone());
+    let ask = Arp {
+        is_request: false,
+        sender_mac: SERVER,
+        sender: Ipv4Addr::new(192, 0, 2, 1),
+        target_mac: OWN[1],
+        target: Ipv4Addr::new(192, 0, 2, 254),
+    };
+    let left = bench.give(OUTSIDE, ask.frame(OWN[1]));
+    assert_eq!(left.len(), 3, "{left:?}");
+    assert_eq!(joined(&left).0, frame[34..]);
+}
+
 #[test]
 fn long_packets_are_cut_or_reported() {
     let mut bench = Bench::new();
