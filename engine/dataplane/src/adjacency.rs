@@ -5,7 +5,7 @@
 //! the routes are those that it was found by, which the epoch tells.
 
 use alloc::{collections::BTreeMap, vec::Vec};
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use bifrons_model::{InterfaceId, MacAddress};
 use bifrons_wire::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, EthernetHeader, take_hop};
@@ -26,11 +26,20 @@ const UNTAGGED: usize = 14;
 #[derive(Debug, Default)]
 pub(crate) struct Adjacencies {
     stations: Vec<Station>,
-    places: BTreeMap<(InterfaceId, IpAddr), u16>,
+    places: BTreeMap<(InterfaceId, Next), u16>,
     waiting: BTreeMap<u16, Vec<Waiting>>,
     waiting_packets: usize,
     waiting_frames: u64,
     epoch: u16,
+}
+
+/// How a next station is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Next {
+    /// By its address.
+    Router(IpAddr),
+    /// By its station address alone, for packets of IPv6 or of IPv4.
+    Station(MacAddress, bool),
 }
 
 /// A next station.
@@ -38,7 +47,7 @@ pub(crate) struct Adjacencies {
 pub(crate) struct Station {
     /// The interface that leads to it.
     pub interface: InterfaceId,
-    /// Its address.
+    /// Its address; unspecified where only its station address is known.
     pub address: IpAddr,
     /// The longest packet that its link takes.
     pub mtu: u16,
@@ -67,6 +76,22 @@ pub(crate) struct Waiting {
 impl Station {
     pub const fn is_known(&self) -> bool {
         self.length != 0
+    }
+
+    /// Its station address, where that is known.
+    pub fn mac(&self) -> Option<MacAddress> {
+        self.header.first_chunk().copied().map(MacAddress).filter(|_| self.is_known())
+    }
+
+    fn set_mac(&mut self, mac: Option<MacAddress>, links: &Links) {
+        let header = mac.zip(links.link(self.interface)).map(|(mac, link)| EthernetHeader {
+            destination: mac,
+            source: link.mac,
+            tag: link.tag,
+            ethertype: if self.address.is_ipv6() { ETHERTYPE_IPV6 } else { ETHERTYPE_IPV4 },
+        });
+        (self.header, self.length) =
+            header.map_or(([0; 18], 0), |header| (header.bytes(), header.length() as u8));
     }
 
     /// Sends a frame on where it lies: takes a hop from its packet and puts the header in the place of the
@@ -138,18 +163,22 @@ impl Adjacencies {
         Some(station.address)
     }
 
-    /// The number of the station with this address behind the interface, and whether it is new: its station
-    /// address is then to be asked for. What waited is returned when the table was full and begins
-    /// anew.
-    pub fn place(&mut self, interface: InterfaceId, address: IpAddr, links: &Links) -> Placed {
-        if let Some(place) = self.places.get(&(interface, address)).copied() {
+    /// The number of a station behind the interface, and whether it is new: its station address is then to be
+    /// asked for. What waited is returned when the table was full and begins anew.
+    pub fn place(&mut self, interface: InterfaceId, next: Next, links: &Links) -> Placed {
+        if let Some(place) = self.places.get(&(interface, next)).copied() {
             let asks = self.take_unasked(place).is_some();
             return Placed { place, asks, forgotten: Vec::new() };
         }
         let forgotten = if self.stations.len() >= STATIONS_MAX { self.forget() } else { Vec::new() };
         let place = self.stations.len() as u16;
         let link = links.link(interface);
-        self.stations.push(Station {
+        let (address, mac) = match next {
+            Next::Router(address) => (address, None),
+            Next::Station(mac, true) => (IpAddr::V6(Ipv6Addr::UNSPECIFIED), Some(mac)),
+            Next::Station(mac, false) => (IpAddr::V4(Ipv4Addr::UNSPECIFIED), Some(mac)),
+        };
+        let mut station = Station {
             interface,
             address,
             mtu: link.map_or(u16::MAX, |link| link.mtu),
@@ -158,9 +187,11 @@ impl Adjacencies {
             length: 0,
             is_stale: false,
             is_asked: true,
-        });
-        self.places.insert((interface, address), place);
-        Placed { place, asks: true, forgotten }
+        };
+        station.set_mac(mac, links);
+        self.stations.push(station);
+        self.places.insert((interface, next), place);
+        Placed { place, asks: mac.is_none(), forgotten }
     }
 
     /// Lets a packet wait; false when too many do.
@@ -183,16 +214,9 @@ impl Adjacencies {
         is_stale: bool,
         links: &Links,
     ) -> Option<(u16, Vec<Waiting>)> {
-        let place = *self.places.get(&(interface, address))?;
+        let place = *self.places.get(&(interface, Next::Router(address)))?;
         let station = self.stations.get_mut(usize::from(place))?;
-        let header = mac.zip(links.link(interface)).map(|(mac, link)| EthernetHeader {
-            destination: mac,
-            source: link.mac,
-            tag: link.tag,
-            ethertype: if address.is_ipv6() { ETHERTYPE_IPV6 } else { ETHERTYPE_IPV4 },
-        });
-        (station.header, station.length) =
-            header.map_or(([0; 18], 0), |header| (header.bytes(), header.length() as u8));
+        station.set_mac(mac, links);
         station.is_stale = is_stale;
         station.is_asked = false;
         Some((place, self.take_waiting(place)))

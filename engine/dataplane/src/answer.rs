@@ -3,17 +3,18 @@
 use alloc::vec::Vec;
 
 use bifrons_config::typed::InterfaceKind;
-use bifrons_model::{Action, Direction, InterfaceId, ZoneId};
-use bifrons_policy::Decision;
-use bifrons_session::{FlowKey, Hit, tcp::Connection};
+use bifrons_model::{Action, Direction, DropReason, InterfaceId, ZoneId};
+use bifrons_policy::{Decision, Preference};
+use bifrons_session::{FlowKey, Hit, SessionFlags, tcp::Connection};
 use bifrons_wire::{
-    FrameInfo, HOP_LIMIT, IcmpError, LinkType, Packet, Reading, Reset, fragment, icmp_error, may_report_on,
-    parse, protocol, tcp_reset,
+    EthernetHeader, FrameInfo, HOP_LIMIT, IcmpError, LinkType, Packet, Reading, Reset, fragment, icmp_error,
+    may_report_on, parse, protocol, tcp_reset,
 };
 
 use crate::{
     Emitted, Outbox, Step, Worker,
     adjacency::Waiting,
+    links::Own,
     worker::{Lane, Wiring},
 };
 
@@ -80,7 +81,7 @@ impl Worker {
                 let interface = self.interface_towards(Hit { direction, ..blocked.hit });
                 self.emit(interface, LinkType::RawIp, packet, outbox);
             }
-            Wiring::Routed => self.send(blocked.lane.interface, packet, outbox),
+            Wiring::Routed => self.send_in_session(blocked, direction, packet, outbox),
             Wiring::Wire(peer) => self.send_on_wire(blocked, peer, direction, &packet, outbox),
             Wiring::Tap => {}
         }
@@ -143,24 +144,74 @@ impl Worker {
         }
     }
 
+    /// Sends a packet the way that packets of a session's direction go.
+    fn send_in_session(
+        &mut self,
+        blocked: &Blocked<'_>,
+        direction: Direction,
+        packet: Vec<u8>,
+        outbox: &mut Outbox,
+    ) {
+        let session = self.table.get(blocked.hit.slot);
+        if session.flags.has(SessionFlags::HOST) {
+            return self.send(blocked.lane.interface, packet, outbox);
+        }
+        let from = match direction {
+            _ if direction == blocked.hit.direction => blocked.lane.interface,
+            Direction::ClientToServer => session.interface_in,
+            Direction::ServerToClient => session.interface_out,
+        };
+        let place = match session.hops.get(direction, self.adjacencies.epoch()) {
+            Some(place) => Ok(place),
+            None => self.find_hop(Hit { direction, ..blocked.hit }, from, None, outbox),
+        };
+        if let (Ok(place), Ok(read)) = (place, read_own(&packet)) {
+            self.send_to(place, &packet, &read, outbox);
+        }
+    }
+
     /// Sends a packet of the firewall's own to its destination, by the routes of the router that `interface`
     /// belongs to; by the interface itself where that has no link.
     pub(crate) fn send(&mut self, interface: InterfaceId, packet: Vec<u8>, outbox: &mut Outbox) {
-        if self.links.link(interface).is_none() {
+        self.send_preferring(interface, None, packet, outbox);
+    }
+
+    /// The same for an answer to what came in by `interface`.
+    pub(crate) fn send_answer(&mut self, interface: InterfaceId, packet: Vec<u8>, outbox: &mut Outbox) {
+        self.send_preferring(interface, Some(interface), packet, outbox);
+    }
+
+    fn send_preferring(
+        &mut self,
+        interface: InterfaceId,
+        came_by: Option<InterfaceId>,
+        packet: Vec<u8>,
+        outbox: &mut Outbox,
+    ) {
+        let Some(router) = self.links.link(interface).map(|link| link.router) else {
             return self.emit(interface, LinkType::RawIp, packet, outbox);
-        }
-        let info = FrameInfo { link: LinkType::RawIp, wire_length: packet.len() as u32 };
-        let Ok(read) = parse(&packet, info, Reading::Strict) else { return };
+        };
+        let Ok(read) = read_own(&packet) else { return };
+        let source = match self.links.own(router, read.addresses.source()) {
+            Some(Own::Address(own)) => Some(own),
+            Some(Own::Broadcast) | None => None,
+        };
         let leaving = FlowKey::of(&read, ZoneId(0));
-        let Ok(way) = self.way_towards(interface, &leaving) else { return };
+        let preference = Preference { came_by, source };
+        let Ok(way) = self.way_preferring(interface, &leaving, &preference) else { return };
         let place = self.station(way, read.addresses.destination(), outbox);
+        self.send_to(place, &packet, &read, outbox);
+    }
+
+    /// Sends a packet to a station.
+    fn send_to(&mut self, place: u16, packet: &[u8], read: &Packet, outbox: &mut Outbox) {
         let Some(station) = self.adjacencies.station(place).copied() else { return };
         let mtu = usize::from(station.mtu);
         let identification = if packet.len() > mtu { self.identification() } else { 0 };
-        let Some(packets) = fragment(&packet, &read, mtu, identification.into()) else { return };
+        let Some(packets) = fragment(packet, read, mtu, identification.into()) else { return };
         if station.is_known() {
             for packet in packets {
-                self.emit(way.interface, LinkType::Ethernet, station.frame(&packet), outbox);
+                self.emit(station.interface, LinkType::Ethernet, station.frame(&packet), outbox);
             }
         } else {
             self.counters.emitted += packets.len() as u64;
@@ -179,7 +230,7 @@ impl Worker {
     ) {
         match lane.wiring {
             Wiring::Capture => self.emit(lane.interface, LinkType::RawIp, answer, outbox),
-            Wiring::Routed => self.send(lane.interface, answer, outbox),
+            Wiring::Routed => self.send_back_routed(bytes, lane, packet, answer, outbox),
             Wiring::Wire(_) => {
                 let mut frame = bytes.get(..usize::from(packet.network)).unwrap_or_default().to_vec();
                 swap_stations(&mut frame);
@@ -188,6 +239,26 @@ impl Worker {
             }
             Wiring::Tap => {}
         }
+    }
+
+    fn send_back_routed(
+        &mut self,
+        bytes: &[u8],
+        lane: &Lane,
+        packet: &Packet,
+        answer: Vec<u8>,
+        outbox: &mut Outbox,
+    ) {
+        let key = FlowKey::of(packet, lane.zone);
+        let forced = self.forced_way(lane.interface, &key, None).unwrap_or_default();
+        let sender = EthernetHeader::read(bytes).map(|(header, _)| header.source);
+        let sender = sender.filter(|sender| !sender.is_multicast());
+        if let (Some(listed), Some(sender), Ok(read)) = (forced.symmetric_return, sender, read_own(&answer)) {
+            let back = self.return_to(lane.interface, sender, (&listed, key.is_v6()), outbox);
+            let place = self.place(back.interface, back.next, outbox);
+            return self.send_to(place, &answer, &read, outbox);
+        }
+        self.send_answer(lane.interface, answer, outbox);
     }
 
     /// Sends a packet to one end of a wire, in a frame like those that the packet at hand came in.
@@ -214,6 +285,11 @@ impl Worker {
         outbox.note(|| Step::Emitted);
         outbox.emitted.push(Emitted { interface, link, packet });
     }
+}
+
+fn read_own(packet: &[u8]) -> Result<Packet, DropReason> {
+    let info = FrameInfo { link: LinkType::RawIp, wire_length: packet.len() as u32 };
+    parse(packet, info, Reading::Strict)
 }
 
 /// Turns an Ethernet header round.

@@ -12,7 +12,7 @@ use bifrons_policy::{Decision, Forward};
 use bifrons_session::{FlowKey, NO_NUMBER, NONE, Session, SessionFlags, State, nat::Translated};
 use bifrons_wire::{Packet, protocol};
 
-use crate::{EventKind, Outbox, Worker, gateway::Parent, protection::Joining};
+use crate::{EventKind, Outbox, Worker, gateway::Parent, protection::Joining, stage::Return};
 
 /// What only the log record and slow work need of a session.
 #[derive(Default)]
@@ -31,6 +31,8 @@ pub(crate) struct Notes {
     pub ja4: Option<Ja4>,
     /// The way that a forwarding rule with a monitored path gave it.
     pub forced: Option<Forward>,
+    /// Where its answers go, whatever routes say.
+    pub returns: Option<Return>,
     /// The handshake that the firewall makes in place of both ends.
     pub joining: Option<Joining>,
 }
@@ -158,11 +160,13 @@ impl Worker {
         debug_assert!(session.state != State::Init, "a free slot has nothing to log");
         let is_foreign_port = !is_unidentified(app)
             && !self.policy.application(app).is_default_port(key.protocol(), key.destination_port());
+        let returns = self.notes.get(session.notes as usize).is_some_and(|notes| notes.returns.is_some());
         let facts = [
             (key.is_v6(), Flags::IPV6),
             (session.flags.has(SessionFlags::TRANSLATED), Flags::NAT),
             (session.flags.has(SessionFlags::IMPLICIT), Flags::IMPLICIT_DEPENDENCY),
             (is_foreign_port, Flags::NON_STANDARD_PORT),
+            (returns, Flags::SYMMETRIC_RETURN),
         ];
         let set = facts.into_iter().filter(|(holds, _)| *holds);
         set.fold(Flags::default(), |flags, (_, flag)| flags.with(flag))

@@ -91,7 +91,7 @@ impl Worker {
             let volume = &mut session.volume[Direction::ServerToClient.index()];
             volume.packets += u64::from(packet.frames);
             volume.bytes += u64::from(packet.wire_length);
-            self.send(lane.interface, reply, outbox);
+            self.send_answer(lane.interface, reply, outbox);
         }
         Verdict::Host(lane.interface)
     }

@@ -74,6 +74,9 @@ impl Flags {
     /// Let through as an implicit dependency of an allowed application.
     pub const IMPLICIT_DEPENDENCY: Self = Self(0x0000_2000);
 
+    /// Answers go back to where the session came from, whatever routes say.
+    pub const SYMMETRIC_RETURN: Self = Self(0x0000_0800);
+
     /// These bits and those of `other`.
     pub const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)

@@ -1,6 +1,7 @@
 //! Policy-based forwarding: which way sessions go, before any route is asked.
 
-use alloc::{boxed::Box, collections::BTreeMap, string::String, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, string::String, sync::Arc, vec::Vec};
+use core::net::IpAddr;
 
 use bifrons_config::{
     Config,
@@ -22,13 +23,15 @@ use crate::{
 };
 
 /// What a policy-based forwarding rule says of a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Forced {
-    /// Where its packets go.
-    pub way: Forwarding,
+    /// Where its packets go; `None` as routes say.
+    pub way: Option<Forwarding>,
     /// Whether the rule depends on a monitored path: what becomes of the session while that is down depends
     /// on whether the session has gone this way.
     pub is_monitored: bool,
+    /// The routers that its answers go back to, any where none is listed; `None` where they go as routes say.
+    pub symmetric_return: Option<Arc<[IpAddr]>>,
 }
 
 /// The forwarding rules in order; disabled ones are left out.
@@ -50,6 +53,7 @@ struct Rule {
     /// `None` goes as routes say.
     way: Option<Forwarding>,
     monitor: Option<ForwardingMonitor>,
+    symmetric_return: Option<Arc<[IpAddr]>>,
 }
 
 #[derive(Clone, Debug)]
@@ -83,12 +87,13 @@ impl ForwardingRules {
         (failed, going): (&[usize], Option<Forward>),
     ) -> Option<Forced> {
         for rule in self.0.iter().filter(|rule| rule.matches(query, interface, from, users, owner)) {
-            let way = rule.way?;
-            let forced = Some(Forced { way, is_monitored: rule.monitor.is_some() });
+            let forced = rule.forced();
             let failed = rule.monitor.filter(|_| failed.binary_search(&rule.place).is_ok());
             let Some(monitor) = failed else { return forced };
             match going {
-                Some(going) if Forwarding::Via(going) == way => return forced.filter(|_| !monitor.fail_over),
+                Some(going) if rule.way == Some(Forwarding::Via(going)) => {
+                    return forced.filter(|_| !monitor.fail_over);
+                }
                 Some(_) | None if monitor.disable_if_unreachable => {}
                 Some(_) | None => return None,
             }
@@ -133,6 +138,17 @@ impl Rule {
             schedule: rule.schedule.clone(),
             binding: rule.binding,
             way,
+            symmetric_return: rule.symmetric_return.as_ref().map(|back| back.next_hops.as_slice().into()),
+        })
+    }
+
+    fn forced(&self) -> Option<Forced> {
+        let says_nothing = self.way.is_none() && self.symmetric_return.is_none();
+        let symmetric_return = self.symmetric_return.clone();
+        (!says_nothing).then(|| Forced {
+            way: self.way,
+            is_monitored: self.monitor.is_some(),
+            symmetric_return,
         })
     }
 

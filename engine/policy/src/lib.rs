@@ -99,7 +99,7 @@ mod zones;
 
 pub use applications::ApplicationFacts;
 pub use explain::Explanation;
-pub use fib::{Balance, DynamicRoute, Fib, FibQuery, Flow, Forward, Forwarding, Rib, Target};
+pub use fib::{Balance, DynamicRoute, Fib, FibQuery, Flow, Forward, Forwarding, Preference, Rib, Target};
 pub use forwarding::Forced;
 pub use hits::RuleHits;
 pub use nat::{NatDecision, NatExplanation, NatMismatch, NatOwner, NatQuery, NatWarning, ProxyArp};

@@ -269,6 +269,7 @@ impl Worker {
             edits: state.edits.clone(),
             joining: None,
             forced: notes.forced,
+            returns: notes.returns,
         };
         self.table.get_mut(slot).flags.set(SessionFlags::SHIFTED, is_shifted);
     }

@@ -1,17 +1,18 @@
 //! Where a packet goes next, and whether it may: looked at before the packet is changed, so that its sender
 //! can be told why not.
 
-use alloc::vec::Vec;
+use alloc::{sync::Arc, vec::Vec};
 use core::net::IpAddr;
 
-use bifrons_model::{Direction, DropReason, InterfaceId};
-use bifrons_policy::{Flow, Forward, Forwarding, Query};
+use bifrons_model::{Direction, DropReason, InterfaceId, MacAddress};
+use bifrons_policy::{Flow, Forward, Forwarding, Preference, Query};
 use bifrons_session::{FlowKey, Hit, SessionFlags, State};
 use bifrons_wire::{Addresses, IcmpError, Packet, ip_length, may_fragment};
 
+use super::returns::sender_of;
 use crate::{
     Event, Outbox, Step, Verdict, Worker,
-    adjacency::Waiting,
+    adjacency::{Next, Waiting},
     worker::{Body, Lane, Wiring},
 };
 
@@ -33,6 +34,17 @@ pub(crate) enum Exit {
         /// what became of it.
         is_told: bool,
     },
+}
+
+/// What a policy-based forwarding rule says of a session, as far as that can be done.
+#[derive(Debug, Default)]
+pub(crate) struct ForcedWay {
+    /// `None` as routes say.
+    pub way: Option<Forward>,
+    /// Whether the rule depends on a monitored path.
+    pub is_monitored: bool,
+    /// The routers that answers go back to; `None` where they go as routes say.
+    pub symmetric_return: Option<Arc<[IpAddr]>>,
 }
 
 impl Worker {
@@ -97,7 +109,7 @@ impl Worker {
         let known = session.hops.get(hit.direction, self.adjacencies.epoch());
         let place = match known {
             Some(place) => place,
-            None => match self.find_hop(hit, lane, outbox) {
+            None => match self.find_hop(hit, lane.interface, sender_of(body, lane, packet), outbox) {
                 Ok(place) => place,
                 Err(reason) => {
                     self.tell_no_way(body.bytes, lane, packet, reason, outbox);
@@ -142,21 +154,37 @@ impl Worker {
         Err(Verdict::Drop(DropReason::PacketTooBig))
     }
 
-    /// Finds the next station for a session's direction, by the routes as they are now.
-    fn find_hop(&mut self, hit: Hit, lane: &Lane, outbox: &mut Outbox) -> Result<u16, DropReason> {
+    /// Finds the next station for a session's direction, by the routes as they are now. `from` is the
+    /// interface that its packets come in by, `sender` the station there, where a packet is at hand.
+    pub(crate) fn find_hop(
+        &mut self,
+        hit: Hit,
+        from: InterfaceId,
+        sender: Option<MacAddress>,
+        outbox: &mut Outbox,
+    ) -> Result<u16, DropReason> {
         let [c2s, s2c] = self.table.keys(hit.slot);
         // Packets of one direction go to where the answers of the other come from.
         let (leaving, zone) = match hit.direction {
             Direction::ClientToServer => (s2c.reversed(s2c.zone()), s2c.zone()),
             Direction::ServerToClient => (c2s.reversed(c2s.zone()), c2s.zone()),
         };
-        let forced = match hit.direction {
-            Direction::ClientToServer => self.keep_forced_way(hit.slot, lane.interface, &c2s)?,
-            Direction::ServerToClient => None,
-        };
-        let way = match forced {
-            Some(way) => way,
-            None => self.way_towards(lane.interface, &leaving)?,
+        let back = self.notes_of(hit.slot).and_then(|notes| notes.returns);
+        let way = match hit.direction {
+            Direction::ClientToServer => {
+                match self.keep_forced_way(hit.slot, (from, sender), &c2s, outbox)? {
+                    Some(way) => way,
+                    None => self.way_towards(from, &leaving)?,
+                }
+            }
+            Direction::ServerToClient => {
+                if let Some(place) = back.and_then(|back| self.return_station(back, zone, outbox)) {
+                    self.table.get_mut(hit.slot).hops.set(hit.direction, place, self.adjacencies.epoch());
+                    return Ok(place);
+                }
+                let came_by = Some(self.table.get(hit.slot).interface_in);
+                self.way_preferring(from, &leaving, &Preference { came_by, source: None })?
+            }
         };
         outbox.note(|| Step::NextHop(way));
         if self.policy.zone_of(way.interface) != Some(zone) {
@@ -172,14 +200,14 @@ impl Worker {
         Ok(place)
     }
 
-    /// The way that a policy-based forwarding rule gives to a session that came in by `interface`, and
-    /// whether the rule depends on a monitored path. `going` is the way that such a rule gave it before.
+    /// What a policy-based forwarding rule says of a session that came in by `interface`. `going` is the way
+    /// that a rule with a monitored path gave it before.
     pub(crate) fn forced_way(
         &self,
         interface: InterfaceId,
         c2s: &FlowKey,
         going: Option<Forward>,
-    ) -> Result<Option<(Forward, bool)>, DropReason> {
+    ) -> Result<ForcedWay, DropReason> {
         let addresses = c2s.addresses();
         let query = Query {
             zone_from: c2s.zone(),
@@ -195,31 +223,42 @@ impl Worker {
             time: self.now,
         };
         let Some(forced) = self.policy.forwarding(&query, interface, self.nat_owner, going) else {
-            return Ok(None);
+            return Ok(ForcedWay::default());
         };
-        match forced.way {
-            Forwarding::Discard => Err(DropReason::ForwardingDiscard),
-            Forwarding::Via(way) if self.links.is_up(way.interface) => Ok(Some((way, forced.is_monitored))),
+        let way = match forced.way {
+            Some(Forwarding::Discard) => return Err(DropReason::ForwardingDiscard),
             // A way that is down leaves the session to the routes.
-            Forwarding::Via(_) => Ok(None),
-        }
+            Some(Forwarding::Via(way)) => Some(way).filter(|way| self.links.is_up(way.interface)),
+            None => None,
+        };
+        Ok(ForcedWay { way, is_monitored: forced.is_monitored, symmetric_return: forced.symmetric_return })
     }
 
     /// The same for a session that is there: what it does while a path is down depends on the way it went.
+    /// Where its answers go is noted.
     fn keep_forced_way(
         &mut self,
         slot: u32,
-        interface: InterfaceId,
+        (interface, sender): (InterfaceId, Option<MacAddress>),
         c2s: &FlowKey,
+        outbox: &mut Outbox,
     ) -> Result<Option<Forward>, DropReason> {
-        let going = self.notes_of(slot).and_then(|notes| notes.forced);
-        let found = self.forced_way(interface, c2s, going)?;
-        let Some((way, is_monitored)) = found else { return Ok(None) };
-        let noted = is_monitored.then_some(way);
-        if noted != going {
-            self.notes_of_mut(slot).forced = noted;
+        let notes = self.notes_of(slot);
+        let (going, before) = notes.map_or((None, None), |notes| (notes.forced, notes.returns));
+        let forced = self.forced_way(interface, c2s, going)?;
+        let noted = forced.way.map_or(going, |way| forced.is_monitored.then_some(way));
+        let returns = match (forced.symmetric_return, sender) {
+            (None, _) => None,
+            (Some(_), None) => before,
+            (Some(listed), Some(sender)) => {
+                Some(self.return_to(interface, sender, (&listed, c2s.is_v6()), outbox))
+            }
+        };
+        if (noted, returns) != (going, before) {
+            let notes = self.notes_of_mut(slot);
+            (notes.forced, notes.returns) = (noted, returns);
         }
-        Ok(Some(way))
+        Ok(forced.way)
     }
 
     /// Where packets go that came in by a routed `interface` and leave with these ends.
@@ -231,12 +270,32 @@ impl Worker {
         self.way_to(interface, leaving, leaving.addresses().destination())
     }
 
+    /// The same where an interface may come before others.
+    pub(crate) fn way_preferring(
+        &self,
+        interface: InterfaceId,
+        leaving: &FlowKey,
+        preference: &Preference,
+    ) -> Result<Forward, DropReason> {
+        self.way(interface, leaving, leaving.addresses().destination(), preference)
+    }
+
     /// The same for another destination.
     pub(crate) fn way_to(
         &self,
         interface: InterfaceId,
         leaving: &FlowKey,
         destination: IpAddr,
+    ) -> Result<Forward, DropReason> {
+        self.way(interface, leaving, destination, &Preference::default())
+    }
+
+    fn way(
+        &self,
+        interface: InterfaceId,
+        leaving: &FlowKey,
+        destination: IpAddr,
+        preference: &Preference,
     ) -> Result<Forward, DropReason> {
         let link = self.links.link(interface).ok_or(DropReason::InterfaceDown)?;
         let flow = Flow {
@@ -245,7 +304,7 @@ impl Worker {
             source_port: leaving.source_port(),
             destination_port: leaving.destination_port(),
         };
-        match self.policy.fib().lookup(link.router, flow.destination, &flow) {
+        match self.policy.fib().lookup_preferring(link.router, flow.destination, &flow, preference) {
             None => Err(DropReason::NoRoute),
             Some(Forwarding::Discard) => Err(DropReason::BlackholeRoute),
             Some(Forwarding::Via(way)) if self.links.is_up(way.interface) => Ok(way),
@@ -255,11 +314,14 @@ impl Worker {
 
     /// The number of the next station on the way to `destination`; one that is new is asked for.
     pub(crate) fn station(&mut self, way: Forward, destination: IpAddr, outbox: &mut Outbox) -> u16 {
-        let address = way.gateway.unwrap_or(destination);
-        let placed = self.adjacencies.place(way.interface, address, &self.links);
+        self.place(way.interface, Next::Router(way.gateway.unwrap_or(destination)), outbox)
+    }
+
+    pub(crate) fn place(&mut self, interface: InterfaceId, next: Next, outbox: &mut Outbox) -> u16 {
+        let placed = self.adjacencies.place(interface, next, &self.links);
         self.give_up(placed.forgotten, DropReason::NeighborQueueFull, outbox);
-        if placed.asks {
-            outbox.events.push(Event::Resolve { interface: way.interface, address });
+        if let (Next::Router(address), true) = (next, placed.asks) {
+            outbox.events.push(Event::Resolve { interface, address });
         }
         placed.place
     }

@@ -7,8 +7,10 @@ mod ingress;
 mod inspect;
 mod lookup;
 mod reassemble;
+mod returns;
 mod track;
 mod translate;
 
 pub(crate) use admit::segment_of;
 pub(crate) use forward::Exit;
+pub(crate) use returns::Return;

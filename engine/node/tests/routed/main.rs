@@ -1,8 +1,10 @@
 //! A device between two networks: what it forwards, answers and refuses.
 #![allow(clippy::unwrap_used, reason = "a test may end where something is wrong")]
 
+mod network;
 mod paths;
 mod protection;
+mod returns;
 mod workers;
 
 use std::net::{IpAddr, Ipv4Addr};

@@ -119,7 +119,13 @@ impl Reader<'_> {
             }
             EcmpAlgorithm::BalancedRoundRobin => Balance::Balanced,
         };
-        Spread { paths_max: ecmp.max_paths.into(), balance, weights }
+        Spread {
+            paths_max: ecmp.max_paths.into(),
+            balance,
+            symmetric_return: ecmp.symmetric_return,
+            strict_source_path: ecmp.strict_source_path,
+            weights,
+        }
     }
 
     fn router_of_interface(&self) -> Vec<Option<VirtualRouterId>> {

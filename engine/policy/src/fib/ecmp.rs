@@ -5,7 +5,9 @@ use core::net::IpAddr;
 
 use bifrons_model::SeededHash;
 
-use super::{Forward, VirtualRouterId, table::bits_of};
+use bifrons_model::InterfaceId;
+
+use super::{Forward, VirtualRouterId, offers::Spread, table::bits_of};
 
 /// What decides between paths of equal cost. All of a flow's packets take one path, and which one depends
 /// on nothing but the flow, the paths and this.
@@ -42,6 +44,16 @@ pub struct Flow {
     pub destination_port: u16,
 }
 
+/// What comes before the balance of equal paths, where the virtual router says so: a path by one of these
+/// interfaces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Preference {
+    /// The interface that the session came in by, for its answers (`symmetric-return`).
+    pub came_by: Option<InterfaceId>,
+    /// The interface that has the source address, for packets of the device's own (`strict-source-path`).
+    pub source: Option<InterfaceId>,
+}
+
 /// What becomes of packets for a prefix.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum Choice {
@@ -59,13 +71,16 @@ pub(super) enum Choice {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Group {
     balance: Balance,
+    symmetric_return: bool,
+    strict_source_path: bool,
     /// At least two, each with the sum of the weights up to and including it.
     paths: Vec<(Forward, u32)>,
 }
 
 impl Group {
     /// Of at least one path with its weight. Without a weight above 0 all count alike.
-    pub fn choice(balance: Balance, paths: &[(Forward, u8)]) -> Choice {
+    pub fn choice(spread: &Spread, paths: &[(Forward, u8)]) -> Choice {
+        let Spread { balance, symmetric_return, strict_source_path, .. } = *spread;
         match paths {
             [] => Choice::Nothing,
             [(path, _)] => Choice::One(*path),
@@ -76,12 +91,16 @@ impl Group {
                     sum += if is_weighted { u32::from(*weight) } else { 1 };
                     (*path, sum)
                 });
-                Choice::Several(Box::new(Self { balance, paths: summed.collect() }))
+                let paths = summed.collect();
+                Choice::Several(Box::new(Self { balance, symmetric_return, strict_source_path, paths }))
             }
         }
     }
 
-    pub fn select(&self, flow: &Flow) -> Option<Forward> {
+    pub fn select(&self, flow: &Flow, preference: Option<&Preference>) -> Option<Forward> {
+        if let Some(path) = preference.and_then(|preference| self.preferred(flow, preference)) {
+            return Some(path);
+        }
         let total = self.paths.last().map_or(1, |(_, sum)| *sum).max(1);
         let number = match self.balance {
             Balance::IpModulo => (modulo(flow.source, total) + modulo(flow.destination, total)) % total,
@@ -91,6 +110,20 @@ impl Group {
             Balance::Weighted | Balance::Balanced => share(hash(flow, false, true, 0), total),
         };
         self.paths.iter().find(|(_, sum)| number < *sum).map(|(path, _)| *path)
+    }
+}
+
+impl Group {
+    /// Of the paths by the interface that is preferred, one for all of the flow's packets.
+    fn preferred(&self, flow: &Flow, preference: &Preference) -> Option<Forward> {
+        let came_by = preference.came_by.filter(|_| self.symmetric_return);
+        let source = preference.source.filter(|_| self.strict_source_path);
+        [came_by, source].into_iter().flatten().find_map(|interface| {
+            let paths = self.paths.iter().map(|(path, _)| *path);
+            let mut paths = paths.filter(|path| path.interface == interface);
+            let count = paths.clone().count() as u32;
+            paths.nth(share(hash(flow, false, true, 0), count) as usize)
+        })
     }
 }
 

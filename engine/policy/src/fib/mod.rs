@@ -31,7 +31,7 @@ use core::net::IpAddr;
 
 use bifrons_model::{InterfaceId, VirtualRouterId};
 
-pub use ecmp::{Balance, Flow};
+pub use ecmp::{Balance, Flow, Preference};
 pub use rib::{DynamicRoute, Rib, Target};
 
 use ecmp::Choice;
@@ -91,12 +91,20 @@ impl Fib {
     /// The way of the longest prefix that holds the destination and has a usable route; `None` without one.
     #[inline]
     pub fn lookup(&self, router: VirtualRouterId, destination: IpAddr, flow: &Flow) -> Option<Forwarding> {
-        let mut search = self.search(router, destination);
-        let mut is_under_way = search.enter();
-        while is_under_way {
-            is_under_way = search.step();
-        }
-        self.follow(router, search.answer(), destination, flow)
+        let answer = self.answer(router, destination);
+        self.follow(router, answer, destination, flow, None)
+    }
+
+    /// The same where an interface may be preferred of several equal paths.
+    pub fn lookup_preferring(
+        &self,
+        router: VirtualRouterId,
+        destination: IpAddr,
+        flow: &Flow,
+        preference: &Preference,
+    ) -> Option<Forwarding> {
+        let answer = self.answer(router, destination);
+        self.follow(router, answer, destination, flow, Some(preference))
     }
 
     /// As `lookup` for each of the queries, in less time: while one waits for memory the others go on. The
@@ -131,7 +139,7 @@ impl Fib {
                 *answer = search.answer();
             }
             for ((query, answer), found) in queries.iter().zip(answers).zip(found) {
-                *found = self.follow(query.router, answer, query.destination, &query.flow);
+                *found = self.follow(query.router, answer, query.destination, &query.flow, None);
             }
         }
     }
@@ -173,6 +181,17 @@ impl Fib {
         table.search(bits_of(destination))
     }
 
+    /// The answer of a table.
+    #[inline]
+    fn answer(&self, router: VirtualRouterId, destination: IpAddr) -> u32 {
+        let mut search = self.search(router, destination);
+        let mut is_under_way = search.enter();
+        while is_under_way {
+            is_under_way = search.step();
+        }
+        search.answer()
+    }
+
     #[inline]
     fn follow(
         &self,
@@ -180,13 +199,14 @@ impl Fib {
         answer: u32,
         destination: IpAddr,
         flow: &Flow,
+        preference: Option<&Preference>,
     ) -> Option<Forwarding> {
         match self.choice(router, answer)? {
             Choice::Nothing => None,
             Choice::Discard => Some(Forwarding::Discard),
             Choice::One(forward) => Some(Forwarding::Via(*forward)),
-            Choice::Several(group) => group.select(flow).map(Forwarding::Via),
-            Choice::Router(next) => self.lookup_elsewhere(*next, destination, flow),
+            Choice::Several(group) => group.select(flow, preference).map(Forwarding::Via),
+            Choice::Router(next) => self.lookup_elsewhere(*next, destination, flow, preference),
         }
     }
 
@@ -196,18 +216,14 @@ impl Fib {
         mut router: VirtualRouterId,
         destination: IpAddr,
         flow: &Flow,
+        preference: Option<&Preference>,
     ) -> Option<Forwarding> {
         for _ in 0..Self::ROUTERS_MAX {
-            let mut search = self.search(router, destination);
-            let mut is_under_way = search.enter();
-            while is_under_way {
-                is_under_way = search.step();
-            }
-            match self.choice(router, search.answer())? {
+            match self.choice(router, self.answer(router, destination))? {
                 Choice::Nothing => return None,
                 Choice::Discard => return Some(Forwarding::Discard),
                 Choice::One(forward) => return Some(Forwarding::Via(*forward)),
-                Choice::Several(group) => return group.select(flow).map(Forwarding::Via),
+                Choice::Several(group) => return group.select(flow, preference).map(Forwarding::Via),
                 Choice::Router(next) => router = *next,
             }
         }

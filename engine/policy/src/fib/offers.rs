@@ -70,6 +70,8 @@ impl Outages {
 pub(super) struct Spread {
     pub paths_max: usize,
     pub balance: Balance,
+    pub symmetric_return: bool,
+    pub strict_source_path: bool,
     /// By interface, for `Balance::Weighted`.
     pub weights: BTreeMap<InterfaceId, u8>,
 }
@@ -189,7 +191,7 @@ fn choose(offers: &[Offer], outages: &Outages, spread: Option<&Spread>) -> Choic
             paths.push((path, spread.weights.get(&path.interface).copied().unwrap_or(WEIGHT)));
         }
     }
-    Group::choice(spread.balance, &paths)
+    Group::choice(spread, &paths)
 }
 
 fn forward(target: &Target) -> Option<Forward> {
