@@ -35,6 +35,8 @@ pub(crate) struct Notes {
     pub returns: Option<Return>,
     /// The handshake that the firewall makes in place of both ends.
     pub joining: Option<Joining>,
+    /// Something was noted that the other device of a pair was not told of.
+    pub is_news: bool,
 }
 
 impl Worker {
@@ -85,7 +87,9 @@ impl Worker {
         let handle = self.table.get(slot).notes as usize;
         let handle = if self.notes.contains(handle) { handle } else { self.notes.insert(Notes::default()) };
         self.table.get_mut(slot).notes = handle as u32;
-        &mut self.notes[handle]
+        let notes = &mut self.notes[handle];
+        notes.is_news = true;
+        notes
     }
 
     /// Writes a record of a session as it stands.

@@ -45,8 +45,8 @@ pub use handover::{Claim, Place};
 pub use host::AwaitedEcho;
 pub use links::{Link, Links, Own, Port, PortMode, Wire};
 pub use mirror::{
-    BatchContext, DecodeError, Encoded, EventKind, Life, MirrorCounters, MirrorItem, MirrorRefusal,
-    NoteState, ParentState, SessionEvent, SessionState, encode_end,
+    DecodeError, EventKind, Life, MirrorCounters, MirrorItem, MirrorRefusal, NoteState, ParentState,
+    SessionEvent, SessionState, Telling, Told, Who,
 };
 pub use pair::PairView;
 pub use protection::{Alarm, AlarmCause, Block, FloodKind};

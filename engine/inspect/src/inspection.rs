@@ -268,10 +268,10 @@ impl Inspection {
         self.journal.is_some()
     }
 
-    /// What it was shown and another device does not know yet, at most `TOLD_BYTES`; from the first payload
+    /// What it was shown and another device does not know yet, at most `room` bytes; from the first payload
     /// on if `again` says so. `None` when there is nothing more to tell.
-    pub fn tell(&mut self, again: bool) -> Option<Shown> {
-        self.journal.as_mut()?.tell(self.opening.transport, again)
+    pub fn tell(&mut self, again: bool, room: usize) -> Option<Shown> {
+        self.journal.as_mut()?.tell(again, room)
     }
 
     /// Whether `tell` has more.
@@ -280,14 +280,17 @@ impl Inspection {
     }
 
     /// Is shown what another device's inspection was shown; what it was shown already is skipped. False when
-    /// a part is missing or makes no sense: it is to be given up then.
+    /// a part is missing: it is to be given up then. To be called only where it keeps a journal.
     pub fn resume(&mut self, shown: &Shown, limits: &Limits) -> bool {
         self.is_resumed = true;
-        let known = self.journal.as_ref().map_or(0, |journal| journal.len());
-        let Some(skipped) = known.checked_sub(shown.from as usize) else { return false };
-        let Some(mut rest) = shown.entries.get(skipped..) else { return true };
-        while !rest.is_empty() {
-            let Some((payload, behind)) = journal::entry(rest, self.opening.transport) else { return false };
+        let transport = self.opening.transport;
+        let Some(journal) = self.journal.as_mut() else { return false };
+        if !journal.hear(shown) {
+            return false;
+        }
+        let whole = journal.take_whole(transport);
+        let mut rest = whole.as_slice();
+        while let Some((payload, behind)) = journal::entry(rest, transport) {
             self.payload(payload, limits);
             rest = behind;
         }

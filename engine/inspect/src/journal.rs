@@ -16,7 +16,7 @@ use crate::{Payload, Transport};
 /// Bytes that a journal holds at most.
 pub(crate) const JOURNAL_BYTES: usize = 16 * 1024;
 
-/// Bytes of a journal that are told at a time.
+/// Bytes of a journal that are told at a time, and that an entry has, at most.
 pub const TOLD_BYTES: usize = 4 * 1024;
 
 /// The payloads that an inspection was shown.
@@ -25,6 +25,8 @@ pub(crate) struct Journal {
     bytes: Vec<u8>,
     /// How many of them were told.
     told: usize,
+    /// The beginning of an entry that another device tells of.
+    partial: Vec<u8>,
     /// More came than it holds: it is of no use any more.
     is_lost: bool,
     /// Whether that was told.
@@ -37,8 +39,8 @@ pub struct Shown {
     /// The place of its first byte in the journal; `u32::MAX`: the journal is given up, and the inspection
     /// goes on with what comes.
     pub from: u32,
-    /// Whole entries, at most `TOLD_BYTES`.
-    pub entries: Vec<u8>,
+    /// Entries, of which the last may be continued in the next part; at most `TOLD_BYTES`.
+    pub bytes: Vec<u8>,
 }
 
 impl Shown {
@@ -47,9 +49,25 @@ impl Shown {
 }
 
 impl Journal {
-    /// How many bytes were noted.
-    pub(crate) const fn len(&self) -> usize {
-        self.bytes.len()
+    /// Takes what another device tells, from what is not known yet; false where a part is missing. What is
+    /// whole is to be taken out with `next_whole`.
+    pub(crate) fn hear(&mut self, shown: &Shown) -> bool {
+        let known = self.bytes.len() + self.partial.len();
+        let Some(skipped) = known.checked_sub(shown.from as usize) else { return false };
+        self.partial.extend(shown.bytes.get(skipped..).unwrap_or_default());
+        self.partial.len() <= 2 * TOLD_BYTES
+    }
+
+    /// The entries that were heard whole.
+    pub(crate) fn take_whole(&mut self, transport: Transport) -> Vec<u8> {
+        let mut rest = self.partial.as_slice();
+        while let Some((_, behind)) = entry(rest, transport) {
+            rest = behind;
+        }
+        let (left, whole) = (rest.len(), self.partial.len() - rest.len());
+        let partial = self.partial.split_off(whole);
+        debug_assert_eq!(partial.len(), left, "what is not whole stays");
+        core::mem::replace(&mut self.partial, partial)
     }
 
     pub(crate) fn add(&mut self, transport: Transport, payload: &Payload<'_>) {
@@ -69,27 +87,21 @@ impl Journal {
         self.bytes.extend(payload.bytes);
     }
 
-    /// The next entries to be told; from the first one again if `again` says so.
-    pub(crate) fn tell(&mut self, transport: Transport, again: bool) -> Option<Shown> {
+    /// What is to be told next, at most `room` bytes; from the first entry again if `again` says so.
+    pub(crate) fn tell(&mut self, again: bool, room: usize) -> Option<Shown> {
         if again {
             self.told = 0;
             self.is_loss_told = false;
         }
         if self.is_lost {
             let is_news = !core::mem::replace(&mut self.is_loss_told, true);
-            return is_news.then_some(Shown { from: Shown::LOST, entries: Vec::new() });
+            return is_news.then_some(Shown { from: Shown::LOST, bytes: Vec::new() });
         }
-        let rest = self.bytes.get(self.told..).filter(|rest| !rest.is_empty())?;
-        let mut left = rest;
-        while let Some((_, behind)) = entry(left, transport)
-            && rest.len() - behind.len() <= TOLD_BYTES
-        {
-            left = behind;
-        }
-        let entries = rest.get(..rest.len() - left.len())?.to_vec();
-        let from = self.told as u32;
-        self.told += entries.len();
-        Some(Shown { from, entries })
+        let rest = self.bytes.get(self.told..)?;
+        let bytes = rest.get(..rest.len().min(room).min(TOLD_BYTES)).filter(|bytes| !bytes.is_empty())?;
+        let shown = Shown { from: self.told as u32, bytes: bytes.to_vec() };
+        self.told += shown.bytes.len();
+        Some(shown)
     }
 
     /// Whether entries are left that were not told.
@@ -151,22 +163,28 @@ mod tests {
             for sequence in 0..4 {
                 journal.add(transport, &payload(sequence, &long));
             }
-            let first = journal.tell(transport, false).expect("four entries");
-            let mut told = first.entries.clone();
-            assert!(first.entries.len() <= TOLD_BYTES && journal.has_more());
-            while let Some(shown) = journal.tell(transport, false) {
-                assert_eq!(shown.from as usize, told.len());
-                told.extend(shown.entries);
+            let mut heard = Journal::default();
+            let (mut told, mut entries) = (0, Vec::new());
+            while let Some(shown) = journal.tell(false, 700) {
+                assert!(shown.bytes.len() <= 700 && shown.from == told);
+                told += shown.bytes.len() as u32;
+                for _ in 0..2 {
+                    assert!(heard.hear(&shown));
+                }
+                let whole = heard.take_whole(transport);
+                heard.bytes.extend(&whole);
+                entries.extend(whole);
             }
-            let mut rest = told.as_slice();
+            let mut rest = entries.as_slice();
             for sequence in 0..4 {
                 let (found, behind) = entry(rest, transport).expect("an entry");
                 let expected = if transport == Transport::Tcp { sequence } else { 0 };
                 assert_eq!(found, payload(expected, &long));
                 rest = behind;
             }
-            assert!(rest.is_empty() && !journal.has_more());
-            assert_eq!(journal.tell(transport, true), Some(first));
+            assert!(rest.is_empty() && !journal.has_more() && heard.partial.is_empty());
+            assert_eq!(journal.tell(true, 9).map(|shown| shown.from), Some(0));
+            assert!(!heard.hear(&Shown { from: 90_000, bytes: vec![1] }), "a part is missing");
         }
     }
 
@@ -178,8 +196,8 @@ mod tests {
             assert!(journal.bytes.len() <= JOURNAL_BYTES + 16);
         }
         assert_eq!(journal.bytes.capacity(), 0);
-        let lost = journal.tell(Transport::Tcp, false).expect("news");
-        assert_eq!((lost.from, lost.entries.len()), (Shown::LOST, 0));
-        assert_eq!(journal.tell(Transport::Tcp, false), None);
+        let lost = journal.tell(false, 1_000).expect("news");
+        assert_eq!((lost.from, lost.bytes.len()), (Shown::LOST, 0));
+        assert_eq!(journal.tell(false, 1_000), None);
     }
 }

@@ -7,7 +7,7 @@ use bifrons_inspect::{Opening, Shown};
 use bifrons_model::{DropReason, SessionId, Timestamp};
 use bifrons_session::{FlowKey, NO_NUMBER, NONE, Session, SessionFlags, tcp::Tracking};
 
-use super::{Life, MirrorItem, NoteState, SessionState};
+use super::{Life, MirrorItem, NoteState, Who};
 use crate::{Worker, close::Notes, gateway::Parent};
 
 /// How long after a take-over TCP may begin in mid-connection.
@@ -22,6 +22,8 @@ pub(crate) struct Mirroring {
     pub has_loose_knobs: bool,
     pub counters: MirrorCounters,
     pub refreshed: Vec<u32>,
+    /// The sessions that a join tells of, while it does.
+    pub ids: Vec<SessionId>,
     forgotten: Vec<u32>,
 }
 
@@ -62,18 +64,9 @@ impl Worker {
     /// Why nothing was made of it.
     pub fn handle_mirrored(&mut self, now: Timestamp, item: &MirrorItem) -> Result<bool, MirrorRefusal> {
         self.move_clock(now);
-        let outcome = match item {
-            MirrorItem::Created(state) => self.mirror_session(state).map(|()| true),
-            MirrorItem::Changed { id, life, notes } => self.with_copy(*id, |worker, slot| {
-                if let Some(notes) = notes {
-                    worker.apply_notes(slot, notes);
-                }
-                worker.apply_life(slot, life);
-            }),
-            MirrorItem::Inspected { id, shown } => {
-                self.with_copy(*id, |worker, slot| worker.show_copy(slot, shown))
-            }
-            MirrorItem::Ended { id } => self.with_copy(*id, Self::remove_copy),
+        let outcome = match &item.who {
+            Some(who) => self.mirror_session(item, who).map(|()| true),
+            None => self.with_copy(item.id, |worker, slot| worker.change_copy(slot, item)),
         };
         self.mirroring.counters.refused += u64::from(outcome.is_err());
         outcome
@@ -162,11 +155,24 @@ impl Worker {
         Ok(true)
     }
 
-    fn mirror_session(&mut self, state: &SessionState) -> Result<(), MirrorRefusal> {
-        let id = state.id;
+    fn change_copy(&mut self, slot: u32, item: &MirrorItem) {
+        match &item.notes {
+            Some(notes) => self.apply_notes(slot, notes),
+            // Who tells everything tells only of notes that are there.
+            None if item.who.is_some() => self.apply_notes(slot, &NoteState::default()),
+            None => {}
+        }
+        self.apply_life(slot, &item.life);
+        if let Some(shown) = &item.shown {
+            self.show_copy(slot, shown);
+        }
+    }
+
+    fn mirror_session(&mut self, item: &MirrorItem, who: &Who) -> Result<(), MirrorRefusal> {
+        let id = item.id;
         let names = self.policy.names();
-        let is_known = state.keys.iter().all(|key| key.zone().index() < names.zones.len())
-            && [state.interface_in, state.interface_out]
+        let is_known = who.keys.iter().all(|key| key.zone().index() < names.zones.len())
+            && [who.interface_in, who.interface_out]
                 .iter()
                 .all(|interface| interface.index() < names.interfaces.len());
         if !is_known {
@@ -177,40 +183,45 @@ impl Worker {
             Some(slot) if !self.table.get(slot).flags.has(SessionFlags::COPY) => {
                 return Err(MirrorRefusal::Own(id));
             }
-            Some(slot) if self.table.keys(slot) == state.keys => slot,
+            Some(slot) if self.table.keys(slot) == who.keys => {
+                // What it was shown here may be more than the new owner knows of.
+                self.free_inspection(slot);
+                slot
+            }
             other => {
                 other.into_iter().for_each(|slot| self.remove_copy(slot));
-                self.make_copy(state)?
+                self.make_copy(item, who)?
             }
         };
-        self.apply_notes(slot, &state.notes);
-        self.apply_life(slot, &state.life);
+        self.change_copy(slot, item);
         let session = self.table.get_mut(slot);
-        session.start = state.start;
-        (session.interface_in, session.interface_out) = (state.interface_in, state.interface_out);
+        session.start = who.start;
+        (session.interface_in, session.interface_out) = (who.interface_in, who.interface_out);
         Ok(())
     }
 
-    fn make_copy(&mut self, state: &SessionState) -> Result<u32, MirrorRefusal> {
-        for key in &state.keys {
-            self.displace_copy(key, state.id)?;
+    fn make_copy(&mut self, item: &MirrorItem, who: &Who) -> Result<u32, MirrorRefusal> {
+        for key in &who.keys {
+            self.displace_copy(key, item.id)?;
         }
-        let [c2s, s2c] = &state.keys;
-        let mut session = Session::new(state.id, state.start);
-        session.timeout = self.timeout_of(&state.life);
+        let [c2s, s2c] = &who.keys;
+        let mut session = Session::new(item.id, who.start);
+        session.timeout = self.timeout_of(&item.life);
         let slot = self
             .table
-            .insert_copy(session, (c2s, s2c), self.now, state.life.idle)
-            .map_err(|_| MirrorRefusal::TableFull(state.id))?;
+            .insert_copy(session, (c2s, s2c), self.now, item.life.idle)
+            .map_err(|_| MirrorRefusal::TableFull(item.id))?;
         self.counters.sessions_created += 1;
         self.mirroring.counters.copies_made += 1;
         let is_translated = *s2c != c2s.reversed(s2c.zone());
         let session = self.table.get_mut(slot);
         session.flags.set(SessionFlags::TRANSLATED, is_translated);
-        session.nat_rule = short_number(state.nat_rule);
-        session.flags.set(SessionFlags::NAT_TAKEN, state.has_taken);
+        session.nat_rule = short_number(who.nat_rule);
+        session.flags.set(SessionFlags::NAT_TAKEN, who.has_taken);
         self.reserve_translation(slot);
-        self.reserve_announced(slot, &state.notes);
+        if let Some(notes) = &item.notes {
+            self.reserve_announced(slot, notes);
+        }
         self.claim_session(slot, true);
         self.follow_pressure();
         Ok(slot)
@@ -270,6 +281,7 @@ impl Worker {
             joining: None,
             forced: notes.forced,
             returns: notes.returns,
+            is_news: false,
         };
         self.table.get_mut(slot).flags.set(SessionFlags::SHIFTED, is_shifted);
     }
@@ -324,7 +336,8 @@ impl Worker {
         if !is_shown {
             self.free_inspection(slot);
             let opening = Opening { first_sequence: [None, None], ..self.opening_of(slot) };
-            self.table.get_mut(slot).inspection = self.inspections.begin(opening, &self.signatures);
+            let handle = self.inspections.begin(opening, &self.signatures);
+            self.table.get_mut(slot).inspection = handle;
         }
     }
 

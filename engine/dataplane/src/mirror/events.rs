@@ -4,9 +4,9 @@ use alloc::vec::Vec;
 
 use bifrons_inspect::Shown;
 use bifrons_model::{SessionId, Timestamp};
-use bifrons_session::NONE;
+use bifrons_session::{NONE, SessionFlags};
 
-use super::{BatchContext, SessionState, wire};
+use super::{SessionState, wire};
 use crate::{Outbox, PairView, Worker};
 
 /// Something that the other device is to know.
@@ -20,31 +20,34 @@ pub struct SessionEvent {
 
 /// What has happened to a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u8)]
 pub enum EventKind {
-    /// It is new, or it is told of in a join: everything.
-    Created = 1,
-    /// Its state, application, rule or timer is another.
-    Changed = 2,
-    /// The same, and its notes are others: server's name, category, fingerprint, replaced texts.
-    Noted = 3,
-    /// Its identification was shown more payload.
-    Inspected = 4,
-    /// Packets came, and a quarter of its timeout is over.
-    Refreshed = 5,
+    /// It is new.
+    Created,
+    /// Its state, application, rule, timer or notes are others, its identification was shown more, or packets
+    /// came and a quarter of its timeout is over.
+    Changed,
     /// It has ended.
-    Ended = 6,
+    Ended,
 }
 
-/// What became of an event in a batch.
+/// How much of a session is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Encoded {
-    /// The session is gone, or there is nothing to tell: nothing was added.
-    Nothing,
-    /// An item was added.
+pub enum Telling {
+    /// Everything: for a session that the other device does not have, or that a join comes to.
     Whole,
-    /// An item was added; the rest of the session's journal wants another event of kind `Inspected`.
-    More,
+    /// What changes, and what of notes and identification was not told yet.
+    News,
+}
+
+/// What was appended for a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// Nothing: it is gone, or never told of.
+    Gone,
+    /// All there is to tell.
+    All,
+    /// What had room; `Telling::News` is wanted once more.
+    Part,
 }
 
 impl Worker {
@@ -61,70 +64,82 @@ impl Worker {
         self.pair
     }
 
-    /// What an event says, for a batch with this context. The session may have changed further since: then
-    /// that is told.
-    pub fn encode_event(
+    /// Appends what the other device is to know of a session, as it is now, in at most `room` bytes; below
+    /// 512 there is not always room for a whole session.
+    pub fn encode_mirrored(
         &mut self,
-        event: &SessionEvent,
-        context: &BatchContext,
+        id: SessionId,
+        telling: Telling,
+        room: usize,
         out: &mut Vec<u8>,
-    ) -> Encoded {
-        match event.kind {
-            EventKind::Ended => {
-                super::encode_end(event.id, out);
-                Encoded::Whole
-            }
-            EventKind::Inspected => self.encode_inspection(event.id, false, out),
-            EventKind::Created | EventKind::Changed | EventKind::Noted | EventKind::Refreshed => {
-                let Some(state) = self.state_of(event.id) else { return Encoded::Nothing };
-                wire::encode(&state, event.kind, context, out);
-                Encoded::Whole
-            }
+    ) -> Told {
+        let Some(slot) = self.table.find_id(id) else { return Told::Gone };
+        if !self.table.get(slot).is_mirrorable() {
+            return Told::Gone;
+        }
+        let is_whole = telling == Telling::Whole;
+        let has_news = self.notes_of(slot).is_some_and(|notes| notes.is_news);
+        let start = out.len();
+        let mut item = self.read_item(slot, is_whole, is_whole || has_news);
+        let mut length = item.encode_into(self.now, out);
+        if length > room && item.notes.is_some() {
+            // Texts that were replaced may be long; all else fits.
+            out.truncate(start);
+            item.notes.iter_mut().for_each(|notes| notes.edits = None);
+            length = item.encode_into(self.now, out);
+        }
+        if has_news {
+            self.notes_of_mut(slot).is_news = false;
+        }
+        self.append_shown(slot, is_whole, (start, room.saturating_sub(length)), out)
+    }
+
+    /// The numbers of the sessions that a join tells of, ascending, above `after`, at most `limit`. With
+    /// `None` the sessions are counted anew; those made meanwhile are told of by events.
+    pub fn next_session_ids(&mut self, after: Option<SessionId>, limit: usize, out: &mut Vec<SessionId>) {
+        let is_told = |slot: &u32| self.table.get(*slot).is_mirrorable() && !self.table.is_copy(*slot);
+        if after.is_none() {
+            let mut ids = core::mem::take(&mut self.mirroring.ids);
+            ids.clear();
+            ids.extend(self.table.slots().filter(is_told).map(|slot| self.table.get(slot).id));
+            ids.sort_unstable();
+            self.mirroring.ids = ids;
+        }
+        let ids = &self.mirroring.ids;
+        let from = after.map_or(0, |after| ids.partition_point(|id| *id <= after));
+        out.extend(ids.iter().skip(from).take(limit));
+        if from >= ids.len() {
+            self.mirroring.ids = Vec::new();
         }
     }
 
-    /// Everything of a session, whatever was told before: for a join.
-    pub fn encode_whole(&mut self, id: SessionId, context: &BatchContext, out: &mut Vec<u8>) -> Encoded {
-        let Some(state) = self.state_of(id) else { return Encoded::Nothing };
-        wire::encode(&state, EventKind::Created, context, out);
-        match self.encode_inspection(id, true, out) {
-            Encoded::More => Encoded::More,
-            Encoded::Whole | Encoded::Nothing => Encoded::Whole,
-        }
-    }
-
-    /// The sessions that a join tells of, of at most `count` places of the table from `from` on; where to go
-    /// on, `None` at the end. Sessions that are made meanwhile are told of by events.
-    pub fn sessions_to_join(&self, from: u32, count: u32, out: &mut Vec<SessionId>) -> Option<u32> {
-        let end = from.saturating_add(count);
-        for slot in from..end {
-            let session = self.table.slot(slot)?;
-            if session.state != bifrons_session::State::Init
-                && session.is_mirrorable()
-                && !self.table.is_copy(slot)
-            {
-                out.push(session.id);
-            }
-        }
-        Some(end)
-    }
-
-    fn encode_inspection(&mut self, id: SessionId, again: bool, out: &mut Vec<u8>) -> Encoded {
-        let Some(slot) = self.table.find_id(id) else { return Encoded::Nothing };
+    /// Adds what the identification was shown to the item that begins at `start`.
+    fn append_shown(
+        &mut self,
+        slot: u32,
+        is_whole: bool,
+        (start, room): (usize, usize),
+        out: &mut Vec<u8>,
+    ) -> Told {
         let handle = self.table.get(slot).inspection;
-        if handle == NONE {
-            return Encoded::Nothing;
-        }
-        let Some(inspection) = self.inspections.get_mut(handle) else { return Encoded::Nothing };
+        let is_over = self.table.get(slot).flags.has(SessionFlags::INSPECTED);
+        let Some(inspection) = self.inspections.get_mut(handle).filter(|_| handle != NONE && !is_over) else {
+            return Told::All;
+        };
+        let Some(room) = room.checked_sub(wire::SHOWN_HEAD_MAX).filter(|room| *room > 0) else {
+            return if is_whole || inspection.has_more_to_tell() { Told::Part } else { Told::All };
+        };
         let shown = if inspection.has_journal() {
-            inspection.tell(again)
+            inspection.tell(is_whole, room)
         } else {
             // It began before there was another device.
-            again.then(|| Shown { from: Shown::LOST, entries: Vec::new() })
+            is_whole.then(|| Shown { from: Shown::LOST, bytes: Vec::new() })
         };
-        let Some(shown) = shown else { return Encoded::Nothing };
-        wire::encode_shown(id, &shown, out);
-        if inspection.has_more_to_tell() { Encoded::More } else { Encoded::Whole }
+        let has_more = inspection.has_more_to_tell();
+        if let Some(shown) = shown {
+            wire::put_shown(&shown, start, out);
+        }
+        if has_more { Told::Part } else { Told::All }
     }
 
     /// Leaves word of what happened to an own session.
@@ -156,7 +171,7 @@ impl Worker {
         let mut refreshed = core::mem::take(&mut self.mirroring.refreshed);
         self.table.take_refreshed(&mut refreshed);
         for slot in refreshed.drain(..) {
-            self.tell_peer(slot, EventKind::Refreshed, outbox);
+            self.tell_peer(slot, EventKind::Changed, outbox);
         }
         self.mirroring.refreshed = refreshed;
     }

@@ -5,7 +5,7 @@
 //!  owner                                                        the other device
 //!  packet ─► Worker ─► Outbox::session_events                   handle_mirrored ─► copy, silent, ageless
 //!               ▲               │                                      ▲                │
-//!               └ encode_event ◄┘─────────► batch ──── HA2 ─► decode ──┘                │ handle_take_over
+//!               └ encode_mirrored ◄┘──────► batch ──── HA2 ─► decode ──┘                │ handle_take_over
 //!                                                                                       ▼
 //!                                                                      own session, logged at its end
 //! ```
@@ -30,8 +30,8 @@ mod state;
 mod wire;
 
 pub use copies::{MirrorCounters, MirrorRefusal};
-pub use events::{Encoded, EventKind, SessionEvent};
+pub use events::{EventKind, SessionEvent, Telling, Told};
 pub use state::{Life, NoteState, ParentState, SessionState};
-pub use wire::{BatchContext, DecodeError, MirrorItem, encode_end};
+pub use wire::{DecodeError, MirrorItem, Who};
 
 pub(crate) use copies::Mirroring;

@@ -5,12 +5,13 @@ use alloc::boxed::Box;
 use bifrons_config::typed::TimeoutOverride;
 use bifrons_inspect::{Ja4, StreamEdits};
 use bifrons_model::{
-    Action, ActionSource, AppId, CategoryId, Generation, Handshake, InterfaceId, NatRuleId, RuleId,
-    SessionId, Timestamp, UserId, Volume,
+    Action, ActionSource, AppId, CategoryId, Generation, Handshake, NatRuleId, RuleId, SessionId, Timestamp,
+    UserId, Volume,
 };
-use bifrons_session::{Causes, FlowKey, NO_NUMBER, SessionFlags, State, Timer, nat::Translated, tcp::Image};
+use bifrons_session::{Causes, NO_NUMBER, SessionFlags, State, Timer, nat::Translated, tcp::Image};
 use bifrons_wire::protocol;
 
+use super::{MirrorItem, Who};
 use crate::Worker;
 
 /// A session as the other device is to know it. Its numbers are those of the configuration that both devices
@@ -19,19 +20,8 @@ use crate::Worker;
 pub struct SessionState {
     /// Its number at both devices.
     pub id: SessionId,
-    /// Client to server and server to client, each as it arrives, zones included. What they differ in is the
-    /// translation.
-    pub keys: [FlowKey; 2],
-    /// Where its first packet came in.
-    pub interface_in: InterfaceId,
-    /// Where that left.
-    pub interface_out: InterfaceId,
-    /// When that came.
-    pub start: Timestamp,
-    /// The NAT rule that matched.
-    pub nat_rule: Option<NatRuleId>,
-    /// Whether it has taken something from that rule's pool.
-    pub has_taken: bool,
+    /// What never changes.
+    pub who: Who,
     /// What changes.
     pub life: Life,
     /// What few sessions have and its log record needs.
@@ -68,6 +58,8 @@ pub struct Life {
     pub idle: u32,
     /// What was counted, by direction.
     pub volume: [Volume; 2],
+    /// The IP protocol number.
+    pub protocol: u8,
     /// Its connection; `None` for other protocols than TCP.
     pub tcp: Option<Image>,
     /// The timeouts of the service that its rule names.
@@ -110,10 +102,10 @@ const EDITED_BYTES: usize = 1_024;
 /// What times of idleness are rounded down to, in milliseconds.
 pub(super) const IDLE_STEP: u32 = 100;
 
-impl SessionState {
+impl Life {
     /// The timer that is most likely in this state.
-    pub(super) fn usual_timer(life: &Life, protocol_number: u8) -> Timer {
-        match (life.state, &life.tcp, protocol_number) {
+    pub(super) fn usual_timer(&self) -> Timer {
+        match (self.state, &self.tcp, self.protocol) {
             (State::Discard, Some(_), _) => Timer::DiscardTcp,
             (State::Discard, None, protocol::UDP) => Timer::DiscardUdp,
             (_, Some(tcp), _) => tcp.connection.timer(),
@@ -132,17 +124,34 @@ impl NoteState {
 
 impl Worker {
     pub(super) fn read_state(&self, slot: u32) -> SessionState {
-        let session = self.table.get(slot);
         SessionState {
-            id: session.id,
+            id: self.table.get(slot).id,
+            who: self.read_who(slot),
+            life: self.read_life(slot),
+            notes: self.read_notes(slot),
+        }
+    }
+
+    /// What is told of a session: its life, and the rest as wanted.
+    pub(super) fn read_item(&self, slot: u32, with_who: bool, with_notes: bool) -> MirrorItem {
+        MirrorItem {
+            id: self.table.get(slot).id,
+            who: with_who.then(|| self.read_who(slot)),
+            life: self.read_life(slot),
+            notes: with_notes.then(|| Box::new(self.read_notes(slot))),
+            shown: None,
+        }
+    }
+
+    fn read_who(&self, slot: u32) -> Who {
+        let session = self.table.get(slot);
+        Who {
             keys: self.table.keys(slot),
             interface_in: session.interface_in,
             interface_out: session.interface_out,
             start: session.start,
             nat_rule: (session.nat_rule != NO_NUMBER).then_some(NatRuleId(session.nat_rule.into())),
             has_taken: session.flags.has(SessionFlags::NAT_TAKEN),
-            life: self.read_life(slot),
-            notes: self.read_notes(slot),
         }
     }
 
@@ -163,6 +172,7 @@ impl Worker {
             timeout: (usual != session.timeout).then_some(session.timeout),
             idle: self.table.idle(slot, self.now) / IDLE_STEP * IDLE_STEP,
             volume: session.volume,
+            protocol: session.protocol(),
             tcp: (session.protocol() == protocol::TCP).then(|| session.tcp.image()),
             service: self.overrides.get(usize::from(session.service)).copied().unwrap_or_default(),
         }

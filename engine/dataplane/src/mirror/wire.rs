@@ -1,24 +1,23 @@
-//! What is told of sessions as bytes: items of a batch, one behind the other.
+//! What is told of a session as bytes: the payload of an item of HA2, which has the session's number.
 //!
 //! ```text
-//!  created                          changed, noted, refreshed      shown            ended
-//! ├ version, kind   1              ├ version, kind   1            ├ as left   1    ├ as left   1
-//! ├ number          4              ├ number          4            ├ number    4    ├ number    4
-//! ├ who             26 and more    ├ life                         ├ place     1–5
-//! ├ life                           ├ notes (noted only)           ├ length    1–2
-//! ├ notes                                                         ├ entries
+//!  new, or told of in a join       changed
+//! ├ version, parts   1            ├ version, parts   1
+//! ├ who              28 and more  ├ protocol         1
+//! ├ life             14 and more  ├ life             5 and more
+//! ├ notes            1 and more   ├ notes            where they are others
+//! └ shown            where identification goes on
 //! ```
 //!
 //! Numbers that are mostly small are varints (seven bits a byte, the lowest first); what most sessions do not
-//! have is a bit of a presence word. What all items of a batch share stands in its header once
-//! ([`BatchContext`]).
+//! have is a bit of a presence word.
 
 use alloc::{boxed::Box, vec::Vec};
 
 use bifrons_inspect::{Shown, TOLD_BYTES};
-use bifrons_model::{Generation, SessionId, Timestamp};
+use bifrons_model::{SessionId, Timestamp};
 
-use super::{EventKind, Life, NoteState, SessionState};
+use super::{Life, NoteState};
 
 mod life;
 mod notes;
@@ -27,144 +26,103 @@ mod who;
 
 pub use read::DecodeError;
 use read::{Reader, put_varint};
+pub use who::Who;
 
-/// The version that this device speaks. One that speaks a newer one is asked for this by the machines of HA2.
+/// The version that this device speaks. One that speaks a newer one is asked for this by the machines of HA1.
 const VERSION: u8 = 1;
 
-/// What all items of a batch share.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct BatchContext {
-    /// The configuration that the sender runs. Whoever runs another hands no items to its workers.
-    pub generation: Generation,
-    /// A time that the sessions' beginnings are told by: the sender's when it made the batch.
-    pub time: Timestamp,
-}
+// The parts besides the life.
+const WHO: u8 = 1;
+const NOTES: u8 = 2;
+const SHOWN: u8 = 4;
 
-/// One item of a batch.
+/// The most bytes that stand before what an identification was shown.
+pub(super) const SHOWN_HEAD_MAX: usize = 5 + 2;
+
+/// What is told of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum MirrorItem {
-    /// Everything of a session.
-    Created(Box<SessionState>),
-    /// What has changed of it.
-    Changed {
-        /// The session.
-        id: SessionId,
-        /// What changes in its life.
-        life: Box<Life>,
-        /// Its notes, where they have changed.
-        notes: Option<Box<NoteState>>,
-    },
+pub struct MirrorItem {
+    /// The session's number at both devices.
+    pub id: SessionId,
+    /// Who it is, where it may be new to the other device.
+    pub who: Option<Who>,
+    /// What changes.
+    pub life: Life,
+    /// Its notes, where they may be new.
+    pub notes: Option<Box<NoteState>>,
     /// What its identification was shown.
-    Inspected {
-        /// The session.
-        id: SessionId,
-        /// What that was.
-        shown: Shown,
-    },
-    /// It has ended.
-    Ended {
-        /// The session.
-        id: SessionId,
-    },
+    pub shown: Option<Shown>,
 }
 
 impl MirrorItem {
-    /// The session that it is about.
-    pub const fn id(&self) -> SessionId {
-        match self {
-            Self::Created(state) => state.id,
-            Self::Changed { id, .. } | Self::Inspected { id, .. } | Self::Ended { id } => *id,
-        }
-    }
-
-    /// The first item of a batch, and the bytes behind it.
+    /// Reads what was told of the session with this number. `now` is this device's time: the two devices'
+    /// clocks are taken to differ by less than a day.
     ///
     /// # Errors
     /// What is wrong with the bytes, which may hold anything.
-    pub fn decode<'a>(bytes: &'a [u8], context: &BatchContext) -> Result<(Self, &'a [u8]), DecodeError> {
+    pub fn decode(id: SessionId, bytes: &[u8], now: Timestamp) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
         let head = reader.byte()?;
         if head >> 4 != VERSION {
             return Err(DecodeError::Version(head >> 4));
         }
-        let id = SessionId(reader.number()?);
-        let item = match head & 0xf {
-            kind if kind == EventKind::Created as u8 => {
-                let who = who::read(&mut reader, context)?;
-                let life = life::read(&mut reader, context, who.protocol())?;
-                let notes = notes::read(&mut reader)?;
-                Self::Created(Box::new(who.state(id, life, notes)))
-            }
-            kind if kind == EventKind::Changed as u8 || kind == EventKind::Refreshed as u8 => {
-                Self::Changed { id, life: Box::new(read_life(&mut reader, context)?), notes: None }
-            }
-            kind if kind == EventKind::Noted as u8 => {
-                let life = Box::new(read_life(&mut reader, context)?);
-                Self::Changed { id, life, notes: Some(Box::new(notes::read(&mut reader)?)) }
-            }
-            kind if kind == EventKind::Inspected as u8 => {
-                let from = reader.varint_u32()?;
-                let length = reader.varint_u32()? as usize;
-                if length > TOLD_BYTES {
-                    return Err(DecodeError::TooLong(length));
-                }
-                let entries = reader.bytes(length)?.to_vec();
-                Self::Inspected { id, shown: Shown { from, entries } }
-            }
-            kind if kind == EventKind::Ended as u8 => Self::Ended { id },
-            kind => return Err(DecodeError::Kind(kind)),
+        let who = if head & WHO != 0 { Some(who::read(&mut reader, now)?) } else { None };
+        let protocol = match &who {
+            Some(who) => who.protocol(),
+            None => reader.byte()?,
         };
-        Ok((item, reader.rest()))
-    }
-}
-
-impl SessionState {
-    /// Appends it as an item of a batch with this context: everything for `EventKind::Created`, what changes
-    /// for the others, with the notes for `EventKind::Noted`. Nothing for those that have no state.
-    pub fn encode(&self, kind: EventKind, context: &BatchContext, out: &mut Vec<u8>) {
-        encode(self, kind, context, out);
-    }
-}
-
-pub(super) fn encode(state: &SessionState, kind: EventKind, context: &BatchContext, out: &mut Vec<u8>) {
-    let protocol = state.keys[0].protocol();
-    match kind {
-        EventKind::Created => {
-            head(kind, state.id, out);
-            who::write(state, context, out);
-            life::write(&state.life, context, protocol, out);
-            notes::write(&state.notes, out);
+        let life = life::read(&mut reader, protocol)?;
+        let notes = if head & NOTES != 0 { Some(Box::new(notes::read(&mut reader)?)) } else { None };
+        let shown = if head & SHOWN != 0 { Some(read_shown(&mut reader)?) } else { None };
+        if head & !(WHO | NOTES | SHOWN) & 0xf != 0 || !reader.rest().is_empty() {
+            return Err(DecodeError::Value("the item's parts"));
         }
-        EventKind::Changed | EventKind::Refreshed | EventKind::Noted => {
-            head(kind, state.id, out);
-            out.push(protocol);
-            life::write(&state.life, context, protocol, out);
-            if kind == EventKind::Noted {
-                notes::write(&state.notes, out);
-            }
+        Ok(Self { id, who, life, notes, shown })
+    }
+
+    /// Appends it; `now` is when that is.
+    pub fn encode(&self, now: Timestamp, out: &mut Vec<u8>) {
+        self.encode_into(now, out);
+    }
+
+    /// The same; how many bytes it takes.
+    pub(super) fn encode_into(&self, now: Timestamp, out: &mut Vec<u8>) -> usize {
+        let start = out.len();
+        let notes = self.notes.as_deref().filter(|notes| self.who.is_none() || !notes.is_empty());
+        let parts = [(self.who.is_some(), WHO), (notes.is_some(), NOTES)];
+        out.push(
+            parts.into_iter().fold(VERSION << 4, |head, (has, bit)| if has { head | bit } else { head }),
+        );
+        match &self.who {
+            Some(who) => who::write(who, now, out),
+            None => out.push(self.life.protocol),
         }
-        EventKind::Inspected | EventKind::Ended => {}
+        life::write(&self.life, out);
+        if let Some(notes) = notes {
+            notes::write(notes, out);
+        }
+        if let Some(shown) = &self.shown {
+            put_shown(shown, start, out);
+        }
+        out.len() - start
     }
 }
 
-/// Appends that a session has ended.
-pub fn encode_end(id: SessionId, out: &mut Vec<u8>) {
-    head(EventKind::Ended, id, out);
-}
-
-pub(super) fn encode_shown(id: SessionId, shown: &Shown, out: &mut Vec<u8>) {
-    head(EventKind::Inspected, id, out);
+/// Adds what an identification was shown to the item that begins at `start` and ends here.
+pub(super) fn put_shown(shown: &Shown, start: usize, out: &mut Vec<u8>) {
+    if let Some(head) = out.get_mut(start) {
+        *head |= SHOWN;
+    }
     put_varint(out, shown.from.into());
-    put_varint(out, shown.entries.len() as u64);
-    out.extend(&shown.entries);
+    put_varint(out, shown.bytes.len() as u64);
+    out.extend(&shown.bytes);
 }
 
-fn head(kind: EventKind, id: SessionId, out: &mut Vec<u8>) {
-    out.push(VERSION << 4 | kind as u8);
-    out.extend(id.0.to_be_bytes());
-}
-
-fn read_life(reader: &mut Reader<'_>, context: &BatchContext) -> Result<Life, DecodeError> {
-    let protocol = reader.byte()?;
-    life::read(reader, context, protocol)
+fn read_shown(reader: &mut Reader<'_>) -> Result<Shown, DecodeError> {
+    let from = reader.varint_u32()?;
+    let length = reader.varint_u32()? as usize;
+    if length > TOLD_BYTES {
+        return Err(DecodeError::TooLong(length));
+    }
+    Ok(Shown { from, bytes: reader.bytes(length)?.to_vec() })
 }

@@ -90,13 +90,8 @@ impl Worker {
         let is_noted = progress.server_name.is_some() || progress.ja4.is_some();
         let before = self.mirrored_facts(hit.slot);
         let outcome = self.apply(&Blocked { hit, bytes, lane, packet }, progress, outbox);
-        if is_noted {
-            self.tell(hit.slot, EventKind::Noted, outbox);
-        } else if before != self.mirrored_facts(hit.slot) {
+        if is_noted || has_more || before != self.mirrored_facts(hit.slot) {
             self.tell(hit.slot, EventKind::Changed, outbox);
-        }
-        if has_more && !self.table.get(hit.slot).flags.has(SessionFlags::INSPECTED) {
-            self.tell(hit.slot, EventKind::Inspected, outbox);
         }
         outcome
     }

@@ -71,7 +71,7 @@ impl Worker {
             return Err(untranslatable);
         }
         if is_tcp && payload.is_some() {
-            self.tell(hit.slot, EventKind::Noted, outbox);
+            self.tell(hit.slot, EventKind::Changed, outbox);
         }
         let own = packet.payload_of(body.bytes);
         let (sequence, payload) = match self.edits(hit.slot).filter(|_| is_tcp) {

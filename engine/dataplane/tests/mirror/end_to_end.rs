@@ -213,11 +213,7 @@ fn what_was_never_told_of_is_picked_up() {
 #[test]
 fn who_does_not_forward_drops_everything() {
     let mut pair = Pair::new("", usize::MAX, 0);
-    let syn = tcp(
-        way(1, 2),
-        Header { sequence: 1, acknowledgement: 0, flags: SYN, options: OPTIONS },
-        b"",
-    );
+    let syn = tcp(way(1, 2), Header { sequence: 1, acknowledgement: 0, flags: SYN, options: OPTIONS }, b"");
     for frame in [&syn[..], b"", &[0xff; 14]] {
         let (verdict, _) = pair.devices[1].send(pair.now, INSIDE, frame);
         assert_eq!(verdict, Verdict::Drop(DropReason::HaNotActive));

@@ -4,4 +4,3 @@ mod end_to_end;
 #[path = "../worker/packets.rs"]
 mod packets;
 mod pair;
-

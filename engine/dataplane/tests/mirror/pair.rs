@@ -1,11 +1,10 @@
 //! A pair of devices between an inside and an outside network, of which one forwards.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use bifrons_config::parse;
 use bifrons_dataplane::{
-    BatchContext, Compiled, Encoded, EventKind, Frame, MirrorItem, Outbox, PairView, SessionEvent, Verdict,
-    Worker,
+    Compiled, EventKind, Frame, MirrorItem, Outbox, PairView, Telling, Told, Verdict, Worker,
 };
 use bifrons_model::{Generation, InterfaceId, SessionId, Timestamp, TrafficRecord};
 use bifrons_policy::Policy;
@@ -17,6 +16,9 @@ use crate::packets::Way;
 pub const START: Timestamp = Timestamp::from_secs(1_700_000_000);
 pub const INSIDE: InterfaceId = InterfaceId(0);
 pub const OUTSIDE: InterfaceId = InterfaceId(1);
+
+/// What an item may have at most.
+pub const ROOM: usize = 1_400;
 
 /// What comes from inside may pass, under two rules, and gets a port of one address.
 pub const NETWORK: &str = "
@@ -85,48 +87,61 @@ impl Device {
         assert_eq!(counters.sessions_created - counters.sessions_ended, sessions);
     }
 
-    pub fn context(&self) -> BatchContext {
-        BatchContext { generation: Generation(1), time: self.worker.now() }
-    }
-
-    /// What it has to tell, as the bytes of a batch.
-    pub fn batch(&mut self) -> Vec<u8> {
-        let context = self.context();
-        let mut bytes = Vec::new();
+    /// Items for everything that it has to tell, as HA2 makes them: the newest state of each session once.
+    pub fn items(&mut self) -> Vec<(SessionId, Option<Vec<u8>>)> {
+        let mut kinds: BTreeMap<SessionId, EventKind> = BTreeMap::new();
         for event in std::mem::take(&mut self.outbox.session_events) {
-            let mut event = event;
-            while self.worker.encode_event(&event, &context, &mut bytes) == Encoded::More {
-                event = SessionEvent { kind: EventKind::Inspected, ..event };
+            let kind = kinds.entry(event.id).or_insert(event.kind);
+            if event.kind != EventKind::Changed {
+                *kind = event.kind;
             }
         }
-        bytes
-    }
-
-    /// Everything that it has, as the bytes of a batch.
-    pub fn join(&mut self) -> Vec<u8> {
-        let context = self.context();
-        let (mut ids, mut from) = (Vec::<SessionId>::new(), Some(0));
-        while let Some(place) = from {
-            from = self.worker.sessions_to_join(place, 3, &mut ids);
-        }
-        let mut bytes = Vec::new();
-        for id in ids {
-            let mut encoded = self.worker.encode_whole(id, &context, &mut bytes);
-            while encoded == Encoded::More {
-                let event = SessionEvent { id, kind: EventKind::Inspected };
-                encoded = self.worker.encode_event(&event, &context, &mut bytes);
+        let mut items = Vec::new();
+        for (id, kind) in kinds {
+            match kind {
+                EventKind::Created => self.tell(id, Telling::Whole, &mut items),
+                EventKind::Changed => self.tell(id, Telling::News, &mut items),
+                EventKind::Ended => items.push((id, None)),
             }
         }
-        bytes
+        items
     }
 
-    /// Takes a batch.
-    pub fn take(&mut self, now: Timestamp, context: &BatchContext, batch: &[u8]) {
-        let mut rest = batch;
-        while !rest.is_empty() {
-            let (item, behind) = MirrorItem::decode(rest, context).expect("an item");
+    /// Items for everything that it has.
+    pub fn join(&mut self) -> Vec<(SessionId, Option<Vec<u8>>)> {
+        let mut items = Vec::new();
+        let (mut after, mut ids) = (None, Vec::new());
+        loop {
+            self.worker.next_session_ids(after, 3, &mut ids);
+            let Some(last) = ids.last().copied() else { return items };
+            after = Some(last);
+            ids.drain(..).for_each(|id| self.tell(id, Telling::Whole, &mut items));
+        }
+    }
+
+    fn tell(&mut self, id: SessionId, telling: Telling, items: &mut Vec<(SessionId, Option<Vec<u8>>)>) {
+        let mut telling = telling;
+        loop {
+            let mut payload = Vec::new();
+            let told = self.worker.encode_mirrored(id, telling, ROOM, &mut payload);
+            assert!(payload.len() <= ROOM);
+            items.push((id, (told != Told::Gone).then_some(payload)));
+            if told != Told::Part {
+                return;
+            }
+            telling = Telling::News;
+        }
+    }
+
+    /// Takes what the other device tells.
+    pub fn take(&mut self, now: Timestamp, items: &[(SessionId, Option<Vec<u8>>)]) {
+        for (id, payload) in items {
+            let Some(payload) = payload else {
+                self.worker.handle_mirrored_end(*id);
+                continue;
+            };
+            let item = MirrorItem::decode(*id, payload, now).expect("an item");
             assert_eq!(self.worker.handle_mirrored(now, &item), Ok(true), "{item:?}");
-            rest = behind;
         }
         self.collect();
     }
@@ -139,7 +154,8 @@ impl Device {
             self.collect();
         }
         let sessions = self.worker.sessions();
-        let left: Vec<_> = sessions.slots().map(|slot| (sessions.get(slot), sessions.deadline(slot))).collect();
+        let left: Vec<_> =
+            sessions.slots().map(|slot| (sessions.get(slot), sessions.deadline(slot))).collect();
         assert!(left.is_empty(), "{:?} {:?} {left:#?}", self.worker.now(), self.worker.poll_timeout());
     }
 }
@@ -179,10 +195,9 @@ impl Pair {
         self.sent += 1;
         self.verdicts.push(verdict);
         if at == 0 {
-            let context = self.devices[0].context();
-            let batch = self.devices[0].batch();
+            let items = self.devices[0].items();
             if self.sent + self.lost_batches <= self.kill_at {
-                self.devices[1].take(self.now, &context, &batch);
+                self.devices[1].take(self.now, &items);
             }
         }
         (verdict, left)
@@ -214,10 +229,9 @@ impl Pair {
                 device.collect();
             }
         }
-        let context = self.devices[0].context();
-        let batch = self.devices[0].batch();
+        let items = self.devices[0].items();
         if self.sent < self.kill_at {
-            self.devices[1].take(self.now, &context, &batch);
+            self.devices[1].take(self.now, &items);
         }
     }
 

@@ -11,13 +11,13 @@ use bifrons_session::{
 use bifrons_wire::protocol;
 
 use super::{
-    super::{Life, SessionState, state::IDLE_STEP},
-    BatchContext, DecodeError, Reader, put_varint,
+    super::{Life, state::IDLE_STEP},
+    DecodeError, Reader, put_varint,
 };
 
 // The presence word. What is not there is: no application known, active and allowed by a rule, no cause, the
 // timer that is usual in the state, the timeout of the configuration, not idle, nothing counted, no timeouts
-// of a service, judged by the batch's configuration, no handshake.
+// of a service, no handshake.
 const APP: u16 = 1;
 const FATE: u16 = 2;
 const CAUSES: u16 = 4;
@@ -26,22 +26,22 @@ const TIMEOUT: u16 = 16;
 const IDLE: u16 = 32;
 const VOLUME: [u16; 2] = [64, 128];
 const SERVICE: u16 = 256;
-const GENERATION: u16 = 512;
-const HANDSHAKE: u16 = 1024;
+const HANDSHAKE: u16 = 512;
 /// TCP: something is known of the server's side; of scaled windows.
-const SERVER: u16 = 2048;
-const SCALES: u16 = 4096;
-const ALL: u16 = 8191;
+const SERVER: u16 = 1024;
+const SCALES: u16 = 2048;
+const ALL: u16 = 4095;
 
 /// The number that the state `incomplete` of no application has in this field.
 const NO_APP: AppId = bifrons_catalog::app::UNDECIDED;
 
-pub(super) fn write(life: &Life, context: &BatchContext, protocol_number: u8, out: &mut Vec<u8>) {
+pub(super) fn write(life: &Life, out: &mut Vec<u8>) {
     let is_usual_fate =
         (life.state, life.action, life.action_source) == (State::Active, Action::Allow, ActionSource::Policy);
-    let has = presence(life, context, protocol_number, is_usual_fate);
+    let has = presence(life, is_usual_fate);
     out.extend(has.to_be_bytes());
     out.push(life.flags);
+    put_varint(out, life.generation.0.into());
     put_varint(out, u64::from(life.rule.0.wrapping_add(1)));
     if has & APP != 0 {
         put_varint(out, life.app.0.into());
@@ -70,9 +70,6 @@ pub(super) fn write(life: &Life, context: &BatchContext, protocol_number: u8, ou
     if has & SERVICE != 0 {
         write_service(&life.service, out);
     }
-    if has & GENERATION != 0 {
-        out.extend(life.generation.0.to_be_bytes());
-    }
     if has & HANDSHAKE != 0 {
         put_varint(out, life.handshake.0.into());
     }
@@ -81,19 +78,18 @@ pub(super) fn write(life: &Life, context: &BatchContext, protocol_number: u8, ou
     }
 }
 
-fn presence(life: &Life, context: &BatchContext, protocol_number: u8, is_usual_fate: bool) -> u16 {
+fn presence(life: &Life, is_usual_fate: bool) -> u16 {
     let sides = life.tcp.map_or([SideImage::default(); 2], |image| image.sides);
     let facts = [
         (life.app != NO_APP, APP),
         (!is_usual_fate, FATE),
         (life.causes != Causes::default(), CAUSES),
-        (life.timer != SessionState::usual_timer(life, protocol_number), TIMER),
+        (life.timer != life.usual_timer(), TIMER),
         (life.timeout.is_some(), TIMEOUT),
         (life.idle >= IDLE_STEP, IDLE),
         (life.volume[0] != Volume::default(), VOLUME[0]),
         (life.volume[1] != Volume::default(), VOLUME[1]),
         (life.service != TimeoutOverride::default(), SERVICE),
-        (life.generation != context.generation, GENERATION),
         (life.handshake != Handshake::default(), HANDSHAKE),
         (sides[1].facts != 0, SERVER),
         (sides.iter().any(|side| side.scale != 0), SCALES),
@@ -101,16 +97,13 @@ fn presence(life: &Life, context: &BatchContext, protocol_number: u8, is_usual_f
     facts.into_iter().fold(0, |has, (is_there, bit)| if is_there { has | bit } else { has })
 }
 
-pub(super) fn read(
-    reader: &mut Reader<'_>,
-    context: &BatchContext,
-    protocol_number: u8,
-) -> Result<Life, DecodeError> {
+pub(super) fn read(reader: &mut Reader<'_>, protocol_number: u8) -> Result<Life, DecodeError> {
     let has = reader.short()?;
     if has & !ALL != 0 {
         return Err(DecodeError::Value("the presence word"));
     }
     let flags = reader.byte()?;
+    let generation = Generation(reader.varint_u32()?);
     let rule = RuleId(reader.varint_u32()?.wrapping_sub(1));
     let app = if has & APP != 0 { AppId(reader.varint_u16()?) } else { NO_APP };
     let (state, action, action_source) = if has & FATE != 0 {
@@ -134,7 +127,6 @@ pub(super) fn read(
         }
     }
     let service = if has & SERVICE != 0 { read_service(reader)? } else { TimeoutOverride::default() };
-    let generation = if has & GENERATION != 0 { Generation(reader.number()?) } else { context.generation };
     let handshake = Handshake(if has & HANDSHAKE != 0 { reader.varint_u32()? } else { 0 });
     let tcp = if protocol_number == protocol::TCP { Some(read_tcp(reader, has)?) } else { None };
     let mut life = Life {
@@ -151,10 +143,11 @@ pub(super) fn read(
         timeout,
         idle,
         volume,
+        protocol: protocol_number,
         tcp,
         service,
     };
-    life.timer = timer.unwrap_or_else(|| SessionState::usual_timer(&life, protocol_number));
+    life.timer = timer.unwrap_or_else(|| life.usual_timer());
     Ok(life)
 }
 
@@ -227,7 +220,7 @@ fn read_tcp(reader: &mut Reader<'_>, has: u16) -> Result<Image, DecodeError> {
     };
     Ok(Image {
         connection: connection.ok_or(DecodeError::Value("the connection's state"))?,
-        facts: head >> 3,
+        facts: head >> 3 & 7,
         client_isn,
         sides,
     })

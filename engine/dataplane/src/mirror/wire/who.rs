@@ -1,15 +1,13 @@
 //! Who a session is: its two keys, interfaces, beginning and translation.
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
-use bifrons_model::{InterfaceId, NatRuleId, SessionId, Timestamp, ZoneId};
+use bifrons_model::{InterfaceId, NatRuleId, Timestamp, ZoneId};
 use bifrons_session::FlowKey;
 use bifrons_wire::{Addresses, protocol};
 
-use super::{
-    super::{Life, NoteState, SessionState},
-    BatchContext, DecodeError, Reader, put_varint,
-};
+use super::{DecodeError, Reader, put_varint};
 
 const TCP: u8 = 0;
 const UDP: u8 = 1;
@@ -22,33 +20,44 @@ const OTHER_FAMILY: u8 = 8;
 /// It leaves with another source address, source port, destination address, destination port.
 const LEAVES_WITH: [u8; 4] = [16, 32, 64, 128];
 
-/// What stands for a NAT rule's number: it and whether something was taken, 0 without a rule.
-fn nat_number(state: &SessionState) -> u64 {
-    state.nat_rule.map_or(0, |rule| (u64::from(rule.0) + 1) << 1 | u64::from(state.has_taken))
-}
+/// Sessions that began less than so long ago tell only the low bits of when.
+const RECENT: Duration = Duration::from_secs(12 * 3_600);
+const RECENT_BITS: u32 = 48;
 
-pub(super) struct Who {
-    keys: [FlowKey; 2],
-    interface_in: InterfaceId,
-    interface_out: InterfaceId,
-    start: Timestamp,
-    nat_rule: Option<NatRuleId>,
-    has_taken: bool,
+/// Who a session is: what never changes in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Who {
+    /// Client to server and server to client, each as it arrives, zones included. What they differ in is the
+    /// translation.
+    pub keys: [FlowKey; 2],
+    /// Where its first packet came in.
+    pub interface_in: InterfaceId,
+    /// Where that left.
+    pub interface_out: InterfaceId,
+    /// When that came.
+    pub start: Timestamp,
+    /// The NAT rule that matched.
+    pub nat_rule: Option<NatRuleId>,
+    /// Whether it has taken something from that rule's pool.
+    pub has_taken: bool,
 }
 
 impl Who {
+    /// The IP protocol number.
     pub const fn protocol(&self) -> u8 {
         self.keys[0].protocol()
     }
 
-    pub const fn state(self, id: SessionId, life: Life, notes: NoteState) -> SessionState {
-        let Self { keys, interface_in, interface_out, start, nat_rule, has_taken } = self;
-        SessionState { id, keys, interface_in, interface_out, start, nat_rule, has_taken, life, notes }
+    /// What stands for a NAT rule's number: it, whether something was taken, and whether the beginning is
+    /// told in full.
+    fn nat_number(&self, is_old: bool) -> u64 {
+        let rule = self.nat_rule.map_or(0, |rule| u64::from(rule.0) + 1);
+        rule << 2 | u64::from(self.has_taken) << 1 | u64::from(is_old)
     }
 }
 
-pub(super) fn write(state: &SessionState, context: &BatchContext, out: &mut Vec<u8>) {
-    let [c2s, s2c] = &state.keys;
+pub(super) fn write(who: &Who, now: Timestamp, out: &mut Vec<u8>) {
+    let [c2s, s2c] = &who.keys;
     // Packets of the client leave as the server's answers arrive, turned round.
     let leaving = s2c.reversed(c2s.zone());
     let differs = differences(c2s, &leaving);
@@ -72,10 +81,12 @@ pub(super) fn write(state: &SessionState, context: &BatchContext, out: &mut Vec<
     out.extend(c2s.destination_port().to_be_bytes());
     put_varint(out, c2s.zone().0.into());
     put_varint(out, s2c.zone().0.into());
-    put_varint(out, state.interface_in.0.into());
-    put_varint(out, state.interface_out.0.into());
-    put_varint(out, context.time.as_nanos().wrapping_sub(state.start.as_nanos()));
-    put_varint(out, nat_number(state));
+    put_varint(out, who.interface_in.0.into());
+    put_varint(out, who.interface_out.0.into());
+    let is_old = now.since(who.start) > RECENT || who.start > now;
+    put_varint(out, who.nat_number(is_old));
+    let start = who.start.as_nanos().to_be_bytes();
+    out.extend(start.iter().skip(if is_old { 0 } else { 2 }));
     let [source_address, source_port, destination_address, destination_port] = differs;
     if source_address {
         put_end(out, source(leaving.addresses()));
@@ -91,7 +102,7 @@ pub(super) fn write(state: &SessionState, context: &BatchContext, out: &mut Vec<
     }
 }
 
-pub(super) fn read(reader: &mut Reader<'_>, context: &BatchContext) -> Result<Who, DecodeError> {
+pub(super) fn read(reader: &mut Reader<'_>, now: Timestamp) -> Result<Who, DecodeError> {
     let form = reader.byte()?;
     let protocol = match form & PROTOCOL {
         TCP => protocol::TCP,
@@ -105,8 +116,8 @@ pub(super) fn read(reader: &mut Reader<'_>, context: &BatchContext) -> Result<Wh
     let (zone_from, zone_to) = (ZoneId(reader.varint_u16()?), ZoneId(reader.varint_u16()?));
     let interface_in = InterfaceId(reader.varint_u16()?);
     let interface_out = InterfaceId(reader.varint_u16()?);
-    let start = Timestamp::from_nanos(context.time.as_nanos().wrapping_sub(reader.varint()?));
-    let nat = reader.varint_u32()?;
+    let nat = reader.varint()?;
+    let start = if nat & 1 != 0 { reader.long()? } else { recent(reader, now)? };
     let leaves_v6 = is_v6 != (form & OTHER_FAMILY != 0);
     let has = |place: usize| form & LEAVES_WITH[place] != 0;
     if leaves_v6 != is_v6 && !(has(0) && has(2)) {
@@ -123,9 +134,27 @@ pub(super) fn read(reader: &mut Reader<'_>, context: &BatchContext) -> Result<Wh
         keys: [c2s, leaving.reversed(zone_to)],
         interface_in,
         interface_out,
-        start,
-        nat_rule: (nat >> 1).checked_sub(1).map(NatRuleId),
-        has_taken: nat > 1 && nat & 1 == 1,
+        start: Timestamp::from_nanos(start),
+        nat_rule: match (nat >> 2).checked_sub(1) {
+            None => None,
+            Some(rule) => {
+                Some(NatRuleId(u32::try_from(rule).map_err(|_| DecodeError::Value("the NAT rule"))?))
+            }
+        },
+        has_taken: nat & 2 != 0,
+    })
+}
+
+/// A time of which the low bits are told: the one that is next to now.
+fn recent(reader: &mut Reader<'_>, now: Timestamp) -> Result<u64, DecodeError> {
+    let low = u64::from(reader.short()?) << 32 | u64::from(reader.number()?);
+    let span = 1_u64 << RECENT_BITS;
+    let now = now.as_nanos();
+    let near = now & !(span - 1) | low;
+    Ok(match near.cast_signed().wrapping_sub(now.cast_signed()) {
+        ahead if ahead > (span / 2).cast_signed() => near.saturating_sub(span),
+        behind if behind < -(span / 2).cast_signed() => near.saturating_add(span),
+        _ => near,
     })
 }
 
