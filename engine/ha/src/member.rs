@@ -8,26 +8,28 @@
 //!
 //! [`Member`] does no input or output. Its driver
 //!
-//! - hands in everything that has arrived before it calls `handle_timeout`: only there, the peer is given up;
+//! - hands in everything that has arrived before it calls `handle_timeout`: only there, the peer is given
+//!   up;
 //! - after each `handle_…` takes all outputs from `poll_output`, in order;
 //! - calls `handle_timeout` at the time of `poll_timeout`, or later;
-//! - hands in bytes that are decrypted and authenticated, and sends those of `MemberOutput::Message` likewise;
+//! - hands in bytes that are decrypted and authenticated, and sends those of `MemberOutput::Message`
+//!   likewise;
 //! - says which links are up: until then they are down. Interfaces count as up, the data plane as well;
 //! - says when the sessions are in step with a peer that leads: a joining device waits in `initial` (or
 //!   `tentative`) for that, unless HA2 stays down or sessions are not told;
 //! - keeps a `Member` only where the configuration has the pair enabled.
 //!
-//! **The peer is lost** when no new message has come for three heartbeat intervals over HA1, its backup or the
-//! heartbeat backup, or when all of these have been down for the monitor hold time. With the profile `fast` a
-//! sign of life on HA2 counts too. A follower then leads after the promotion hold. In `initial` a device leads
-//! after one hello interval without a peer.
+//! **The peer is lost** when no new message has come for three heartbeat intervals over HA1, its backup or
+//! the heartbeat backup, or when all of these have been down for the monitor hold time. With the profile
+//! `fast` a sign of life on HA2 counts too. A follower then leads after the promotion hold. In `initial` a
+//! device leads after one hello interval without a peer.
 //!
-//! **A planned change loses nothing.** A leading device that is suspended, or preempted, goes on until the peer
-//! leads and a moment longer, for frames that are on their way to it.
+//! **A planned change loses nothing.** A leading device that is suspended, or preempted, goes on until the
+//! peer leads and a moment longer, for frames that are on their way to it.
 //!
-//! **A monitored failure** counts only while the peer can take over: the last device standing stays. It counts
-//! once it has lasted for the hold-up time, and on devices that use their links: a passive device that keeps
-//! them down does not watch them.
+//! **A monitored failure** counts only while the peer can take over: the last device standing stays. It
+//! counts once it has lasted for the hold-up time, and on devices that use their links: a passive device
+//! that keeps them down does not watch them.
 //!
 //! **Two leaders** that hear each other again compare themselves as at the start; the better one stays. One
 //! that hears and is not heard gives way, for the other cannot.
@@ -300,7 +302,7 @@ struct Marks {
 }
 
 impl Member {
-    /// A device that starts now. Its epoch is `now`: a device that is started again must be given a later time.
+    /// A device that starts now. Its epoch is `now`: one that is started again must be given a later time.
     pub fn new(now: Timestamp, settings: Settings) -> Self {
         let times = Times::of(&settings.config);
         let epoch = now.as_nanos();
@@ -343,10 +345,9 @@ impl Member {
         self.own = Hello { ha2_epoch, ..own_hello(&self.settings, self.exchange.epoch) };
         self.exchange.is_news = true;
         let mode = Mode::of(&self.settings.config.mode);
-        if core::mem::replace(&mut self.mode, mode) != mode {
-            if let Some(state) = next(mode, self.state, Event::ModeChanged) {
-                self.enter(now, state, StateReason::ModeChanged);
-            }
+        let is_changed = core::mem::replace(&mut self.mode, mode) != mode;
+        if let Some(state) = next(mode, self.state, Event::ModeChanged).filter(|_| is_changed) {
+            self.enter(now, state, StateReason::ModeChanged);
         }
         self.exchange.next_beat = self.exchange.next_beat.min(now + self.times.heartbeat);
         self.exchange.next_hello = self.exchange.next_hello.min(now + self.times.hello);

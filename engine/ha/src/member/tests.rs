@@ -45,6 +45,8 @@ struct Pair {
     delay: Duration,
     /// Links over which nothing from this device arrives.
     silent: [Vec<HaLinkId>; 2],
+    /// Until when a device does nothing.
+    stalled: [Timestamp; 2],
     /// Of 1,000 messages, so many are lost.
     loss: u64,
     random: u64,
@@ -101,6 +103,7 @@ impl Pair {
             number: 0,
             delay: Duration::from_micros(500),
             silent: [Vec::new(), Vec::new()],
+            stalled: [Timestamp::ZERO; 2],
             loss: 0,
             random: 1,
             join: Some(Duration::from_millis(300)),
@@ -156,6 +159,14 @@ impl Pair {
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
         self.random
+    }
+
+    fn coin(&mut self) -> bool {
+        self.random().is_multiple_of(2)
+    }
+
+    fn is_lost(&mut self) -> bool {
+        self.loss > 0 && self.random() % 1_000 < self.loss
     }
 
     fn send(&mut self, after: Duration, to: usize, item: Item) {
@@ -222,12 +233,11 @@ impl Pair {
         if let Some(record) = &mut self.record {
             record.push((1 - device, link, bytes.clone()));
         }
-        let is_lost = self.loss > 0 && self.random() % 1_000 < self.loss;
-        if !is_lost && !self.silent[device].contains(&link) {
+        if !self.is_lost() && !self.silent[device].contains(&link) {
             self.send(self.delay, 1 - device, Item::Message(link, bytes));
         }
         // A device that works says something over HA2 at least as often as over HA1.
-        if !self.silent[device].contains(&HaLinkId::Ha2) {
+        if !self.is_lost() && !self.silent[device].contains(&HaLinkId::Ha2) {
             self.send(self.delay, 1 - device, Item::Heard);
         }
     }
@@ -236,16 +246,24 @@ impl Pair {
     fn run(&mut self, span: Duration) {
         let end = self.now + span;
         loop {
-            let timers = self.devices.iter().filter_map(|it| it.member.as_ref()?.poll_timeout());
+            let timers = self.devices.iter().zip(self.stalled);
+            let timers =
+                timers.filter_map(|(it, stalled)| Some(it.member.as_ref()?.poll_timeout()?.max(stalled)));
             let next = self.queue.keys().map(|(at, _)| *at).next().into_iter().chain(timers).min();
             let Some(next) = next.filter(|at| *at <= end) else { break };
             self.now = self.now.max(next);
             while let Some(entry) = self.queue.first_entry().filter(|entry| entry.key().0 <= self.now) {
+                let number = entry.key().1;
                 let (to, item) = entry.remove();
-                self.deliver(to, item);
+                if self.stalled[to] > self.now {
+                    self.queue.insert((self.stalled[to], number), (to, item));
+                } else {
+                    self.deliver(to, item);
+                }
             }
             for device in 0..2 {
-                let member = self.devices[device].member.as_mut();
+                let is_stalled = self.stalled[device] > self.now;
+                let member = self.devices[device].member.as_mut().filter(|_| !is_stalled);
                 let Some(member) = member.filter(|it| it.poll_timeout().is_some_and(|at| at <= self.now))
                 else {
                     continue;

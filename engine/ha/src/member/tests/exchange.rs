@@ -1,5 +1,7 @@
 //! What counts of that which arrives.
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::{
     control::nonce,
@@ -45,6 +47,19 @@ fn old_messages_and_noise_change_nothing() {
     let status = pair.member(B).status();
     assert_eq!(status.replayed_messages, kept.len() as u64);
     assert_eq!(status.unreadable_messages, 2 * kept.len() as u64 + 1);
+}
+
+proptest! {
+    #[test]
+    fn random_bytes_change_nothing(
+        bytes in proptest::collection::vec(any::<u8>(), 0..300),
+        link in proptest::sample::select(HaLinkId::ALL.to_vec()),
+    ) {
+        let mut member = Member::new(Timestamp::from_secs(START), settings(1, configuration(10)));
+        let before = picture(&member);
+        member.handle_message(Timestamp::from_secs(START), link, &bytes);
+        prop_assert_eq!(picture(&member), before);
+    }
 }
 
 #[test]
