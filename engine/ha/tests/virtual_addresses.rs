@@ -144,8 +144,8 @@ impl Device {
     }
 }
 
-#[test]
-fn a_router_learns_four_addresses_and_keeps_them_through_a_failure() {
+/// Both devices for twelve seconds, and what the link has heard of them.
+fn calm() -> (Device, Device, Link, Timestamp) {
     let (mut zero, mut one) = (Device::new(0, "172.17.1.2"), Device::new(1, "172.17.1.3"));
     let mut link = Link::default();
     zero.stand(START, HaState::ActivePrimary, Some(HaState::ActiveSecondary));
@@ -159,6 +159,12 @@ fn a_router_learns_four_addresses_and_keeps_them_through_a_failure() {
         }
         now += SECOND;
     }
+    (zero, one, link, now)
+}
+
+#[test]
+fn a_router_learns_four_addresses_and_keeps_them_through_a_failure() {
+    let (mut zero, mut one, mut link, mut now) = calm();
     for address in ["172.17.1.2", "172.17.1.3", "172.17.1.4", "172.17.1.5"] {
         assert_eq!(link.ask(now, &mut [&mut zero, &mut one], address), 1, "{address}");
     }

@@ -287,6 +287,30 @@ impl Neighbors {
         self.apply(now, interface, address, Event::Confirmed);
     }
 
+    /// What the other device of a pair knows of a neighbor; `None` when it has forgotten it. A device that
+    /// is not silent knows better and forgets nothing for that. A neighbor that is new from here is made sure
+    /// of at its next use.
+    pub fn handle_peer_entry(
+        &mut self,
+        now: Timestamp,
+        interface: InterfaceId,
+        address: IpAddr,
+        mac: Option<MacAddress>,
+    ) {
+        let Some(link) = self.links.get(&interface).filter(|link| link.is_up) else { return };
+        let state = link.table.get(address).map(|entry| entry.state);
+        match (mac, state) {
+            (Some(mac), Some(_)) => self.apply(now, interface, address, Event::Heard(mac)),
+            (Some(mac), None) if link.may_be_neighbor(address) && !mac.is_multicast() => {
+                self.put(now, interface, address, Entry::heard(now, mac));
+            }
+            (None, Some(state)) if link.settings.is_silent && state != NeighborState::Static => {
+                self.forget(interface, address);
+            }
+            (Some(_) | None, Some(_) | None) => {}
+        }
+    }
+
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Timestamp) {
         while let Some((_, interface, timer)) = self.timers.first().copied().filter(|(at, ..)| *at <= now) {

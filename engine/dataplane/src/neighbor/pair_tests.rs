@@ -18,7 +18,7 @@ const FLOATING_6: &str = "2001:db8::2";
 const SHARED_6: &str = "2001:db8::3";
 
 /// A device with both floating addresses and these shares of the shared ones.
-fn with_shares(has: [bool; 2]) -> LinkSettings {
+pub(super) fn with_shares(has: [bool; 2]) -> LinkSettings {
     let floating = Answers::All(SHARE_0);
     let shared = Answers::Requesters { by: Sharing::Modulo, macs: [SHARE_0, SHARE_1], has };
     let address = |text, length, answers| VirtualAddress { prefix: prefix(text, length), answers };
@@ -44,14 +44,14 @@ fn settled(settings: LinkSettings) -> Neighbors {
 /// Who answers an ARP request and a neighbor solicitation.
 fn answers(neighbors: &mut Neighbors, requester: [&str; 2], target: [&str; 2]) -> Vec<Option<MacAddress>> {
     neighbors.handle_arp(after(9), WAN, &ask_4(A, requester[0], target[0]));
-    let four = outputs(neighbors).into_iter().find_map(|seen| match seen {
-        Seen::Arp(A, arp) if !arp.is_request && arp.sender == v4(target[0]) => Some(arp.sender_mac),
-        _ => None,
+    let four = outputs(neighbors).into_iter().find_map(|seen| {
+        let Seen::Arp(A, arp) = seen else { return None };
+        (!arp.is_request && arp.sender == v4(target[0])).then_some(arp.sender_mac)
     });
     neighbors.handle_nd(after(9), WAN, A, &ask_6(requester[1], target[1], Some(A)));
-    let six = outputs(neighbors).into_iter().find_map(|seen| match seen {
-        Seen::Nd(A, message) if message.target == v6(target[1]) => message.mac,
-        _ => None,
+    let six = outputs(neighbors).into_iter().find_map(|seen| {
+        let Seen::Nd(A, message) = seen else { return None };
+        message.mac.filter(|_| message.target == v6(target[1]))
     });
     vec![four, six]
 }
@@ -204,4 +204,33 @@ fn at_take_over_addresses_are_used_at_once() {
     let mut first = Neighbors::new();
     first.set_link(START, WAN, settings());
     assert!(!first.is_own(WAN, ip(OUR_6)));
+}
+
+#[test]
+fn a_passive_device_knows_the_neighbors_of_the_active_one() {
+    let mut neighbors = Neighbors::new();
+    let fixed = vec![bifrons_config::typed::StaticNeighbor { address: ip("10.0.0.9"), mac: B }];
+    neighbors.set_link(START, WAN, LinkSettings { fixed, ..member(true) });
+    outputs(&mut neighbors);
+    let mut tell = |now, address: &str, mac| {
+        neighbors.handle_peer_entry(now, WAN, ip(address), mac);
+        outputs(&mut neighbors)
+    };
+    let host = "10.0.0.20";
+    assert_eq!(tell(after(1), host, Some(A)), [Seen::Known(ip(host), A, true)]);
+    assert_eq!(tell(after(2), host, Some(A)), []);
+    assert_eq!(tell(after(3), host, Some(B)), [Seen::Known(ip(host), B, true)]);
+    assert_eq!(tell(after(4), host, None), [Seen::Forgotten(ip(host))]);
+    for (address, mac) in
+        [(OUR_4, Some(A)), ("10.0.0.255", Some(A)), ("10.0.0.9", Some(A)), ("10.0.0.9", None)]
+    {
+        assert_eq!(tell(after(5), address, mac), [], "{address}");
+    }
+    assert_eq!(tell(after(5), host, Some(MacAddress::BROADCAST)), []);
+    tell(after(6), host, Some(A));
+    // Once it is active it knows better.
+    neighbors.set_link(after(7), WAN, member(false));
+    outputs(&mut neighbors);
+    neighbors.handle_peer_entry(after(8), WAN, ip(host), None);
+    assert_eq!(neighbors.resolve(after(8), WAN, ip(host)), Resolution::Known(A));
 }

@@ -6,7 +6,7 @@ use bifrons_policy::ProxyArp;
 use bifrons_wire::{ALL_NODES, Arp, NeighborMessage, NeighborMessageKind, link_local, solicited_node};
 use proptest::prelude::*;
 
-use super::*;
+use super::{pair_tests::with_shares, *};
 
 pub(super) const WAN: InterfaceId = InterfaceId(3);
 pub(super) const OURS: MacAddress = MacAddress([2, 0, 0, 0, 0, 1]);
@@ -487,7 +487,8 @@ enum Step {
     Resolve(u8, bool),
     Wait(u64),
     Up(bool),
-    Set(bool),
+    Set(u8),
+    Told(u8, bool),
 }
 
 fn any_step() -> impl Strategy<Value = Step> {
@@ -497,7 +498,8 @@ fn any_step() -> impl Strategy<Value = Step> {
         3 => (0_u64..4).prop_map(Step::Wait),
         1 => (0_u64..4000).prop_map(Step::Wait),
         1 => any::<bool>().prop_map(Step::Up),
-        1 => any::<bool>().prop_map(Step::Set),
+        1 => (0_u8..5).prop_map(Step::Set),
+        1 => (any::<u8>(), any::<bool>()).prop_map(|(host, is_there)| Step::Told(host, is_there)),
     ]
 }
 
@@ -507,7 +509,16 @@ proptest! {
     fn any_frames_keep_copies_right_and_tables_small(steps in prop::collection::vec(any_step(), 0..120)) {
         let mut neighbors = Neighbors::new();
         let small = LinkSettings { capacity: 8, ..settings() };
-        neighbors.set_link(START, WAN, small.clone());
+        let kinds = [
+            small.clone(),
+            settings(),
+            LinkSettings { is_silent: true, ..settings() },
+            with_shares([true, false]),
+            LinkSettings { is_silent: true, ..with_shares([true, true]) },
+        ];
+        let mut kind = &kinds[0];
+        neighbors.set_link(START, WAN, kind.clone());
+        outputs(&mut neighbors);
         let mut now = START;
         let mut copy: BTreeMap<IpAddr, MacAddress> = BTreeMap::new();
         for step in steps {
@@ -532,12 +543,18 @@ proptest! {
                     now = until;
                 }
                 Step::Up(is_up) => neighbors.set_up(now, WAN, is_up),
-                Step::Set(is_small) => {
-                    let settings = if is_small { small.clone() } else { settings() };
-                    neighbors.set_link(now, WAN, settings);
+                Step::Set(number) => {
+                    kind = &kinds[usize::from(number)];
+                    neighbors.set_link(now, WAN, kind.clone());
+                }
+                Step::Told(host, is_there) => {
+                    let address = IpAddr::from([10, 0, 0, host]);
+                    neighbors.handle_peer_entry(now, WAN, address, is_there.then_some(B));
                 }
             }
             while let Some(output) = neighbors.poll_output() {
+                let is_frame = matches!(output, NeighborOutput::Frame { .. });
+                prop_assert!(!(is_frame && kind.is_silent), "a silent device sends nothing");
                 if let NeighborOutput::Update(update) = output {
                     match update.mac {
                         Some(mac) => copy.insert(update.address, mac),
@@ -550,6 +567,8 @@ proptest! {
             prop_assert_eq!(&copy, &table);
             prop_assert!(!table.values().any(|mac| mac.is_multicast()));
             prop_assert!(!table.contains_key(&ip(OUR_4)) && !table.contains_key(&ip(OUR_6)));
+            let mut held = kind.virtual_addresses.iter().map(|own| own.prefix.address);
+            prop_assert!(held.all(|address| !table.contains_key(&address)));
             let entries = neighbors.neighbors(WAN).count();
             let deadlines = neighbors.neighbors(WAN).filter(|one| one.deadline.is_some()).count();
             prop_assert_eq!(deadlines, entries, "each is forgotten one day");
