@@ -23,7 +23,7 @@ use crate::{DeviceId, HaState, Pairing, election::Mode};
 
 mod fields;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use fields::{Fields, Writer};
 

@@ -42,10 +42,12 @@ pub enum ShowHighAvailability {
     LinkMonitoring,
     /// `path-monitoring`
     PathMonitoring,
+    /// `interface ha1|ha1-backup|ha2|ha2-backup|ha3`
+    Interface(HaLinkId),
 }
 
 impl ShowHighAvailability {
-    /// All of them.
+    /// All that are about the pair as a whole.
     pub const ALL: [Self; 6] = [
         Self::All,
         Self::State,
@@ -64,6 +66,7 @@ impl ShowHighAvailability {
             Self::FlapStatistics => "flap-statistics",
             Self::LinkMonitoring => "link-monitoring",
             Self::PathMonitoring => "path-monitoring",
+            Self::Interface(_) => "interface",
         }
     }
 
@@ -77,6 +80,7 @@ impl ShowHighAvailability {
             Self::FlapStatistics => flap_statistics(&mut page, status),
             Self::LinkMonitoring => link_monitoring(&mut page, status),
             Self::PathMonitoring => path_table(&mut page, status),
+            Self::Interface(link) => interface(&mut page, status, link),
         }
         page.text
     }
@@ -332,33 +336,52 @@ fn local_state(page: &mut Page, status: &Status) {
 }
 
 fn links(page: &mut Page, status: &Status) {
-    let config = &status.settings.config.links;
-    let known = [
-        ("HA1 Control Link Information", HaLinkId::Ha1, config.ha1.as_ref()),
-        ("HA1 Backup Control Link Information", HaLinkId::Ha1Backup, config.ha1_backup.as_ref()),
-        ("HA2 Data Link Information", HaLinkId::Ha2, config.ha2.as_ref()),
-        ("HA2 Backup Data Link Information", HaLinkId::Ha2Backup, config.ha2_backup.as_ref()),
-    ];
-    for (title, id, link) in known {
-        let Some(link) = link else { continue };
-        page.block(title, |page| {
-            if let Some(address) = &link.address {
-                page.line(format_args!("IP Address: {}/{}", address.address, address.length));
-            }
-            if id == HaLinkId::Ha1 {
-                page.value("MAC Address", status.own.ha1_mac);
-            }
-            if !link.port.is_empty() {
-                page.value("Interface", &link.port);
-            }
-            link_state(page, status, id);
-        });
+    for (title, id) in [
+        ("HA1 Control Link Information", HaLinkId::Ha1),
+        ("HA1 Backup Control Link Information", HaLinkId::Ha1Backup),
+        ("HA2 Data Link Information", HaLinkId::Ha2),
+        ("HA2 Backup Data Link Information", HaLinkId::Ha2Backup),
+        ("HA3 Packet-Forwarding Link Information", HaLinkId::Ha3),
+    ] {
+        if status.links.iter().any(|link| link.link == id) {
+            page.block(title, |page| {
+                link_address(page, status, id);
+                link_state(page, status, id);
+            });
+        }
     }
-    if let Some(port) = &config.ha3 {
-        page.block("HA3 Packet-Forwarding Link Information", |page| {
-            page.value("Interface", port);
-            link_state(page, status, HaLinkId::Ha3);
-        });
+}
+
+fn interface(page: &mut Page, status: &Status, id: HaLinkId) {
+    let Some(link) = status.links.iter().find(|link| link.link == id) else {
+        page.line(format_args!("Interface {}: not configured", id.name()));
+        return;
+    };
+    page.block(&format!("Interface {}", id.name()), |page| {
+        link_address(page, status, id);
+        let word = if link.is_up { "Up" } else { "Down" };
+        page.line(format_args!("Link State: {word} (last {})", elapsed(status.now.since(link.since))));
+    });
+}
+
+fn link_address(page: &mut Page, status: &Status, id: HaLinkId) {
+    let config = &status.settings.config.links;
+    let link = match id {
+        HaLinkId::Ha1 => config.ha1.as_ref(),
+        HaLinkId::Ha1Backup => config.ha1_backup.as_ref(),
+        HaLinkId::Ha2 => config.ha2.as_ref(),
+        HaLinkId::Ha2Backup => config.ha2_backup.as_ref(),
+        HaLinkId::HeartbeatBackup | HaLinkId::Ha3 => None,
+    };
+    if let Some(address) = link.and_then(|link| link.address.as_ref()) {
+        page.line(format_args!("IP Address: {}/{}", address.address, address.length));
+    }
+    if id == HaLinkId::Ha1 {
+        page.value("MAC Address", status.own.ha1_mac);
+    }
+    let ha3 = config.ha3.as_ref().filter(|_| id == HaLinkId::Ha3);
+    if let Some(port) = link.map(|link| &link.port).or(ha3).filter(|port| !port.is_empty()) {
+        page.value("Interface", port);
     }
 }
 

@@ -46,7 +46,8 @@ fn any_hello() -> impl Strategy<Value = Hello> {
     })
 }
 
-fn any_message() -> impl Strategy<Value = Message> {
+/// Any that can be written.
+pub(crate) fn any_message() -> impl Strategy<Value = Message> {
     let beat = any::<[u64; 3]>().prop_map(|[beat, nonce, hello_seen]| Heartbeat { beat, nonce, hello_seen });
     prop_oneof![
         any_hello().prop_map(|hello| Message::Hello(Box::new(hello))),

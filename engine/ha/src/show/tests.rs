@@ -89,7 +89,7 @@ impl Talk {
     fn run(&mut self, seconds: u64) -> &mut Self {
         let end = self.now + Duration::from_secs(seconds);
         while self.now < end {
-            self.now = self.now + DELAY;
+            self.now += DELAY;
             self.step();
         }
         self
@@ -174,5 +174,9 @@ fn an_active_active_pair() {
     let mut talk = Talk::new([mode(0), mode(1)]);
     talk.run(7_300);
     compare("active-primary-all", ShowHighAvailability::All, &talk.members[0]);
+    for link in [HaLinkId::Ha1, HaLinkId::Ha3, HaLinkId::Ha2Backup] {
+        let show = ShowHighAvailability::Interface(link);
+        compare(&format!("active-primary-{}-{}", show.name(), link.name()), show, &talk.members[0]);
+    }
     compare("active-secondary-transitions", ShowHighAvailability::Transitions, &talk.members[1]);
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     control::nonce,
-    hello::{Envelope, Heartbeat, Message, Order, OrderKind},
+    hello::{Envelope, Heartbeat, Message, Order, OrderKind, tests::any_message},
 };
 
 const A: usize = 0;
@@ -59,6 +59,29 @@ proptest! {
         let before = picture(&member);
         member.handle_message(Timestamp::from_secs(START), link, &bytes);
         prop_assert_eq!(picture(&member), before);
+    }
+
+    /// A peer may be wrong about anything; the device goes on, and says a bounded number of things.
+    #[test]
+    fn any_authentic_words_are_survived(
+        words in proptest::collection::vec((any_message(), 0_u64..9_000, any::<u64>()), 1..40),
+        is_active_active in any::<bool>(),
+    ) {
+        let config = if is_active_active { active_active(0) } else { configuration(10) };
+        let mut now = Timestamp::from_secs(START);
+        let mut member = Member::new(now, settings(1, config));
+        HaLinkId::ALL.into_iter().for_each(|link| member.handle_link(now, link, true));
+        for (place, (message, span, epoch)) in words.into_iter().enumerate() {
+            now += Duration::from_millis(span);
+            let sequence = place as u64 + 1;
+            let epoch = if epoch.is_multiple_of(2) { 9 } else { epoch };
+            let bytes = Envelope { version: 1, epoch, sequence, message }.to_bytes();
+            member.handle_message(now, HaLinkId::Ha1, &bytes);
+            member.handle_timeout(now);
+            prop_assert!(member.poll_timeout().is_some_and(|at| at > now));
+            let said = core::iter::from_fn(|| member.poll_output()).count();
+            prop_assert!(said < 40, "{} outputs", said);
+        }
     }
 }
 
