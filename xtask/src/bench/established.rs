@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use bifrons_dataplane::{Frame, Outbox, Worker};
+use bifrons_dataplane::{Frame, Outbox, PairView, Worker};
 use bifrons_model::Timestamp;
 
 use super::frames::{self, Made, Network, Step};
@@ -20,7 +20,17 @@ const GAP: Duration = Duration::from_nanos(100);
 /// Nanoseconds a packet with `sessions` established sessions and batches of `batch`: from the frame's bytes
 /// to its verdict, half of the frames in each direction.
 pub fn measure(sessions: u32, batch: usize, network: Network) -> Result<f64> {
-    let mut worker = frames::worker(sessions, network)?;
+    measure_with(frames::worker(sessions, network)?, sessions, batch, network)
+}
+
+/// The same of a worker that tells another device of its sessions.
+pub fn measure_mirrored(sessions: u32, batch: usize) -> Result<f64> {
+    let mut worker = frames::worker(sessions, Network::Plain)?;
+    worker.set_pair_view(PairView::ACTIVE);
+    measure_with(worker, sessions, batch, Network::Plain)
+}
+
+fn measure_with(mut worker: Worker, sessions: u32, batch: usize, network: Network) -> Result<f64> {
     let mut outbox = Outbox::default();
     let mut now = frames::START;
     fill(&mut worker, sessions, network, &mut now, &mut outbox);

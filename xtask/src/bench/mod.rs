@@ -44,6 +44,7 @@ const BENCHES: &[Bench] = &[
     timed("established_10k_b32_ns_per_packet", "ns", |_| established::measure(10_000, 32, Network::Plain)),
     timed("established_10k_b1_ns_per_packet", "ns", |_| established::measure(10_000, 1, Network::Plain)),
     timed("established_1m_b32_ns_per_packet", "ns", |_| established::measure(1_000_000, 32, Network::Plain)),
+    timed("established_ha_1m_b32_ns_per_packet", "ns", |_| established::measure_mirrored(1_000_000, 32)),
     timed("established_1m_b1_ns_per_packet", "ns", |_| established::measure(1_000_000, 1, Network::Plain)),
     timed("established_10m_b32_ns_per_packet", "ns", |_| {
         established::measure(10_000_000, 32, Network::Plain)

@@ -2,5 +2,7 @@
 
 mod end_to_end;
 #[path = "../worker/packets.rs"]
+#[expect(dead_code, reason = "what only the worker's own tests send")]
 mod packets;
 mod pair;
+mod states;

@@ -221,20 +221,6 @@ impl Pair {
         }
     }
 
-    pub fn wait(&mut self, seconds: u64) {
-        self.now += Duration::from_secs(seconds);
-        for (place, device) in self.devices.iter_mut().enumerate() {
-            if place == 1 || self.sent < self.kill_at {
-                device.worker.handle_timeout(self.now, &mut device.outbox);
-                device.collect();
-            }
-        }
-        let items = self.devices[0].items();
-        if self.sent < self.kill_at {
-            self.devices[1].take(self.now, &items);
-        }
-    }
-
     /// The records of both, at the end of all sessions.
     pub fn records(mut self) -> Vec<TrafficRecord> {
         let at = usize::from(self.is_killed());

@@ -66,13 +66,6 @@ impl DirtySet {
         Some((kind, id, since))
     }
 
-    /// Put back what has just been taken.
-    pub fn put_back(&mut self, kind: ItemKind, id: u64, since: Timestamp) {
-        if self.pending.insert(id, kind).is_none() {
-            self.order.push_front((id, since));
-        }
-    }
-
     pub fn clear(&mut self) {
         self.pending.clear();
         self.pending.shrink_to(KEPT_CAPACITY);
@@ -133,8 +126,6 @@ mod tests {
         for id in [5, 3, 5, 8] {
             dirty.mark(Timestamp::ZERO, ItemKind::Neighbor, id);
         }
-        let (kind, id, since) = dirty.pop().unwrap();
-        dirty.put_back(kind, id, since);
         let order: alloc::vec::Vec<u64> = core::iter::from_fn(|| dirty.pop().map(|(_, id, _)| id)).collect();
         assert_eq!(order, [5, 3, 8]);
     }

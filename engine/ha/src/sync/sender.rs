@@ -37,6 +37,8 @@ struct InFlight {
 
 pub(super) struct Sender {
     dirty: [DirtySet; 3],
+    /// What had no room in the last batch: it was asked for once and may not be asked for again.
+    held: Option<Held>,
     join: Option<Join>,
     joins: u32,
     in_flight: VecDeque<InFlight>,
@@ -55,6 +57,14 @@ pub(super) struct Sender {
     scratch: Vec<u8>,
     ids: Vec<u64>,
     spare: Vec<Vec<u8>>,
+}
+
+/// An item that waits for the next batch.
+struct Held {
+    kind: ItemKind,
+    id: u64,
+    since: Timestamp,
+    payload: Vec<u8>,
 }
 
 /// How the filling of a batch went on.
@@ -76,6 +86,7 @@ impl Sender {
         let seed = FixedState::with_seed(seed);
         Self {
             dirty: [DirtySet::new(seed.clone()), DirtySet::new(seed.clone()), DirtySet::new(seed)],
+            held: None,
             join: None,
             joins: 0,
             in_flight: VecDeque::new(),
@@ -104,11 +115,12 @@ impl Sender {
 
     /// Entries that have changed and are in no batch yet.
     pub fn dirty(&self) -> usize {
-        self.dirty.iter().map(DirtySet::len).sum()
+        self.dirty.iter().map(DirtySet::len).sum::<usize>() + usize::from(self.held.is_some())
     }
 
     pub fn oldest(&self) -> Option<Timestamp> {
-        self.dirty.iter().filter_map(DirtySet::oldest).min()
+        let held = self.held.as_ref().map(|held| held.since);
+        self.dirty.iter().filter_map(DirtySet::oldest).chain(held).min()
     }
 
     pub fn in_flight(&self) -> usize {
@@ -137,6 +149,7 @@ impl Sender {
 
     pub fn forget_dirty(&mut self) {
         self.dirty.iter_mut().for_each(DirtySet::clear);
+        self.held = None;
     }
 
     /// The number of a join that the peer has now completely.
@@ -226,6 +239,13 @@ impl Sender {
         source: &mut impl Source,
         counters: &mut Counters,
     ) -> Filled {
+        if let Some(held) = self.held.take() {
+            if !batch.append(Record::Item(held.kind), held.id, &held.payload) {
+                self.held = Some(held);
+                return Filled::Full;
+            }
+            counters.item_sent(held.kind);
+        }
         for set in &mut self.dirty {
             while let Some((kind, id, since)) = set.pop() {
                 let joining = self.join.as_ref().is_some_and(|join| join.has_before_it(kind.space(), id));
@@ -250,7 +270,8 @@ impl Sender {
                 } else if batch.append(Record::Item(told), id, &self.scratch) {
                     counters.item_sent(told);
                 } else {
-                    set.put_back(kind, id, since);
+                    let payload = core::mem::take(&mut self.scratch);
+                    self.held = Some(Held { kind: told, id, since, payload });
                     return Filled::Full;
                 }
             }
