@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use bifrons_catalog::app;
 use bifrons_inspect::{Opening, Shown};
 use bifrons_model::{DropReason, SessionId, Timestamp};
 use bifrons_session::{FlowKey, NO_NUMBER, NONE, Session, SessionFlags, tcp::Tracking};
@@ -333,8 +334,12 @@ impl Worker {
             Some(inspection) if shown.from != Shown::LOST => inspection.resume(shown, &limits),
             Some(_) | None => false,
         };
-        if !is_shown {
-            self.free_inspection(slot);
+        if is_shown {
+            return;
+        }
+        self.free_inspection(slot);
+        if self.table.get(slot).app == app::UNDECIDED {
+            // What comes is all that its identification will have.
             let opening = Opening { first_sequence: [None, None], ..self.opening_of(slot) };
             let handle = self.inspections.begin(opening, &self.signatures);
             self.table.get_mut(slot).inspection = handle;

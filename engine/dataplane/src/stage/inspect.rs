@@ -2,6 +2,7 @@
 
 use alloc::{boxed::Box, vec::Vec};
 
+use bifrons_catalog::app;
 use bifrons_inspect::{Inspection, Opening, Payload, Progress, Transport};
 use bifrons_model::{Direction, DropReason, Subtype, Tracker};
 use bifrons_session::{Hit, NONE, Session, SessionFlags, Timer};
@@ -60,6 +61,12 @@ impl Worker {
     ) -> Result<Option<Vec<u8>>, DropReason> {
         self.counters.inspected += 1;
         let handle = match self.table.get(hit.slot).inspection {
+            NONE if self.is_past_inspection(hit.slot) => {
+                self.table.get_mut(hit.slot).flags.set(SessionFlags::INSPECTED, true);
+                self.note_payload(hit.slot, outbox);
+                self.tell(hit.slot, EventKind::Changed, outbox);
+                return Ok(None);
+            }
             NONE => self.begin_inspection(hit.slot),
             handle => handle,
         };
@@ -117,6 +124,13 @@ impl Worker {
             inspection.keep_journal();
         }
         handle
+    }
+
+    /// Whether the other device has begun an identification that cannot go on here, and knew the application:
+    /// it stays, for what comes now would be taken for something else without what was before.
+    fn is_past_inspection(&self, slot: u32) -> bool {
+        let session = self.table.get(slot);
+        session.flags.has(SessionFlags::PEER) && session.app != app::UNDECIDED
     }
 
     /// What is known of a session when its first payload comes.

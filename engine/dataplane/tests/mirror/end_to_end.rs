@@ -84,6 +84,20 @@ fn web(pair: &mut Pair) {
     web.close(pair);
 }
 
+/// A request whose head is longer than what is kept of a stream for the other device.
+fn long_head(pair: &mut Pair) {
+    let mut web = Connection::open(pair, way(40_005, 8_081));
+    web.from_client(pair, ACK, b"GET / HTTP/1.1\r\nHost: www.example.com\r\n");
+    for place in 0..15_u8 {
+        let line = [&[b'a' + place, b':'][..], &[b'v'; 1_200], b"\r\n"].concat();
+        web.from_client(pair, ACK, &line);
+        web.from_server(pair, ACK, b"");
+    }
+    web.from_client(pair, ACK, b"\r\n");
+    web.from_server(pair, ACK, b"HTTP/1.1 204 No Content\r\n\r\n");
+    web.close(pair);
+}
+
 /// Three conversations at once, one of which nobody recognises.
 fn several(pair: &mut Pair) {
     let mut web = Connection::open(pair, way(40_001, 80));
@@ -123,7 +137,7 @@ fn play(conversation: fn(&mut Pair), kill_at: usize) -> (usize, Vec<Verdict>, Ve
 
 #[test]
 fn a_dead_owner_changes_nothing_but_who_logs() {
-    for conversation in [web as fn(&mut Pair), several] {
+    for conversation in [web as fn(&mut Pair), several, long_head] {
         let (count, verdicts, whole) = play(conversation, usize::MAX);
         assert!(whole.iter().any(|record| record.app == app::WEB_BROWSING));
         for kill_at in 1..=count {
