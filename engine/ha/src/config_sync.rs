@@ -12,10 +12,11 @@
 //!          check: no; Abort comes; cut (the vote binds nobody: nothing is applied)
 //! ```
 //!
-//! A cut between the two applications leaves the proposer ahead. That state has a name, *not synchronized*, and heals:
-//! when the devices meet again they compare what runs, and the one whose commit is the later one brings the
-//! other to it. Later is the higher generation; between equal ones, of devices that committed apart from each
-//! other, the later time of the commit, then the greater digest. Both devices find the same one.
+//! A cut between the two applications leaves the proposer ahead. That state has a name, *not synchronized*,
+//! and heals: when the devices meet again they compare what runs, and the one whose commit is the later one
+//! brings the other to it. Later is the higher generation; between equal ones, of devices that committed
+//! apart from each other, the later time of the commit, then the greater digest. Both devices find the same
+//! one.
 
 use alloc::{collections::VecDeque, string::String, sync::Arc, vec::Vec};
 use core::time::Duration;
@@ -24,7 +25,7 @@ use bifrons_model::Timestamp;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::DeviceId;
+use crate::{ConfigurationMark, DeviceId};
 
 mod compatibility;
 mod filter;
@@ -61,6 +62,13 @@ impl ConfigMark {
     pub fn digest_of(text: &str) -> u64 {
         let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
         digest.first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
+    }
+}
+
+/// What the hello tells of it.
+impl From<ConfigMark> for ConfigurationMark {
+    fn from(mark: ConfigMark) -> Self {
+        Self { generation: mark.generation, digest: mark.digest }
     }
 }
 
@@ -139,7 +147,8 @@ pub struct Busy;
 pub struct MalformedMessage;
 
 /// The machine. After each `handle_*`, [`Self::propose`] and [`Self::sync_to_remote`] take
-/// [`Self::poll_output`] until it is empty. A cut of HA1 is told, and messages sent before it never arrive after it.
+/// [`Self::poll_output`] until it is empty. A cut of HA1 is told, and messages sent before it never arrive
+/// after it.
 pub struct ConfigSync {
     settings: ConfigSettings,
     compatibility: Compatibility,
@@ -236,15 +245,16 @@ impl ConfigSync {
         }
     }
 
-    /// Propose a commit: `text` is the common part. With a peer that can follow both apply it or neither does; alone,
-    /// this device does and the peer is brought to it when it can.
+    /// Propose a commit: `text` is the common part. With a peer that can follow both apply it or neither
+    /// does; alone, this device does and the peer is brought to it when it can.
     pub fn propose(&mut self, now: Timestamp, text: Arc<str>) -> Result<Transaction, Busy> {
         let with_peer = self.peer_status().is_some_and(|status| status.mark.digest == self.mark.digest)
             && self.block().is_none();
         self.open_commit(now, text, with_peer, with_peer.then_some(self.mark.digest))
     }
 
-    /// `request high-availability sync-to-remote running-config`: the peer gets what runs here, whatever runs there.
+    /// `request high-availability sync-to-remote running-config`: the peer gets what runs here, whatever
+    /// runs there.
     pub fn sync_to_remote(&mut self, now: Timestamp) -> Result<Transaction, Refused> {
         let Some(_) = self.peer_status() else { return Err(Refused::PeerLost) };
         if let Some(block) = self.block() {

@@ -12,9 +12,9 @@
 //!                        └ forged, replayed, of another epoch: refused
 //! ```
 //!
-//! Both sides run the same machine; each sends and receives. What an item holds is the driver's matter. A peer that
-//! is slow costs no more memory than the set of changed ids: their state is asked for when a batch is built, and
-//! a newer change replaces an older one that waits.
+//! Both sides run the same machine; each sends and receives. What an item holds is the driver's matter. A
+//! peer that is slow costs no more memory than the set of changed ids: their state is asked for when a batch
+//! is built, and a newer change replaces an older one that waits.
 
 use alloc::{collections::VecDeque, string::String, vec, vec::Vec};
 use core::time::Duration;
@@ -94,8 +94,8 @@ impl Settings {
     }
 }
 
-/// Why a message was refused. A refused message changes nothing but counters; one that is [`Self::Repeated`] is
-/// answered with what has come, because the peer may not know it.
+/// Why a message was refused. A refused message changes nothing but counters; one that is [`Self::Repeated`]
+/// is answered with what has come, because the peer may not know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum Refusal {
     /// State is not synchronised on this link.
@@ -297,8 +297,9 @@ impl Synchronizer {
         Ok(())
     }
 
-    /// Whether this device tells its state to the peer from now on (active/passive: the active one; active/active:
-    /// both). One that begins tells everything; one that stops still tells what has changed until then.
+    /// Whether this device tells its state to the peer from now on (active/passive: the active one;
+    /// active/active: both). One that begins tells everything; one that stops still tells what has changed
+    /// until then.
     pub fn handle_sending(&mut self, now: Timestamp, sending: bool) {
         self.now = now;
         if self.sending == sending {

@@ -1,7 +1,8 @@
 //! Which `set` lines both devices have in common, and which each keeps for itself.
 //!
-//! PAN-OS, "What Doesn't Sync in Active/Passive HA" and "… in Active/Active HA". Profiles for log forwarding and the
-//! servers that they name are common, because rules name them; the device's own log settings are not.
+//! PAN-OS, "What Doesn't Sync in Active/Passive HA" and "… in Active/Active HA". Profiles for log forwarding
+//! and the servers that they name are common, because rules name them; the device's own log settings are
+//! not.
 
 use alloc::{string::String, vec::Vec};
 
@@ -93,7 +94,8 @@ impl Common {
     }
 }
 
-/// Whether the words behind the kind of an interface lead to its addresses. Units have theirs behind their name.
+/// Whether the words behind the kind of an interface lead to its addresses. Units have theirs behind their
+/// name.
 fn names_address(path: &[&str]) -> bool {
     let inner = match path {
         ["units", _unit, inner @ ..] => inner,

@@ -1,9 +1,10 @@
-//! State of the management plane that both devices hold: dynamic routes, user mappings, leases. Entries are opaque; of
-//! two versions the newer one stays, wherever it came from.
+//! State of the management plane that both devices hold: dynamic routes, user mappings, leases. Entries are
+//! opaque; of two versions the newer one stays, wherever it came from.
 //!
-//! A version's stamp is the time of its change, or one more than the highest stamp seen if that is later, so that a
-//! change made after another one was known is newer than it even if the clocks differ. Removed entries are
-//! remembered as such, a bounded number of them, so that a peer that was away does not bring them back.
+//! A version's stamp is the time of its change, or one more than the highest stamp seen if that is later, so
+//! that a change made after another one was known is newer than it even if the clocks differ. Removed
+//! entries are remembered as such, a bounded number of them, so that a peer that was away does not bring
+//! them back.
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
@@ -138,7 +139,8 @@ impl RuntimeState {
         self.joining = connected.then_some(None);
     }
 
-    /// An entry has come or changed here. `false` when there is no room for it, or it is longer than 4,096 bytes.
+    /// An entry has come or changed here. `false` when there is no room for it, or it is longer than 4,096
+    /// bytes.
     pub fn set(&mut self, now: Timestamp, kind: RuntimeKind, key: &[u8], value: &[u8]) -> bool {
         let stamp = self.stamp(now);
         let fits = key.len() <= LONGEST && value.len() <= LONGEST;
@@ -338,7 +340,8 @@ mod tests {
     proptest! {
         #[test]
         fn both_hold_the_newest_after_any_cuts(
-            changes in proptest::collection::vec((0..2usize, 0..3u8, 0..20u8, any::<bool>(), 0..12u64), 1..200),
+            changes in
+                proptest::collection::vec((0..2usize, 0..3u8, 0..20u8, any::<bool>(), 0..12u64), 1..200),
         ) {
             let mut devices = [device(DeviceId::Zero), device(DeviceId::One)];
             let kinds = [RuntimeKind::Route, RuntimeKind::UserMapping, RuntimeKind::DhcpLease];

@@ -95,7 +95,7 @@ impl Device {
                     self.committed.push((transaction, with_peer));
                 }
                 ConfigOutput::Refused { transaction, reason } => self.refused.push((transaction, reason)),
-                ConfigOutput::Log(log) => self.logs.push(format!("{}: {log}", log.severity())),
+                ConfigOutput::Log(log) => self.logs.push(format!("{}: {log}", log.severity().name())),
             }
         }
     }
@@ -399,7 +399,9 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_do_no_harm(messages in proptest::collection::vec((0..8u8, proptest::collection::vec(any::<u8>(), 0..60)), 1..20)) {
+    fn any_bytes_do_no_harm(
+        messages in proptest::collection::vec((0..8u8, proptest::collection::vec(any::<u8>(), 0..60)), 1..20),
+    ) {
         let mut pair = Pair::connected();
         for (kind, body) in messages {
             let mut message = alloc::vec![1, kind];

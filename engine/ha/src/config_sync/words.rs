@@ -6,6 +6,7 @@ use core::fmt;
 use thiserror::Error;
 
 use super::Block;
+use crate::Severity;
 
 /// How the running configurations of the two devices relate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,12 +112,12 @@ pub enum ConfigLog {
 }
 
 impl ConfigLog {
-    /// As in the system log: `informational`, `medium`, `high` or `critical`.
-    pub const fn severity(&self) -> &'static str {
+    /// How much it matters.
+    pub const fn severity(&self) -> Severity {
         match self {
-            Self::BringsPeer(_) | Self::AppliedFromPeer(_) => "informational",
-            Self::InDoubt(_) => "medium",
-            Self::Replaced(_) | Self::RefusedHere(_) => "high",
+            Self::BringsPeer(_) | Self::AppliedFromPeer(_) => Severity::Informational,
+            Self::InDoubt(_) => Severity::Medium,
+            Self::Replaced(_) | Self::RefusedHere(_) => Severity::High,
         }
     }
 }

@@ -8,7 +8,7 @@ use bifrons_config::typed::KeepAliveAction;
 
 use super::seal::{MessageKind, VERSION};
 use super::{ItemKind, Refusal};
-use crate::HaLinkId;
+use crate::{HaEvent, HaLinkId, Severity};
 
 /// What has been sent and received since the machine was made; every kind is counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -165,18 +165,34 @@ pub enum SyncLog {
 }
 
 impl SyncLog {
-    /// As in the system log: `informational`, `medium`, `high` or `critical`.
-    pub const fn severity(self) -> &'static str {
+    /// How much it matters.
+    pub const fn severity(self) -> Severity {
         match self {
             Self::LinkUp(_)
             | Self::UsesLink(_)
             | Self::KeepAliveRecovered(_)
             | Self::Resumed
             | Self::JoinBegins(_)
-            | Self::JoinComplete(_) => "informational",
-            Self::Overflow => "medium",
-            Self::LinkDown(_) => "high",
-            Self::KeepAliveFailed(_) | Self::Stopped(_) => "critical",
+            | Self::JoinComplete(_) => Severity::Informational,
+            Self::Overflow => Severity::Medium,
+            Self::LinkDown(_) => Severity::High,
+            Self::KeepAliveFailed(_) | Self::Stopped(_) => Severity::Critical,
+        }
+    }
+
+    /// What it is about.
+    pub const fn event(self) -> HaEvent {
+        match self {
+            Self::LinkUp(_)
+            | Self::LinkDown(_)
+            | Self::UsesLink(_)
+            | Self::KeepAliveFailed(_)
+            | Self::KeepAliveRecovered(_) => HaEvent::Ha2LinkChange,
+            Self::Stopped(_)
+            | Self::Resumed
+            | Self::JoinBegins(_)
+            | Self::JoinComplete(_)
+            | Self::Overflow => HaEvent::SessionSynch,
         }
     }
 }
@@ -203,8 +219,8 @@ impl fmt::Display for SyncLog {
 
 const RULE: &str = "--------------------------------------------------------------------------------";
 
-/// `show high-availability state-synchronization` (blocks and columns as on PAN-OS). `disabled` is why nothing
-/// is told to the peer, if so: "device not in active state".
+/// `show high-availability state-synchronization` (blocks and columns as on PAN-OS). `disabled` is why
+/// nothing is told to the peer, if so: "device not in active state".
 pub(super) fn report(status: SyncStatus, disabled: Option<&str>, counters: &Counters) -> String {
     let mut text = String::new();
     let direction = match disabled {

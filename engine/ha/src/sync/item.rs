@@ -110,15 +110,15 @@ impl ItemKind {
     }
 }
 
-/// Where the state that is told to the peer comes from: the driver's tables. Asked only when a batch is built,
-/// so that the peer gets the newest state and nothing is kept for it meanwhile.
+/// Where the state that is told to the peer comes from: the driver's tables. Asked only when a batch is
+/// built, so that the peer gets the newest state and nothing is kept for it meanwhile.
 pub trait Source {
     /// Append the payload of an item to `out`. `false` when the entry no longer exists; the peer is then told
     /// that it has gone. For [`ItemKind::SessionEnd`] the payload is what the last record needs.
     fn encode(&mut self, kind: ItemKind, id: u64, out: &mut Vec<u8>) -> bool;
 
-    /// Append up to `limit` ids of a table to `out`, ascending, all above `after` (from the lowest when there is
-    /// none). None appended means that the table has no more.
+    /// Append up to `limit` ids of a table to `out`, ascending, all above `after` (from the lowest when
+    /// there is none). None appended means that the table has no more.
     fn next_ids(&mut self, space: Space, after: Option<u64>, limit: usize, out: &mut Vec<u64>);
 }
 

@@ -8,9 +8,9 @@
 //!              HA2 is usable again: at once
 //! ```
 //!
-//! Only a device whose keep-alive is enabled asks; the other answers on the link on which it was asked. What the
-//! asking device finds travels in its questions, so that both stop using a link that works in one direction
-//! only (PAN-OS, "HA2 keep-alive").
+//! Only a device whose keep-alive is enabled asks; the other answers on the link on which it was asked. What
+//! the asking device finds travels in its questions, so that both stop using a link that works in one
+//! direction only (PAN-OS, "HA2 keep-alive").
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -131,7 +131,8 @@ impl Paths {
         self.paths.iter().filter(|path| path.up).map(|path| path.link).collect()
     }
 
-    /// What a question says of the asking device's view: bit 0 that HA2 has failed, bit 1 that its backup has.
+    /// What a question says of the asking device's view: bit 0 that HA2 has failed, bit 1 that its backup
+    /// has.
     pub fn view(&self) -> u8 {
         self.paths.iter().zip(0..).map(|(path, bit)| u8::from(path.failed) << bit).sum()
     }

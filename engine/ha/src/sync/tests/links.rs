@@ -81,7 +81,7 @@ fn when_no_link_answers_nothing_is_told_until_one_does() {
             assert_eq!(device.machine.status(), SyncStatus::Stopped);
             assert!(device.events.contains(&alloc::format!("Lost({action:?})")));
             assert!(device.logs.contains(&SyncLog::Stopped(action)));
-            assert_eq!(SyncLog::Stopped(action).severity(), "critical");
+            assert_eq!(SyncLog::Stopped(action).severity(), crate::Severity::Critical);
         }
         world.traffic(0, 20 * MILLISECOND, 300);
         assert_eq!(world.devices[0].machine.backlog().dirty, 0);
