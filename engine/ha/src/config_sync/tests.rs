@@ -349,6 +349,25 @@ fn a_peer_that_never_votes_is_given_up() {
 }
 
 #[test]
+fn nothing_is_applied_before_it_has_been_prepared() {
+    let mut pair = Pair::connected();
+    let text = "set zone new\n";
+    let mark =
+        ConfigMark { generation: 9, committed_at: Timestamp::ZERO, digest: ConfigMark::digest_of(text) };
+    let propose = Message::Propose { transaction: 2, mark, base: None, length: text.len() as u32 };
+    let piece = Message::Piece { transaction: 2, bytes: text.into() };
+    let apply = Message::Apply { transaction: 2 };
+    for message in [propose, piece, apply.clone()] {
+        pair.devices[1].machine.handle_message(pair.now, &message.write()).unwrap();
+    }
+    pair.devices[1].drain(pair.now);
+    assert_eq!(pair.devices[1].applied, 0);
+    pair.devices[1].machine.handle_message(pair.now, &apply.write()).unwrap();
+    pair.devices[1].drain(pair.now);
+    assert_eq!(pair.devices[1].applied, 1);
+}
+
+#[test]
 fn too_long_or_changed_texts_are_refused() {
     let mut pair = Pair::connected();
     pair.propose(0, &"x".repeat((1 << 20) + 1)).unwrap();

@@ -6,7 +6,7 @@ use super::*;
 
 #[test]
 fn a_fresh_peer_gets_everything_while_changes_go_on() {
-    let settings = Settings::default();
+    let settings = Settings { window: 2, ..Settings::default() };
     let mut world = World::new(7, &settings);
     for id in 0..5_000u64 {
         let space = Space::ALL[(id % 3) as usize];
@@ -18,8 +18,10 @@ fn a_fresh_peer_gets_everything_while_changes_go_on() {
     }
     world.connect();
     world.traffic(0, 20 * MILLISECOND, 5_000);
-    assert_eq!(world.devices[0].machine.status(), SyncStatus::Complete);
+    assert_eq!(world.devices[0].machine.status(), SyncStatus::Incomplete);
+    world.traffic(0, 100 * MILLISECOND, 5_000);
     world.run(100 * MILLISECOND);
+    assert_eq!(world.devices[0].machine.status(), SyncStatus::Complete);
     world.assert_equal_copies();
     assert!(world.devices[0].events.iter().any(|event| event == "Told(1)"));
     assert!(world.devices.iter().all(|device| device.machine.is_quiet() && device.surprises == 0));
