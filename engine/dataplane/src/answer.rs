@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use bifrons_catalog::app;
 use bifrons_config::typed::InterfaceKind;
 use bifrons_model::{Action, Direction, DropReason, InterfaceId, ZoneId};
 use bifrons_policy::{Decision, Preference};
@@ -250,7 +251,7 @@ impl Worker {
         outbox: &mut Outbox,
     ) {
         let key = FlowKey::of(packet, lane.zone);
-        let forced = self.forced_way(lane.interface, &key, None).unwrap_or_default();
+        let forced = self.forced_way(lane.interface, (&key, app::UNDECIDED), None).unwrap_or_default();
         let sender = EthernetHeader::read(bytes).map(|(header, _)| header.source);
         let sender = sender.filter(|sender| !sender.is_multicast());
         if let (Some(listed), Some(sender), Ok(read)) = (forced.symmetric_return, sender, read_own(&answer)) {

@@ -76,6 +76,7 @@ pub struct PathMonitors {
     identifiers: BTreeMap<u16, (Dependent, usize)>,
     timers: BTreeSet<(Timestamp, Timer)>,
     outputs: VecDeque<PathOutput>,
+    is_suspended: bool,
 }
 
 /// What a deadline is for.
@@ -174,6 +175,22 @@ impl PathMonitors {
         self.handle_timeout(now);
     }
 
+    /// A device that is not to send, such as the passive one of a pair, asks nobody: all stays as it is until
+    /// it may again. Then nothing counts as unanswered.
+    pub fn set_suspended(&mut self, now: Timestamp, is_suspended: bool) {
+        if core::mem::replace(&mut self.is_suspended, is_suspended) == is_suspended || is_suspended {
+            return;
+        }
+        self.timers.retain(|(_, timer)| matches!(timer, Timer::Hold(_)));
+        for (dependent, path) in &mut self.paths {
+            for (at, destination) in path.destinations.iter_mut().enumerate() {
+                (destination.unanswered, destination.due) = (0, now);
+                self.timers.insert((now, Timer::Probe(*dependent, at)));
+            }
+        }
+        self.handle_timeout(now);
+    }
+
     /// A packet for an address of ours, from its IP header on. False where it is no answer to a request.
     pub fn handle_packet(&mut self, now: Timestamp, packet: &[u8]) -> bool {
         let Some(echo) = Echo::read(packet).filter(|echo| echo.is_reply) else { return false };
@@ -192,6 +209,9 @@ impl PathMonitors {
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Timestamp) {
+        if self.is_suspended {
+            return;
+        }
         while let Some((at, timer)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
             self.timers.remove(&(at, timer));
             match timer {
@@ -208,7 +228,7 @@ impl PathMonitors {
 
     /// When `handle_timeout` is due.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        self.timers.first().map(|(at, _)| *at)
+        self.timers.first().map(|(at, _)| *at).filter(|_| !self.is_suspended)
     }
 
     /// The next output, until there is none.
@@ -571,6 +591,20 @@ mod tests {
         }
         assert_eq!(network.run(7), [(6, false)]);
         assert_eq!(network.asked, 4);
+    }
+
+    #[test]
+    fn a_suspended_device_asks_nobody_and_loses_nothing() {
+        let mut network = Network::new(&config(FailureCondition::Any, 30, &["8.8.8.8"]));
+        network.silent = vec![ip("8.8.8.8")];
+        assert_eq!(network.run(5), []);
+        network.monitors.set_suspended(after(5), true);
+        assert_eq!((network.run(100), network.monitors.poll_timeout()), (vec![], None));
+        let asked = network.asked;
+        network.monitors.set_suspended(after(100), false);
+        assert_eq!(network.run(105), []);
+        assert_eq!(network.asked - asked, 3, "at 100, 102 and 104");
+        assert_eq!(network.run(107), [(106, false)]);
     }
 
     #[test]

@@ -3,15 +3,20 @@
 use alloc::{
     collections::{BTreeMap, BTreeSet},
     format,
+    string::String,
+    vec::Vec,
 };
 use core::net::IpAddr;
+
+use bifrons_catalog as catalog;
+use bifrons_model::AppId;
 
 use super::{View, interfaces::is_routed, pair_warnings, routers::view_of};
 use crate::{
     Config, Problem,
     parse::Report,
     schema::range_of,
-    typed::{InterfaceKind, Prefix, Route, RouteTarget},
+    typed::{InterfaceKind, PortPattern, Prefix, Route, RouteTarget},
 };
 
 pub(super) fn warn(root: &View<'_>, config: &Config, report: &mut Report<'_>) {
@@ -19,6 +24,7 @@ pub(super) fn warn(root: &View<'_>, config: &Config, report: &mut Report<'_>) {
     not_of_a_host(root, config, report);
     without_wire(root, config, report);
     rounds(root, config, report);
+    late_applications(root, config, report);
     pair_warnings::warn(root, config, report);
 }
 
@@ -68,6 +74,44 @@ fn without_wire(root: &View<'_>, config: &Config, report: &mut Report<'_>) {
         let what = format!("`{}` is an end of no wire: what comes in by it is dropped", interface.name);
         report.warn(wires.line(), wires.path(), Problem::Conflict { what });
     }
+}
+
+/// A forwarding rule is asked with a session's first packet, which shows an application only where the IP
+/// protocol or the kind of ICMP message does.
+fn late_applications(root: &View<'_>, config: &Config, report: &mut Report<'_>) {
+    const NAMED: usize = 3;
+    let entries = root.at(&["rulebase", "pbf", "rules"]).entries();
+    for (rule, (_, entry)) in config.forwarding_rules.iter().zip(entries) {
+        let listed = &rule.application;
+        let late: Vec<&str> = listed.iter().filter_map(|app| late_name(config, *app)).collect();
+        if rule.disabled || late.is_empty() {
+            continue;
+        }
+        let named = late.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
+        let others = late.len().saturating_sub(NAMED);
+        let more = if others > 0 { format!(" and {others} more") } else { String::new() };
+        let end = if late.len() == listed.len() { ": the rule is for no session" } else { "" };
+        let what = format!(
+            "a session's first packet, which is all that the rule sees, does not show {named}{more}{end}"
+        );
+        let view = entry.below("application");
+        report.warn(view.line(), view.path(), Problem::Conflict { what });
+    }
+}
+
+/// The name of an application that a first packet cannot show.
+fn late_name(config: &Config, app: AppId) -> Option<&str> {
+    let Some(place) = app.0.checked_sub(catalog::CUSTOM_FIRST) else {
+        let known = catalog::application(app);
+        let shows = known.ports.iter().any(|port| matches!(port, catalog::Port::Protocol(_)));
+        return (!shows && app != catalog::app::UNKNOWN_IP).then_some(known.name);
+    };
+    let own = config.applications.get(usize::from(place))?;
+    let shows = own.ports.iter().any(|port| match port {
+        PortPattern::Protocol(_) | PortPattern::Icmp(..) | PortPattern::Icmp6(..) => true,
+        PortPattern::Tcp(..) | PortPattern::Udp(..) => false,
+    });
+    (!shows).then_some(&own.name)
 }
 
 /// Routes that lead through other virtual routers and back: a packet would go round until it is dropped.

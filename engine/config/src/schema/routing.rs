@@ -48,14 +48,14 @@ pub(super) const ROUTERS: Section = Section {
             "network virtual-router <virtual-router> ecmp symmetric-return",
             FLAG,
             "no",
-            "Whether answers leave by the interface that the session came in by; without effect yet.",
+            "Whether answers leave by the interface that the session came in by, where one of the routes does.",
         ),
         entry(
             "network virtual-router <virtual-router> ecmp strict-source-path",
             FLAG,
             "no",
-            "Whether packets of the device itself leave by the interface of their source address; without \
-             effect yet.",
+            "Whether packets of the device itself leave by the interface of their source address, where one \
+             of the routes does.",
         ),
         entry(
             "network virtual-router <virtual-router> ecmp algorithm ip-modulo",
@@ -244,7 +244,7 @@ pub(super) const PATH_MONITORS: Section = Section {
              path-monitor monitor-destinations <monitor-destination> destination",
             Kind::NextHop,
             "",
-            "Where they go; without effect yet.",
+            "Where they go.",
         ),
         entry(
             "network virtual-router <virtual-router> routing-table ip|ipv6 static-route <route> \
@@ -329,8 +329,9 @@ pub(super) const FORWARDING: Section = Section {
             "rulebase pbf rules <rule> application",
             Kind::Applications,
             "any",
-            "Applications, for destinations of which an earlier session has shown one of them; none is \
-             remembered, so that a rule with applications is for no session; without effect yet.",
+            "Applications, as far as a session's first packet shows them: by the IP protocol or the kind of ICMP \
+             message. No application is remembered from earlier sessions; a commit warns of those that a \
+             first packet cannot show.",
         ),
         entry("rulebase pbf rules <rule> service", Kind::Services, "any", "Services and service groups."),
         entry("rulebase pbf rules <rule> schedule", Kind::Schedule, "", "When the rule holds."),
@@ -350,19 +351,20 @@ pub(super) const FORWARDING: Section = Section {
             "rulebase pbf rules <rule> action forward monitor profile",
             MONITOR,
             "",
-            "How it is noticed that the next router is gone; without effect yet.",
+            "How it is noticed that the next router is gone: how often it is asked, and what sessions do.",
         ),
         entry(
             "rulebase pbf rules <rule> action forward monitor disable-if-unreachable",
             FLAG,
             "no",
-            "Whether new sessions skip the rule while it is gone; without effect yet.",
+            "Whether new sessions skip the rule while it is gone, so that the rules behind it decide; otherwise \
+             they go as routes say.",
         ),
         entry(
             "rulebase pbf rules <rule> action forward monitor ip-address",
             Kind::NextHop,
             "",
-            "What is asked in place of the next router; without effect yet.",
+            "What is asked in place of the next router.",
         ),
         entry("rulebase pbf rules <rule> action discard", Kind::Presence, "", "Sessions are dropped."),
         entry("rulebase pbf rules <rule> action no-pbf", Kind::Presence, "", "Sessions go as routes say."),
@@ -370,13 +372,14 @@ pub(super) const FORWARDING: Section = Section {
             "rulebase pbf rules <rule> enforce-symmetric-return enabled",
             FLAG,
             "no",
-            "Whether answers go back to where the session's packets came from; without effect yet.",
+            "Whether answers go back to the station that the session's packets came from, whatever routes say.",
         ),
         entry(
             "rulebase pbf rules <rule> enforce-symmetric-return nexthop-address-list",
             Kind::IpAddresses,
             "",
-            "Routers on that side that answers go to, at most 8; without effect yet.",
+            "Routers on that side that answers go to, at most 8: the one that the session's packets came from, \
+             else the first.",
         ),
         entry(
             "rulebase pbf rules <rule> active-active-device-binding",

@@ -1,6 +1,11 @@
 //! Policy-based forwarding rules.
 
-use alloc::{format, string::String, vec};
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec,
+    vec::Vec,
+};
 
 use super::errors;
 use crate::{
@@ -121,4 +126,26 @@ fn a_new_action_takes_the_place_of_the_old_one_and_names_follow() {
     assert!(document.to_set().contains("monitor profile slow"));
     document.set(&format!("{RULE} action no-pbf")).unwrap();
     assert_eq!(document.build().unwrap().forwarding_rules[0].action, ForwardingAction::NoPbf);
+}
+
+#[test]
+fn applications_that_show_too_late_are_told_of() {
+    let warnings = |applications: &str| {
+        let text = format!(
+            "{NETWORK}set application own default ident-by-ip-protocol 99\n\
+             set application other default port tcp/99\n\
+             set {RULE} application {applications} action discard\n"
+        );
+        let read = Document::parse(&text, "x.set").unwrap().build_lenient().unwrap();
+        read.warnings.iter().map(ToString::to_string).filter(|line| line.contains("pbf")).collect::<Vec<_>>()
+    };
+    assert!(warnings("any").is_empty());
+    assert!(warnings("[ ping gre own ]").is_empty());
+    let [some] = warnings("[ ping ssl ]").try_into().unwrap();
+    assert!(some.ends_with("does not show ssl"), "{some}");
+    let [none] = warnings("[ ssl dns-base ftp smtp other ]").try_into().unwrap();
+    assert!(
+        none.contains("does not show ssl, dns-base, ftp and 2 more: the rule is for no session"),
+        "{none}"
+    );
 }

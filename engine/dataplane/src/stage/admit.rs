@@ -413,7 +413,8 @@ impl Worker {
         address: IpAddr,
     ) -> Result<InterfaceId, DropReason> {
         let arriving = FlowKey::of(&lane.packet, lane.zone);
-        match self.forced_way(lane.interface, &arriving, None)?.way {
+        let app = self.app_of_protocol(&lane.packet);
+        match self.forced_way(lane.interface, (&arriving, app), None)?.way {
             Some(way) => Ok(way.interface),
             None => self.way_to(lane.interface, leaving, address).map(|way| way.interface),
         }

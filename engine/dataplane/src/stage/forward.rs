@@ -4,10 +4,11 @@
 use alloc::{sync::Arc, vec::Vec};
 use core::net::IpAddr;
 
-use bifrons_model::{Direction, DropReason, InterfaceId, MacAddress};
+use bifrons_catalog::app;
+use bifrons_model::{AppId, Direction, DropReason, InterfaceId, MacAddress};
 use bifrons_policy::{Flow, Forward, Forwarding, Preference, Query};
 use bifrons_session::{FlowKey, Hit, SessionFlags, State};
-use bifrons_wire::{Addresses, IcmpError, Packet, ip_length, may_fragment};
+use bifrons_wire::{Addresses, IcmpError, Packet, ip_length, may_fragment, protocol};
 
 use super::returns::sender_of;
 use crate::{
@@ -200,15 +201,17 @@ impl Worker {
         Ok(place)
     }
 
-    /// What a policy-based forwarding rule says of a session that came in by `interface`. `going` is the way
+    /// What a policy-based forwarding rule says of a session that came in by `interface`. Its application
+    /// counts where the first packet shows it; a session does not change its way when it shows later. `going` is the way
     /// that a rule with a monitored path gave it before.
     pub(crate) fn forced_way(
         &self,
         interface: InterfaceId,
-        c2s: &FlowKey,
+        (c2s, app): (&FlowKey, AppId),
         going: Option<Forward>,
     ) -> Result<ForcedWay, DropReason> {
         let addresses = c2s.addresses();
+        let is_stream = matches!(c2s.protocol(), protocol::TCP | protocol::UDP);
         let query = Query {
             zone_from: c2s.zone(),
             zone_to: c2s.zone(),
@@ -217,7 +220,7 @@ impl Worker {
             source_port: c2s.source_port(),
             destination_port: c2s.destination_port(),
             protocol: c2s.protocol(),
-            app: None,
+            app: (!is_stream && app != app::UNDECIDED).then_some(app),
             user: self.policy.user_of(addresses.source()),
             category: None,
             time: self.now,
@@ -245,7 +248,8 @@ impl Worker {
     ) -> Result<Option<Forward>, DropReason> {
         let notes = self.notes_of(slot);
         let (going, before) = notes.map_or((None, None), |notes| (notes.forced, notes.returns));
-        let forced = self.forced_way(interface, c2s, going)?;
+        let app = self.table.get(slot).app;
+        let forced = self.forced_way(interface, (c2s, app), going)?;
         let noted = forced.way.map_or(going, |way| forced.is_monitored.then_some(way));
         let returns = match (forced.symmetric_return, sender) {
             (None, _) => None,

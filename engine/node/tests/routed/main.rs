@@ -388,6 +388,24 @@ fn a_refused_commit_changes_nothing() {
 }
 
 #[test]
+fn a_forwarding_rule_sees_what_a_first_packet_shows() {
+    let rule = "set rulebase pbf rules r";
+    let lines = format!(
+        "{rule} from zone inside\n{rule} application [ ping ssl ]\n\
+         {rule} action forward egress-interface ethernet1/2\n\
+         {rule} action forward nexthop ip-address 192.0.2.77\n"
+    );
+    let mut bench = Bench::with(&format!("{CONFIG}{lines}"), 1);
+    for (frame, target) in [
+        (echo(OWN[0], "10.0.0.1", "203.0.113.9"), [192, 0, 2, 77]),
+        (udp(OWN[0], "10.0.0.1", "203.0.113.9", 64, 30), [192, 0, 2, 1]),
+    ] {
+        let asked = bench.give(INSIDE, frame);
+        assert_eq!(Arp::read(&asked[0].1[14..]).unwrap().target, Ipv4Addr::from(target));
+    }
+}
+
+#[test]
 fn a_forwarding_rule_comes_before_routes() {
     let mut bench = Bench::new();
     let lines = "
