@@ -1,5 +1,6 @@
 //! Frames of a link, questions, time and changes of the link in any order: the copy that a worker makes of
-//! the updates is what the table knows, tables stay bounded, and none of our own addresses is a neighbor.
+//! the updates is what the table knows, tables stay bounded, none of our own addresses is a neighbor, and a
+//! silent device sends nothing.
 #![no_main]
 
 use std::{
@@ -9,13 +10,18 @@ use std::{
 };
 
 use bifrons_config::typed::{Interface, Prefix};
-use bifrons_dataplane::neighbor::{LinkSettings, NeighborOutput, Neighbors};
+use bifrons_dataplane::neighbor::{
+    Answers, LinkSettings, NeighborOutput, Neighbors, Sharing, VirtualAddress,
+};
 use bifrons_fuzz::Input;
 use bifrons_model::{InterfaceId, MacAddress, Timestamp};
 use libfuzzer_sys::fuzz_target;
 
 const INTERFACE: InterfaceId = InterfaceId(1);
 const CAPACITY: usize = 8;
+/// The settings of a device that says nothing, and of one that shares an address with another.
+const SILENT: u8 = 3;
+const SHARES: u8 = 2;
 const OURS: [IpAddr; 2] =
     [IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1))];
 
@@ -23,7 +29,9 @@ fuzz_target!(|data: &[u8]| {
     let mut input = Input(data);
     let mut neighbors = Neighbors::new();
     let mut now = Timestamp::from_secs(1000);
-    neighbors.set_link(now, INTERFACE, settings(1));
+    let mut last = 1;
+    neighbors.set_link(now, INTERFACE, settings(last));
+    while neighbors.poll_output().is_some() {}
     let mut copy: BTreeMap<IpAddr, MacAddress> = BTreeMap::new();
     while !input.0.is_empty() {
         let value = input.byte();
@@ -47,9 +55,13 @@ fuzz_target!(|data: &[u8]| {
                 assert!(neighbors.poll_timeout().is_none_or(|at| at > now));
             }
             _ if value < 128 => neighbors.set_up(now, INTERFACE, value & 1 == 1),
-            _ => neighbors.set_link(now, INTERFACE, settings(value & 3)),
+            _ => {
+                last = value & 3;
+                neighbors.set_link(now, INTERFACE, settings(last));
+            }
         }
         while let Some(output) = neighbors.poll_output() {
+            assert!(last != SILENT || !matches!(output, NeighborOutput::Frame { .. }));
             if let NeighborOutput::Update(update) = output {
                 match update.mac {
                     Some(mac) => copy.insert(update.address, mac),
@@ -68,5 +80,15 @@ fn settings(last: u8) -> LinkSettings {
     let addresses = OURS.into_iter().zip(lengths).map(|(address, length)| Prefix { address, length });
     let interface = Interface { addresses: addresses.collect(), ..Interface::default() };
     let mac = MacAddress([2, 0, 0, 0, 0, last]);
-    LinkSettings { capacity: CAPACITY, ..LinkSettings::new(mac, &interface, &[]) }
+    let address = Prefix { address: IpAddr::from([10, 0, 0, 2]), length: 24 };
+    let answers =
+        Answers::Requesters { by: Sharing::Modulo, macs: [mac, MacAddress([2; 6])], has: [true, false] };
+    let virtual_addresses =
+        if last == SHARES { vec![VirtualAddress { prefix: address, answers }] } else { vec![] };
+    LinkSettings {
+        capacity: CAPACITY,
+        is_silent: last == SILENT,
+        virtual_addresses,
+        ..LinkSettings::new(mac, &interface, &[])
+    }
 }
