@@ -27,8 +27,8 @@ pub struct AwaitedEcho {
 }
 
 impl Worker {
-    /// Takes the answers that the device waits for, in order of identifiers, in place of those before. They are the device's whatever
-    /// rules say and sessions there are; other echo replies to it are refused.
+    /// Takes the answers that the device waits for, in order of identifiers, in place of those before. They
+    /// are the device's whatever rules say and sessions there are; other echo replies to it are refused.
     pub fn handle_awaited(&mut self, awaited: Arc<[AwaitedEcho]>) {
         self.awaited = awaited;
     }

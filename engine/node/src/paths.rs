@@ -31,8 +31,15 @@ use crate::{
 #[derive(Default)]
 pub(crate) struct Paths {
     monitors: PathMonitors,
-    waiting: BTreeMap<(InterfaceId, IpAddr), Vec<(Addresses, Vec<u8>)>>,
+    waiting: BTreeMap<(InterfaceId, IpAddr), Vec<Probe>>,
     awaited: Arc<[AwaitedEcho]>,
+}
+
+/// A request that waits.
+struct Probe {
+    addresses: Addresses,
+    /// From the IP header on.
+    packet: Vec<u8>,
 }
 
 impl Paths {
@@ -47,8 +54,8 @@ impl Paths {
 
     fn wait(&mut self, place: (InterfaceId, IpAddr), addresses: Addresses, packet: Vec<u8>) {
         let queue = self.waiting.entry(place).or_default();
-        queue.retain(|(other, _)| *other != addresses);
-        queue.push((addresses, packet));
+        queue.retain(|other| other.addresses != addresses);
+        queue.push(Probe { addresses, packet });
     }
 }
 
@@ -88,7 +95,7 @@ impl Controller {
     /// Sends the requests that have waited for a neighbor; gives them up where it has no station address.
     pub fn release_probes(&mut self, interface: InterfaceId, address: IpAddr, mac: Option<MacAddress>) {
         let waiting = self.paths.waiting.remove(&(interface, address)).unwrap_or_default();
-        for (_, packet) in waiting {
+        for Probe { packet, .. } in waiting {
             if let Some(mac) = mac {
                 self.send_probe(interface, mac, &packet);
             }

@@ -48,7 +48,8 @@ pub(super) const ROUTERS: Section = Section {
             "network virtual-router <virtual-router> ecmp symmetric-return",
             FLAG,
             "no",
-            "Whether answers leave by the interface that the session came in by, where one of the routes does.",
+            "Whether answers leave by the interface that the session came in by, where one of the routes \
+             does.",
         ),
         entry(
             "network virtual-router <virtual-router> ecmp strict-source-path",
@@ -329,8 +330,8 @@ pub(super) const FORWARDING: Section = Section {
             "rulebase pbf rules <rule> application",
             Kind::Applications,
             "any",
-            "Applications, as far as a session's first packet shows them: by the IP protocol or the kind of ICMP \
-             message. No application is remembered from earlier sessions; a commit warns of those that a \
+            "Applications, as far as a session's first packet shows them: by the IP protocol or the kind of \
+             ICMP message. No application is remembered from earlier sessions; a commit warns of those that a \
              first packet cannot show.",
         ),
         entry("rulebase pbf rules <rule> service", Kind::Services, "any", "Services and service groups."),
@@ -357,8 +358,8 @@ pub(super) const FORWARDING: Section = Section {
             "rulebase pbf rules <rule> action forward monitor disable-if-unreachable",
             FLAG,
             "no",
-            "Whether new sessions skip the rule while it is gone, so that the rules behind it decide; otherwise \
-             they go as routes say.",
+            "Whether new sessions skip the rule while it is gone, so that the rules behind it decide; \
+             otherwise they go as routes say.",
         ),
         entry(
             "rulebase pbf rules <rule> action forward monitor ip-address",
@@ -372,14 +373,15 @@ pub(super) const FORWARDING: Section = Section {
             "rulebase pbf rules <rule> enforce-symmetric-return enabled",
             FLAG,
             "no",
-            "Whether answers go back to the station that the session's packets came from, whatever routes say.",
+            "Whether answers go back to the station that the session's packets came from, whatever routes \
+             say.",
         ),
         entry(
             "rulebase pbf rules <rule> enforce-symmetric-return nexthop-address-list",
             Kind::IpAddresses,
             "",
-            "Routers on that side that answers go to, at most 8: the one that the session's packets came from, \
-             else the first.",
+            "Routers on that side that answers go to, at most 8: the one that the session's packets \
+             came from, else the first.",
         ),
         entry(
             "rulebase pbf rules <rule> active-active-device-binding",

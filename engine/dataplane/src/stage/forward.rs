@@ -202,8 +202,8 @@ impl Worker {
     }
 
     /// What a policy-based forwarding rule says of a session that came in by `interface`. Its application
-    /// counts where the first packet shows it; a session does not change its way when it shows later. `going` is the way
-    /// that a rule with a monitored path gave it before.
+    /// counts where the first packet shows it; a session does not change its way when it shows later. `going`
+    /// is the way that a rule with a monitored path gave it before.
     pub(crate) fn forced_way(
         &self,
         interface: InterfaceId,
