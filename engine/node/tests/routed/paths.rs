@@ -49,10 +49,9 @@ impl Network {
 
     fn changes(&mut self) -> Vec<bool> {
         let notices = std::mem::take(&mut self.bench.notices);
-        let changes = notices.into_iter().filter_map(|notice| match notice {
-            Notice::Path { is_up, .. } => Some(is_up),
-            _ => None,
-        });
+        let changes = notices
+            .into_iter()
+            .filter_map(|notice| if let Notice::Path { is_up, .. } = notice { Some(is_up) } else { None });
         changes.collect()
     }
 }
