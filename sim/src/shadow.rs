@@ -7,6 +7,7 @@
 mod border;
 pub mod entry;
 pub(crate) mod ledger;
+mod pieces;
 mod talks;
 
 use std::{collections::HashMap, net::IpAddr, time::Duration};
@@ -270,7 +271,7 @@ impl Shadow {
 
     /// A frame has come out.
     pub fn leaves(&mut self, now: Timestamp, port: usize, view: &View) {
-        let judged = self.border.leaves(port, view, &self.network, &self.rules);
+        let judged = self.border.leaves(now, port, view, &self.network, &self.rules);
         self.note(now, judged);
     }
 

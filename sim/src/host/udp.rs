@@ -18,6 +18,10 @@ use super::{
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Datagrams that wait in a socket.
 const WAITING: usize = 16;
+/// Between the contents of two questions.
+const STRIDE: u64 = 4_096;
+/// The longest datagram: longer than a link's MTU, so that it travels in parts.
+const LONGEST: usize = 4_000;
 /// The number that each datagram begins with: who asks, and which question it is.
 const HEAD: usize = 16;
 
@@ -33,7 +37,7 @@ pub struct Questions {
 }
 
 fn socket() -> Socket<'static> {
-    let buffer = || PacketBuffer::new(vec![PacketMetadata::EMPTY; WAITING], vec![0; WAITING * 1_500]);
+    let buffer = || PacketBuffer::new(vec![PacketMetadata::EMPTY; WAITING], vec![0; WAITING * LONGEST]);
     Socket::new(buffer(), buffer())
 }
 
@@ -72,7 +76,7 @@ impl UdpClient {
         let mut bytes = vec![0; HEAD + self.questions.length];
         bytes[..8].copy_from_slice(&(self.talk as u64).to_be_bytes());
         bytes[8..HEAD].copy_from_slice(&u64::from(self.sent).to_be_bytes());
-        fill(self.talk as u64, Way::Up, u64::from(self.sent) * 2_048, &mut bytes[HEAD..]);
+        fill(self.talk as u64, Way::Up, u64::from(self.sent) * STRIDE, &mut bytes[HEAD..]);
         bytes
     }
 
@@ -86,7 +90,7 @@ impl UdpClient {
                 head[8], head[9], head[10], head[11], head[12], head[13], head[14], head[15],
             ]);
             self.answered += 1;
-            wrong = wrong.or(first_wrong(self.talk as u64, Way::Up, number * 2_048, rest));
+            wrong = wrong.or(first_wrong(self.talk as u64, Way::Up, number * STRIDE, rest));
         }
         if let Some(place) = wrong {
             let text = format!("byte {place} of the answers is wrong");

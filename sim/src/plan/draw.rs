@@ -129,11 +129,24 @@ impl Plan {
             port,
             kind,
         };
+        if let TalkKind::Udp(asked) = &mut talk.kind
+            && !talk.is_v6
+            && self.may_part()
+            && random.chance(OFTEN)
+        {
+            asked.length = random.between(1_500, 3_400) as usize;
+        }
         if kind.has_own_hosts() {
             talk.client.1 = Self::own_host(&talk, false);
             talk.server.1 = Self::own_host(&talk, true);
         }
         talk
+    }
+
+    /// Whether packets in parts come through: a wire does not cut what the next link is too narrow for.
+    fn may_part(&self) -> bool {
+        let is_equal = |pair: &[ZonePlan]| pair[0].mtu == pair[1].mtu;
+        self.topology == Topology::Routed || self.zones.windows(2).all(is_equal)
     }
 
     /// A flood and a table that it fills.

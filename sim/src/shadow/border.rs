@@ -10,7 +10,10 @@ use std::{
 use bifrons_model::Timestamp;
 use foldhash::quality::FixedState;
 
-use super::{Flow, Judged, Network, Opening, Rules, What, allows};
+use super::{
+    Flow, Judged, Network, Opening, Rules, What, allows,
+    pieces::{Pieces, Whole},
+};
 use crate::{
     frame::{Body, Content, Packet, View, flag, is_echo},
     host::file_transfer,
@@ -51,6 +54,10 @@ pub(super) struct Border {
     pulled: HashMap<usize, (Timestamp, bool)>,
     /// Segment sizes that it lowered.
     lowered: u64,
+    /// Packets in parts that go in, and that come out.
+    parts: [Pieces; 2],
+    /// Packets that left in parts.
+    parted: u64,
     /// Frames that were forwarded since it began.
     pub forwarded: u64,
 }
@@ -65,6 +72,8 @@ struct Owed {
 
 struct Inside {
     flow: Flow,
+    /// The frames that each of them came in.
+    frames: u64,
     segment_size: Option<u16>,
     hop_limit: u8,
     port: usize,
@@ -82,9 +91,9 @@ pub(super) struct Volume {
 }
 
 impl Volume {
-    fn add(&mut self, length: usize) {
-        self.packets += 1;
-        self.bytes += length as u64;
+    fn add(&mut self, packets: u64, bytes: u64) {
+        self.packets += packets;
+        self.bytes += bytes;
     }
 }
 
@@ -97,7 +106,7 @@ impl Border {
     /// The firewall began anew.
     pub fn forget(&mut self, woke: Timestamp) {
         let pulled = std::mem::take(&mut self.pulled);
-        *self = Self { pulled, lowered: self.lowered, ..Self::new(woke) };
+        *self = Self { pulled, lowered: self.lowered, parted: self.parted, ..Self::new(woke) };
     }
 
     pub fn pulled(&mut self, now: Timestamp, zone: usize, is_pulled: bool) {
@@ -105,7 +114,7 @@ impl Border {
     }
 
     pub fn sights(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-        [("segment-size-lowered", self.lowered)].into_iter()
+        [("segment-size-lowered", self.lowered), ("packet-in-parts", self.parted)].into_iter()
     }
 
     pub fn enters(&mut self, now: Timestamp, port: usize, view: &View, network: &Network, rules: &Rules) {
@@ -118,12 +127,29 @@ impl Border {
             }
         }
         let Some(packet) = view.packet().filter(|packet| travels(packet)) else { return };
+        match packet.piece {
+            None => {
+                let whole = Whole { packet: *packet, frames: 1, bytes: view.length as u64 };
+                self.take_in(now, port, &whole, network, rules);
+            }
+            Some(piece) => {
+                if let Some(whole) = self.parts[0].add(now, port, packet, piece, view.length) {
+                    self.take_in(now, port, &whole, network, rules);
+                }
+            }
+        }
+    }
+
+    /// A packet is in the firewall, whole.
+    fn take_in(&mut self, now: Timestamp, port: usize, whole: &Whole, network: &Network, rules: &Rules) {
+        let packet = &whole.packet;
         let flow = Flow::of(packet);
         let to =
             if network.hidden == Some(packet.destination) { 0 } else { network.zone(packet.destination) };
         let print = fingerprint(packet, to);
         let inside = self.inside.entry(print).or_insert(Inside {
             flow,
+            frames: whole.frames,
             segment_size: segment_size(packet),
             hop_limit: packet.hop_limit,
             port,
@@ -137,7 +163,8 @@ impl Border {
         inside.count += 1;
         inside.since = now;
         self.order.push_back((now, print));
-        self.arrived.entry(flow).or_default().add(view.length);
+        inside.frames = whole.frames;
+        self.arrived.entry(flow).or_default().add(whole.frames, whole.bytes);
         let opens = match packet.body {
             Body::Tcp(segment) => segment.has(flag::SYN) && !segment.has(flag::ACK),
             Body::Udp(..) => !self.begun.contains(&flow.reversed()),
@@ -150,7 +177,14 @@ impl Border {
         }
     }
 
-    pub fn leaves(&mut self, port: usize, view: &View, network: &Network, rules: &Rules) -> Judged {
+    pub fn leaves(
+        &mut self,
+        now: Timestamp,
+        port: usize,
+        view: &View,
+        network: &Network,
+        rules: &Rules,
+    ) -> Judged {
         if self.pulled.get(&port).is_some_and(|(_, is_pulled)| *is_pulled) {
             return Err((What::Delivered, format!("it sends {view} to zone {port}, whose cable is pulled")));
         }
@@ -164,6 +198,23 @@ impl Border {
             self.forwarded += u64::from(network.is_wire());
             return Ok(());
         };
+        let bytes = view.untagged_length();
+        let whole = match packet.piece {
+            None => Whole { packet: *packet, frames: 1, bytes: bytes as u64 },
+            Some(piece) => match self.parts[1].add(now, port, packet, piece, bytes) {
+                Some(whole) => {
+                    self.parted += 1;
+                    whole
+                }
+                None => return Ok(()),
+            },
+        };
+        self.judge(port, view, &whole, network, rules)
+    }
+
+    /// A packet has left, whole.
+    fn judge(&mut self, port: usize, view: &View, whole: &Whole, network: &Network, rules: &Rules) -> Judged {
+        let packet = &whole.packet;
         if !packet.is_sound {
             return Err((What::Faithful, format!("it sends {view}")));
         }
@@ -174,7 +225,7 @@ impl Border {
         }
         let Some(inside) = self.inside.get_mut(&print) else { return Ok(()) };
         inside.count -= 1;
-        self.forwarded += 1;
+        self.forwarded += inside.frames;
         let (flow, came_on, hops, then) = (inside.flow, inside.port, inside.hop_limit, inside.rules);
         let expected = if network.is_wire() { hops } else { hops.saturating_sub(1) };
         if packet.hop_limit != expected {
@@ -182,7 +233,9 @@ impl Border {
             return Err((What::Faithful, text));
         }
         let told = inside.segment_size;
-        self.left.entry(flow).or_default().add(view.untagged_length());
+        // Parts may be cut again on their way out.
+        let frames = whole.frames.min(inside.frames);
+        self.left.entry(flow).or_default().add(frames, if whole.frames > frames { 0 } else { whole.bytes });
         self.judge_segment_size(told, [came_on, port], view, packet, network)?;
         let origin = self.translate(flow, came_on, port, packet, network)?;
         self.judge_way(port, view, packet, network)?;
@@ -197,6 +250,9 @@ impl Border {
     pub fn settled(&mut self, network: &Network) -> Judged {
         if network.is_wire() {
             self.owed.clear();
+        }
+        if self.parts[1].are_open() {
+            return Err((What::Faithful, "it sends a part of a packet and not the rest".to_owned()));
         }
         match self.owed.drain(..).next() {
             Some(owed) => Err((What::Neighbor, format!("{} was asked for and is not told", owed.target))),
