@@ -401,6 +401,11 @@ impl<'a> Stage<'a> {
         for (number, outcome) in self.shadow.outcomes() {
             let Some(talk) = kinds.get(&number) else { continue };
             add(talk_name(talk, outcome), 1);
+            let is_finished = outcome == Outcome::Finished;
+            add("over-ipv6", u64::from(is_finished && talk.is_v6));
+            let is_hidden = self.plan.hides && (talk.client.0, talk.server.0) == (0, 1) && !talk.is_v6;
+            let is_ftp = matches!(talk.kind, TalkKind::Ftp(..));
+            add("ftp-through-nat", u64::from(is_finished && is_hidden && is_ftp));
         }
         Course {
             digest: self.world.digest(),

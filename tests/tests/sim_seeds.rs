@@ -3,7 +3,7 @@
 
 use bifrons_sim::{
     firewall,
-    plan::{Mix, Plan, Topology},
+    plan::{Mix, Plan, Talk, TalkKind, Topology},
     run::{Course, run},
     shadow::Failure,
     shrink::shrink,
@@ -70,12 +70,14 @@ fn the_seeds_have_something_of_everything() {
         let plan = Plan::draw(seed, None, Mix::Everything);
         topologies.insert(plan.topology == Topology::Routed);
         kinds.extend(plan.to_string().lines().filter_map(word).map(str::to_owned));
+        let is_long = |talk: &Talk| matches!(talk.kind, TalkKind::Udp(asked) if asked.length > 1_500);
+        kinds.extend(plan.talks().filter(|(_, talk)| is_long(talk)).map(|_| "parts".to_owned()));
         kinds.extend(plan.zones.iter().filter_map(|zone| zone.tag).map(|_| "tag".to_owned()));
     }
     assert_eq!(topologies.len(), 2);
     for kind in [
         "transfer", "ftp", "udp", "ping", "crowd", "flood", "commit", "clear", "freeze", "stall", "restart",
-        "drift", "leap", "cut", "hide", "unplug", "adjust", "workers", "tag",
+        "drift", "leap", "cut", "hide", "unplug", "adjust", "workers", "tag", "parts",
     ] {
         assert!(kinds.contains(kind), "{kind} is not in {kinds:?}");
     }
