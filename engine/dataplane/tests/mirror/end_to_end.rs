@@ -16,10 +16,7 @@ const ACK: u8 = 16;
 const OPTIONS: &[u8] = &[2, 4, 5, 180, 3, 3, 7, 1];
 
 fn way(client_port: u16, server_port: u16) -> Way {
-    Way {
-        source: ("10.0.0.2".parse().unwrap(), client_port),
-        destination: ("203.0.113.7".parse().unwrap(), server_port),
-    }
+    Way { source: ([10, 0, 0, 2].into(), client_port), destination: ([203, 0, 113, 7].into(), server_port) }
 }
 
 /// A connection as its hosts see it.
@@ -33,9 +30,9 @@ struct Connection {
 impl Connection {
     fn open(pair: &mut Pair, client: Way) -> Self {
         let mut all = Self { client, server: client.back(), next: [1_000, 70_000] };
-        all.server = all.from_client(pair, SYN, b"").back();
-        all.from_server(pair, SYN | ACK, b"");
-        all.from_client(pair, ACK, b"");
+        all.server = all.client_sends(pair, SYN, b"").back();
+        all.server_sends(pair, SYN | ACK, b"");
+        all.client_sends(pair, ACK, b"");
         all
     }
 
@@ -48,53 +45,53 @@ impl Connection {
         tcp(if side == 0 { self.client } else { self.server }, header, payload)
     }
 
-    fn from_client(&mut self, pair: &mut Pair, flags: u8, payload: &[u8]) -> Way {
+    fn client_sends(&mut self, pair: &mut Pair, flags: u8, payload: &[u8]) -> Way {
         let frame = self.segment(0, flags, payload);
         pair.pass(INSIDE, &frame)
     }
 
-    fn from_server(&mut self, pair: &mut Pair, flags: u8, payload: &[u8]) {
+    fn server_sends(&mut self, pair: &mut Pair, flags: u8, payload: &[u8]) {
         let frame = self.segment(1, flags, payload);
         let seen = pair.pass(OUTSIDE, &frame);
         assert_eq!((seen.source, seen.destination), (self.client.destination, self.client.source));
     }
 
     fn close(&mut self, pair: &mut Pair) {
-        self.from_client(pair, FIN | ACK, b"");
-        self.from_server(pair, FIN | ACK, b"");
-        self.from_client(pair, ACK, b"");
+        self.client_sends(pair, FIN | ACK, b"");
+        self.server_sends(pair, FIN | ACK, b"");
+        self.client_sends(pair, ACK, b"");
     }
 }
 
 /// A request that is recognised by its second segment only, and an answer in three.
 fn web(pair: &mut Pair) {
     let mut web = Connection::open(pair, way(40_000, 8_080));
-    web.from_client(pair, ACK, b"GE");
-    web.from_client(pair, ACK, b"T /index.html HTTP/1.1\r\nHo");
-    web.from_server(pair, ACK, b"");
-    web.from_client(pair, ACK, b"st: www.example.com\r\n\r\n");
-    web.from_server(
+    web.client_sends(pair, ACK, b"GE");
+    web.client_sends(pair, ACK, b"T /index.html HTTP/1.1\r\nHo");
+    web.server_sends(pair, ACK, b"");
+    web.client_sends(pair, ACK, b"st: www.example.com\r\n\r\n");
+    web.server_sends(
         pair,
         ACK,
         b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 9\r\n\r\nabc",
     );
-    web.from_server(pair, ACK, b"def");
-    web.from_client(pair, ACK, b"");
-    web.from_server(pair, ACK, b"ghi");
+    web.server_sends(pair, ACK, b"def");
+    web.client_sends(pair, ACK, b"");
+    web.server_sends(pair, ACK, b"ghi");
     web.close(pair);
 }
 
 /// A request whose head is longer than what is kept of a stream for the other device.
 fn long_head(pair: &mut Pair) {
     let mut web = Connection::open(pair, way(40_005, 8_081));
-    web.from_client(pair, ACK, b"GET / HTTP/1.1\r\nHost: www.example.com\r\n");
+    web.client_sends(pair, ACK, b"GET / HTTP/1.1\r\nHost: www.example.com\r\n");
     for place in 0..15_u8 {
         let line = [&[b'a' + place, b':'][..], &[b'v'; 1_200], b"\r\n"].concat();
-        web.from_client(pair, ACK, &line);
-        web.from_server(pair, ACK, b"");
+        web.client_sends(pair, ACK, &line);
+        web.server_sends(pair, ACK, b"");
     }
-    web.from_client(pair, ACK, b"\r\n");
-    web.from_server(pair, ACK, b"HTTP/1.1 204 No Content\r\n\r\n");
+    web.client_sends(pair, ACK, b"\r\n");
+    web.server_sends(pair, ACK, b"HTTP/1.1 204 No Content\r\n\r\n");
     web.close(pair);
 }
 
@@ -106,14 +103,14 @@ fn several(pair: &mut Pair) {
     let answer = [&[0, 7, 0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 0][..], &query[12..]].concat();
     let name = pair.pass(INSIDE, &udp(way(5_353, 53), &query));
     let mut odd = Connection::open(pair, way(40_002, 9_999));
-    web.from_client(pair, ACK, b"GET / HTTP/1.0\r\n\r\n");
-    odd.from_server(pair, ACK, &[1, 2, 3, 4]);
+    web.client_sends(pair, ACK, b"GET / HTTP/1.0\r\n\r\n");
+    odd.server_sends(pair, ACK, &[1, 2, 3, 4]);
     pair.pass(OUTSIDE, &udp(name.back(), &answer));
-    odd.from_client(pair, ACK, &[0xee; 900]);
-    web.from_server(pair, FIN | ACK, b"HTTP/1.0 404 Not Found\r\n\r\n");
-    odd.from_server(pair, ACK, &[0xdd; 900]);
-    web.from_client(pair, FIN | ACK, b"");
-    odd.from_client(pair, RST | ACK, b"");
+    odd.client_sends(pair, ACK, &[0xee; 900]);
+    web.server_sends(pair, FIN | ACK, b"HTTP/1.0 404 Not Found\r\n\r\n");
+    odd.server_sends(pair, ACK, &[0xdd; 900]);
+    web.client_sends(pair, FIN | ACK, b"");
+    odd.client_sends(pair, RST | ACK, b"");
 }
 
 /// What the log says of a session whoever writes it.

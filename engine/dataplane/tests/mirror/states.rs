@@ -20,7 +20,7 @@ const ACK: u8 = 16;
 fn way(client: u8, client_port: u16, server_port: u16) -> Way {
     Way {
         source: ([10, 0, 0, client].into(), client_port),
-        destination: ("203.0.113.7".parse().unwrap(), server_port),
+        destination: ([203, 0, 113, 7].into(), server_port),
     }
 }
 
