@@ -50,7 +50,7 @@ impl Shown {
 
 impl Journal {
     /// Takes what another device tells, from what is not known yet; false where a part is missing. What is
-    /// whole is to be taken out with `next_whole`.
+    /// whole is to be taken out with `take_whole`.
     pub(crate) fn hear(&mut self, shown: &Shown) -> bool {
         let known = self.bytes.len() + self.partial.len();
         let Some(skipped) = known.checked_sub(shown.from as usize) else { return false };

@@ -17,8 +17,8 @@
 //! (`SessionTable::take_over`). Its timeout goes on from what was left when it was last told of; TCP windows
 //! are learnt anew; identification goes on where the journal ends, and a part of the stream that was told too
 //! late is skipped as soon as its receiver has acknowledged it. For a minute TCP may begin in mid-connection
-//! where a rule allows it, though non-SYN packets are rejected otherwise: that is for sessions of which nothing
-//! was told any more.
+//! where a rule allows it, though non-SYN packets are rejected otherwise: that is for sessions of which
+//! nothing was told any more.
 //!
 //! *Standing down.* The former owner keeps its sessions as copies of the new owner's, so that it could take
 //! over again at once. The new owner then tells of all that it has (a join); what it does not tell of is

@@ -297,7 +297,8 @@ proptest! {
         prop_assert!(second.worker.sessions().len() <= 4);
         second.worker.handle_take_over(now);
         second.worker.set_pair_view(PairView::ACTIVE);
-        for frame in [segment(way(2, 4_000, 80), ACK, (2, 9), b"GET / HTTP/1.1\r\n\r\n"), udp(way(2, 5_000, 53), b"!")] {
+        let request = segment(way(2, 4_000, 80), ACK, (2, 9), b"GET / HTTP/1.1\r\n\r\n");
+        for frame in [request, udp(way(2, 5_000, 53), b"!")] {
             second.send(now, INSIDE, &frame);
         }
         second.items();

@@ -66,7 +66,8 @@ impl StreamEdits {
         (self.base, self.edits.iter().map(|edit| (edit.start, edit.old_length, &*edit.new)))
     }
 
-    /// The newest replaced ranges, of at most so many new bytes together; older ones count by their shift only.
+    /// The newest replaced ranges, of at most so many new bytes together; older ones count by their shift
+    /// only.
     #[must_use]
     pub fn recent(&self, bytes: usize) -> Self {
         let mut recent = Self { edits: VecDeque::new(), base: self.base };
