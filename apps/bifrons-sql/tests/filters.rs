@@ -1,6 +1,9 @@
 //! A filter as SQL finds the rows that the filter itself finds.
 #![allow(clippy::unwrap_used, reason = "a test may end where something is wrong")]
 
+#[path = "../../../host/logs/tests/support/filters.rs"]
+mod strategy;
+
 use bifrons_logs::{
     filter::Filter,
     read::Parser,
@@ -9,48 +12,7 @@ use bifrons_logs::{
 use bifrons_model::Timestamp;
 use bifrons_sql::Engine;
 use proptest::{prelude::*, test_runner::TestRunner};
-
-const CLAUSES: [&str; 28] = [
-    "( addr.src in 10.0.0.0/8 )",
-    "( addr.src in 10.1.0.0/17 )",
-    "( addr.src notin 10.1.0.0/17 )",
-    "( addr in 2001:db8::/32 )",
-    "( addr.dst in 2001:db8::2-2001:db8::ff )",
-    "( addr.dst eq 198.51.100.2 )",
-    "( addr.src in 0.0.0.0/0 )",
-    "( natsrc in 0.0.0.0/0 )",
-    "( app eq dns-base )",
-    "( app eq '' )",
-    "( app neq ssl )",
-    "( app neq '' )",
-    "( rule contains \"it's\" )",
-    "( rule contains '%' )",
-    "( bytes geq 1000 )",
-    "( bytes leq 1000 )",
-    "( bytes eq 0 )",
-    "( bytes neq 0 )",
-    "( port eq 443 )",
-    "( flags has nat )",
-    "( flags has 0x8000000000000000 )",
-    "( flags eq 0x8000000000000000 )",
-    "( flags neq 0x0 )",
-    "( receive_time in last-hour )",
-    "( time_generated geq '2026/01/31 10:30:00' )",
-    "( time_generated leq '2026/01/31 09:59:59' )",
-    "( type eq TRAFFIC )",
-    "( server_name contains example )",
-];
-
-fn filters() -> impl Strategy<Value = String> {
-    let clause = prop::sample::select(&CLAUSES[..]).prop_map(str::to_owned);
-    clause.prop_recursive(3, 8, 2, |inner| {
-        prop_oneof![
-            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} and {b})")),
-            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} or {b})")),
-            inner.prop_map(|a| format!("not ({a})")),
-        ]
-    })
-}
+use strategy::filters;
 
 /// A line of the release 8.1.
 fn lines() -> impl Strategy<Value = Vec<String>> {
@@ -81,7 +43,7 @@ fn lines() -> impl Strategy<Value = Vec<String>> {
 fn sql_and_filter_agree() {
     let folder = std::env::temp_dir().join(format!("bifrons-sql-{}", std::process::id()));
     let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
-    let mut runner = TestRunner::new(ProptestConfig { cases: 8, ..ProptestConfig::default() });
+    let mut runner = TestRunner::new(ProptestConfig { cases: 16, ..ProptestConfig::default() });
     let agree = |(lines, texts): (Vec<String>, Vec<String>)| {
         let _ = std::fs::remove_dir_all(&folder);
         let mut writer = StoreWriter::open(&folder, WriterOptions::default()).unwrap();

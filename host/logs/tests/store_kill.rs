@@ -117,55 +117,12 @@ fn sequence_numbers(folder: &Path) -> Vec<u64> {
 fn line(number: u64) -> String {
     let minute = 55 + number % 10;
     let time = format!("2026/01/31 {:02}:{:02}:00", 10 + minute / 60, minute % 60);
-    let columns = [
-        "1",
-        &time,
-        "0042",
-        "TRAFFIC",
-        "end",
-        "2049",
-        &time,
-        "192.0.2.1",
-        "198.51.100.2",
-        "",
-        "",
-        "out",
-        "",
-        "",
-        "ssl",
-        "vsys1",
-        "trust",
-        "untrust",
-        "ethernet1/1",
-        "ethernet1/2",
-        "",
-        &time,
-        &number.to_string(),
-        "1",
-        "50000",
-        "443",
-        "0",
-        "0",
-        "0x0",
-        "tcp",
-        "allow",
-        "100",
-        "60",
-        "40",
-        "2",
-        &time,
-        "1",
-        "any",
-        "",
-        &number.to_string(),
-        "0x0",
-        "",
-        "",
-        "",
-        "1",
-        "1",
-        "tcp-fin",
-    ];
+    let number = number.to_string();
+    let usual = include_str!("support/traffic_8_1.csv").trim_end();
+    let mut columns: Vec<&str> = usual.split(',').collect();
+    columns[Column::TIME_GENERATED.index()] = &time;
+    columns[Column::SESSIONID.index()] = &number;
+    columns[Column::SEQNO.index()] = &number;
     columns.join(",")
 }
 

@@ -2,6 +2,11 @@
 
 use proptest::prelude::*;
 
+#[path = "../../tests/support/filters.rs"]
+mod strategy;
+
+use strategy::filters;
+
 use super::{
     tests::{Folder, line, put},
     *,
@@ -11,46 +16,6 @@ use crate::{
     read::Parser,
     record::{Column, parse_time},
 };
-
-const CLAUSES: [&str; 26] = [
-    "( addr.src in 10.0.0.0/8 )",
-    "( addr.src notin 10.1.0.0/17 )",
-    "( addr in 2001:db8::/32 )",
-    "( addr.dst eq 198.51.100.2 )",
-    "( natsrc in 0.0.0.0/0 )",
-    "( app eq dns-base )",
-    "( app eq '' )",
-    "( app neq ssl )",
-    "( rule contains out )",
-    "( bytes geq 1000 )",
-    "( bytes leq 1000 )",
-    "( bytes eq 0 )",
-    "( bytes neq 0 )",
-    "( port eq 443 )",
-    "( port.src geq 40000 )",
-    "( flags has nat )",
-    "( flags has 0x1 )",
-    "( flags eq 0x8000000000000001 )",
-    "( flags neq 0x0 )",
-    "( actionflags has 0x8000000000000000 )",
-    "( receive_time in last-hour )",
-    "( time_generated geq '2026/01/31 10:30:00' )",
-    "( time_generated leq '2026/01/31 09:59:59' )",
-    "( start leq '2026/01/31 10:00:00' )",
-    "( type eq TRAFFIC )",
-    "( server_name contains example )",
-];
-
-fn filters() -> impl Strategy<Value = String> {
-    let clause = prop::sample::select(&CLAUSES[..]).prop_map(str::to_owned);
-    clause.prop_recursive(3, 8, 2, |inner| {
-        prop_oneof![
-            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} and {b})")),
-            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} or {b})")),
-            inner.prop_map(|a| format!("not ({a})")),
-        ]
-    })
-}
 
 fn lines() -> impl Strategy<Value = Vec<String>> {
     let one_of = |values: &'static [&'static str]| prop::sample::select(values);

@@ -31,57 +31,8 @@ impl Drop for Folder {
 
 /// A line of 8.1 with these values of `(column, value)`, all others as they are in most logs.
 pub(super) fn line(values: &[(Column, &str)]) -> String {
-    let time = "2026/01/31 10:00:00";
-    let mut columns = [
-        "1",
-        time,
-        "0042",
-        "TRAFFIC",
-        "end",
-        "2049",
-        time,
-        "192.0.2.1",
-        "198.51.100.2",
-        "",
-        "",
-        "out",
-        "",
-        "",
-        "ssl",
-        "vsys1",
-        "trust",
-        "untrust",
-        "ethernet1/1",
-        "ethernet1/2",
-        "",
-        time,
-        "7",
-        "1",
-        "50000",
-        "443",
-        "0",
-        "0",
-        "0x0",
-        "tcp",
-        "allow",
-        "100",
-        "60",
-        "40",
-        "2",
-        time,
-        "1",
-        "any",
-        "",
-        "9",
-        "0x8000000000000000",
-        "",
-        "",
-        "",
-        "1",
-        "1",
-        "tcp-fin",
-    ]
-    .map(str::to_owned);
+    let usual = include_str!("../../tests/support/traffic_8_1.csv").trim_end();
+    let mut columns: Vec<String> = usual.split(',').map(str::to_owned).collect();
     for (column, value) in values {
         columns[column.index()] =
             if value.contains(',') { format!("\"{value}\"") } else { (*value).to_owned() };
