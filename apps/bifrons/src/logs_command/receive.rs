@@ -62,7 +62,7 @@ pub struct Arguments {
     #[arg(long, value_name = "URL", value_parser = Target::parse)]
     to: Option<Target>,
     #[command(flatten)]
-    sending: Sending,
+    sending: Box<Sending>,
 }
 
 /// Groups of messages that wait for the store.

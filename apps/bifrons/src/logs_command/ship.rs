@@ -40,7 +40,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
     #[command(flatten)]
-    sending: Sending,
+    sending: Box<Sending>,
 }
 
 /// The destination is looked at after so many records.
