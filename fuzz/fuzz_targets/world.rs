@@ -28,6 +28,7 @@ const HELD_MAX: u64 = 4_096;
 
 /// Two configurations; the second denies what the first allows and protects more.
 static DOCUMENTS: LazyLock<[Document; 2]> = LazyLock::new(|| {
+    let unit = format!("set network interface ethernet ethernet1/2 layer3 units ethernet1/2.{TAG}");
     let profile = "set network profiles zone-protection-profile shield";
     let base = format!(
         "set deviceconfig setting session capacity {CAPACITY}
@@ -36,11 +37,11 @@ static DOCUMENTS: LazyLock<[Document; 2]> = LazyLock::new(|| {
          set network interface ethernet ethernet1/1 layer3 ipv6 enabled yes
          set network interface ethernet ethernet1/1 layer3 ipv6 address 2001:db8:1::1/64
          set network interface ethernet ethernet1/1 layer3 adjust-tcp-mss enable yes
-         set network interface ethernet ethernet1/2 layer3 units ethernet1/2.{TAG} tag {TAG}
-         set network interface ethernet ethernet1/2 layer3 units ethernet1/2.{TAG} ip 198.51.100.1/24
-         set network interface ethernet ethernet1/2 layer3 units ethernet1/2.{TAG} ipv6 enabled yes
-         set network interface ethernet ethernet1/2 layer3 units ethernet1/2.{TAG} ipv6 address 2001:db8:2::1/64
-         set network interface ethernet ethernet1/2 layer3 units ethernet1/2.{TAG} mtu 1300
+         {unit} tag {TAG}
+         {unit} ip 198.51.100.1/24
+         {unit} ipv6 enabled yes
+         {unit} ipv6 address 2001:db8:2::1/64
+         {unit} mtu 1300
          set network virtual-router default interface ethernet1/1
          set network virtual-router default interface ethernet1/2.{TAG}
          set network virtual-router default routing-table ip static-route all destination 0.0.0.0/0

@@ -69,8 +69,8 @@ pub struct Packet {
     pub body: Body,
     /// How long the payload behind the transport header is.
     pub payload_length: usize,
-    /// A number that depends on all bytes of the payload. Those of a packet's parts add up to one that depends
-    /// on the whole, without the UDP header.
+    /// A number that depends on all bytes of the payload. Those of a packet's parts add up to one that
+    /// depends on the whole, without the UDP header.
     pub payload: u64,
 }
 

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! The SYNs come from addresses of nobody to a server that answers all of them, so each session that there is
-//! room for stays half open until its timeout; those behind find the table full. All refusals are counted, the
-//! first thousand of each second are logged.
+//! room for stays half open until its timeout; those behind find the table full. All refusals are counted,
+//! the first thousand of each second are logged.
 
 use std::time::Duration;
 

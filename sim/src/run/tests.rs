@@ -12,14 +12,17 @@ fn cable(_: &Blueprint<'_>, _: Timestamp) -> Result<Box<dyn Device>, String> {
 fn open_plan(seed: u64) -> Plan {
     let mut plan = Plan::draw(seed, Some(Topology::VirtualWire), Mix::Everything);
     plan.rules = vec![Rule { from: None, to: None, service: Service::Any, verdict: Verdict::Allow }];
-    // A cable takes no orders, notices none that is pulled and does not forget who began what when it begins anew.
+    // A cable takes no orders, notices none that is pulled and does not forget who began what when it begins
+    // anew.
     let is_for_a_cable = |action: &Action| {
         !matches!(
             action,
             Action::Commit(_) | Action::Clear | Action::Fault(Fault::Restart(_) | Fault::Unplug(..))
         )
     };
-    plan.lines.retain(|line| is_for_a_cable(&line.action));
+    // It passes the parts of a packet one by one, as they come.
+    let is_in_parts = |action: &Action| matches!(action, Action::Talk(Talk { kind: TalkKind::Udp(asked), .. }) if asked.length > 1_200);
+    plan.lines.retain(|line| is_for_a_cable(&line.action) && !is_in_parts(&line.action));
     plan
 }
 

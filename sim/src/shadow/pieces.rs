@@ -1,4 +1,5 @@
-//! Packets that come in parts, and when they are whole: only the whole has ports, is allowed or not, and leaves.
+//! Packets that come in parts, and when they are whole: only the whole has ports, is allowed or not, and
+//! leaves.
 
 use std::{collections::BTreeMap, collections::HashMap, net::IpAddr, time::Duration};
 
