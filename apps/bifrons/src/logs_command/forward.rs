@@ -42,7 +42,8 @@ pub struct Sending {
     #[arg(long, value_name = "NAME")]
     host: Option<String>,
     /// The facility in syslog headers, 0 to 23
-    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u8).range(..24))]
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(u8).range(..24))]
     facility: u8,
     /// Certificates of the authorities that may vouch for the server (PEM); the system's without it
     #[arg(long, value_name = "FILE")]

@@ -1,7 +1,8 @@
 //! Where records go when they leave: files, syslog servers, HTTP collectors; and the text that they become.
 //!
-//! A [`Sink`] takes records without making the caller wait for a destination. Behind it one thread moves what comes into a
-//! spool, in memory and then on the disk, and another one delivers it, again and again until it succeeds.
+//! A [`Sink`] takes records without making the caller wait for a destination. Behind it one thread moves what
+//! comes into a spool, in memory and then on the disk, and another one delivers it, again and again until it
+//! succeeds.
 
 mod envelope;
 mod format;
