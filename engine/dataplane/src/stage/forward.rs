@@ -82,6 +82,8 @@ impl Worker {
             && packet.hop_limit > 1
             && let Some(place) = session.hops.get(hit.direction, self.adjacencies.epoch())
             && let Some(station) = self.adjacencies.station(place)
+            // Of a packet that came in fragments the header is not at hand.
+            && packet.frames == 1
             && ip_length(packet) + IPV6_EXTRA <= u32::from(station.mtu)
         {
             return Ok(Exit::Station { place, is_told: !session.flags.has(SessionFlags::TRANSLATED) });
