@@ -41,10 +41,11 @@ fn worlds_keep_their_promises() {
     });
 }
 
-/// Lossy links and a commit in every second do no harm to what the rules allow.
+/// Lossy links and a commit in every second do no harm to what the rules allow. In the last seed an old
+/// acknowledgement arrives late.
 #[test]
 fn transfers_come_through_bad_links_and_commits() {
-    for seed in 0..TRANSFER_SEEDS {
+    for seed in (0..TRANSFER_SEEDS).chain([5_002]) {
         let plan = Plan::draw(seed, None, Mix::Transfers);
         let course = run(&plan, &firewall::build).unwrap_or_else(|why| panic!("seed {seed}: {why}\n{plan}"));
         let count = |what| course.coverage.get(what).copied().unwrap_or_default();
