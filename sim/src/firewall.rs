@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bifrons_config::{CommitError, CommitRequest, Document, Sources};
 use bifrons_dataplane::ClearFilter;
 use bifrons_model::{DropReason, MacAddress, Names, Timestamp};
-use bifrons_node::{Command, CommandError, Node, Output, PortId, PortInfo, Secrets, Startup};
+use bifrons_node::{Command, CommandError, Node, Output, PairIdentity, PortId, PortInfo, Secrets, Startup};
 use bifrons_session::HashSeed;
 
 use crate::{
@@ -51,7 +51,8 @@ impl Firewall {
             serial: String::new(),
             ports: ports.clone(),
             workers,
-            secrets: Secrets { hash: HashSeed::new(0x1f3a_77c1_0b5e_42d8) },
+            secrets: Secrets { hash: HashSeed::new(0x1f3a_77c1_0b5e_42d8), pair: [0; 32] },
+            identity: PairIdentity::default(),
         };
         let node = Node::new(now, startup).map_err(|error| error.to_string())?;
         let names = Arc::new(node.policy().names().clone());

@@ -121,8 +121,8 @@ impl Worker {
         }
     }
 
-    /// What other workers are to know.
-    pub(crate) fn take_told(&mut self) -> Vec<Event> {
+    /// What other workers are to know; `process` and `handle_timeout` leave it in the outbox.
+    pub fn take_told(&mut self) -> Vec<Event> {
         core::mem::take(&mut self.claims.told)
     }
 }

@@ -50,6 +50,6 @@ pub use mirror::{
 };
 pub use pair::PairView;
 pub use protection::{Alarm, AlarmCause, Block, FloodKind};
-pub use steer::steer;
+pub use steer::{steer, steer_addresses};
 pub use trace::Step;
 pub use worker::Worker;

@@ -16,7 +16,7 @@ pub fn steer(frame: &[u8], workers: usize) -> usize {
 }
 
 /// The same for a packet between two addresses.
-pub(crate) fn steer_addresses(addresses: Addresses, workers: usize) -> usize {
+pub fn steer_addresses(addresses: Addresses, workers: usize) -> usize {
     // The sum is the same both ways.
     let pair = match addresses {
         Addresses::V4 { source, destination } => u64::from(source) + u64::from(destination),

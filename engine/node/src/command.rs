@@ -5,6 +5,7 @@ use core::{fmt, net::IpAddr};
 
 use bifrons_config::{CommitError, CommitRequest, Committed, ConfigError, Document, Sources};
 use bifrons_dataplane::{Alarm, Block, ClearFilter};
+use bifrons_ha::{HaLinkId, RequestError, SoftwareVersion, StateRequest, SystemRecord};
 use bifrons_inspect::SignatureError;
 use bifrons_model::{MacAddress, TrafficRecord};
 use bifrons_policy::DynamicRoute;
@@ -37,6 +38,8 @@ pub struct PortInfo {
 pub struct Secrets {
     /// The key of the session tables' hash.
     pub hash: HashSeed,
+    /// What the keys between two devices are made of; another one at each start.
+    pub pair: [u8; 32],
 }
 
 /// What a node begins with.
@@ -53,6 +56,17 @@ pub struct Startup {
     pub workers: usize,
     /// What it keeps to itself.
     pub secrets: Secrets,
+    /// What the other device of a pair is told of this one.
+    pub identity: PairIdentity,
+}
+
+/// What the other device of a pair is told of this one, beside its serial number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PairIdentity {
+    /// The address of the HA1 port, which breaks a tie.
+    pub ha1_mac: MacAddress,
+    /// The version of the software.
+    pub software: SoftwareVersion,
 }
 
 /// What an operator, or the program around the node, asks for.
@@ -86,6 +100,15 @@ pub enum Command {
     Block(Block),
     /// Let a sender's packets pass again.
     Unblock(IpAddr),
+    /// A link to the other device went up or down: the port, and for HA1 the connection over it.
+    PairLink {
+        /// Which link.
+        link: HaLinkId,
+        /// Whether it is up.
+        is_up: bool,
+    },
+    /// `request high-availability state …`
+    PairState(StateRequest),
 }
 
 /// What came of a command.
@@ -118,6 +141,15 @@ pub enum CommandError {
     /// There is no such port.
     #[error("there is no port {0}; the device has {1}")]
     Port(u16, usize),
+    /// The configuration has both devices of a pair forward.
+    #[error("active/active pairs are not carried out: set `mode active-passive`")]
+    ActiveActive,
+    /// There is no pair.
+    #[error("high availability is not enabled")]
+    NoPair,
+    /// A request to the pair is refused.
+    #[error(transparent)]
+    PairState(#[from] RequestError),
     /// The route is there already, or not there.
     #[error("the route to {0}/{1} is {2}")]
     Route(core::net::IpAddr, u8, &'static str),
@@ -151,6 +183,13 @@ pub enum Output {
         /// The port that it came in by.
         port: PortId,
         /// The frame.
+        bytes: Vec<u8>,
+    },
+    /// A message for the other device of a pair.
+    Pair {
+        /// The link that it goes by. HA1 takes it authenticated and encrypted.
+        link: HaLinkId,
+        /// The message.
         bytes: Vec<u8>,
     },
     /// A line for the traffic log; its numbers are those of `Node::policy`.
@@ -188,6 +227,8 @@ pub enum Notice {
         /// The configuration.
         text: alloc::sync::Arc<str>,
     },
+    /// A record for the system log about the pair.
+    Pair(SystemRecord),
     /// A zone is under attack.
     Alarm(Alarm),
     /// A monitored path has gone down, or has come back.

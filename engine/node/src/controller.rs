@@ -10,12 +10,13 @@ use core::net::IpAddr;
 
 use bifrons_config::{
     self as config, Cause, CommitRequest, Committed, Config, ConfigStore, Document, HistoryLimits, Sources,
-    Validated,
+    Validated, typed::HaMode,
 };
 use bifrons_dataplane::{
     AwaitedEcho, Compiled, Links,
     neighbor::{LinkSettings, NeighborOutput, NeighborUpdate, Neighbors, Resolution},
 };
+use bifrons_ha::{AddressPlan, Announcement};
 use bifrons_model::{Generation, InterfaceId, MacAddress, Timestamp};
 use bifrons_policy::{DynamicRoute, Policy, Rib};
 use bifrons_wire::EthernetHeader;
@@ -60,6 +61,10 @@ pub(crate) struct Controller {
     pub(crate) notices: Vec<Notice>,
     pub(crate) neighbors: Neighbors,
     pub(crate) paths: Paths,
+    /// The Ethernet addresses of a pair of devices.
+    stations: AddressPlan,
+    /// Whether the other device of a pair has all addresses.
+    is_silent: bool,
 }
 
 impl Controller {
@@ -71,6 +76,7 @@ impl Controller {
         ports: Vec<PortInfo>,
     ) -> Result<Self, CommandError> {
         let validated = Validated::new(document, &sources).map_err(CommandError::Config)?;
+        check_pair(validated.config())?;
         let config = Arc::clone(validated.config());
         let policy = Policy::compile(&config, Generation(1)).with_serial(serial.to_string());
         let compiled = Compiled::new(policy)?;
@@ -86,6 +92,9 @@ impl Controller {
             notices: Vec::new(),
             neighbors: Neighbors::new(),
             paths: Paths::default(),
+            stations: AddressPlan::new(&config),
+            // Until the device knows what it is in its pair.
+            is_silent: config.high_availability.enabled,
             config,
             compiled,
         };
@@ -150,6 +159,7 @@ impl Controller {
 
     fn try_commit(&mut self, now: Timestamp, request: CommitRequest) -> Result<Committed, CommandError> {
         let validated = self.store.validate(&self.sources).map_err(CommandError::Config)?;
+        check_pair(validated.config())?;
         // What cannot be compiled is refused before it runs.
         Compiled::new(self.compile(validated.config()))?;
         Ok(self.store.commit(now, validated, request)?)
@@ -157,6 +167,7 @@ impl Controller {
 
     pub fn validate(&self, document: Document) -> Result<Vec<String>, CommandError> {
         let validated = Validated::new(document, &self.sources).map_err(CommandError::Config)?;
+        check_pair(validated.config())?;
         Compiled::new(self.compile(validated.config()))?;
         Ok(validated.warnings)
     }
@@ -174,6 +185,34 @@ impl Controller {
             self.follow_links(now);
         }
         Ok(())
+    }
+
+    /// The running configuration.
+    pub const fn config(&self) -> &Arc<Config> {
+        &self.config
+    }
+
+    /// The interfaces that are down, as places in the configuration.
+    pub fn interfaces_down(&self) -> Vec<usize> {
+        let plan = self.plan();
+        (0..self.config.interfaces.len()).filter(|place| !plan.is_up(*place)).collect()
+    }
+
+    /// The other device of a pair has all addresses, or this one has.
+    pub fn set_silent(&mut self, now: Timestamp, is_silent: bool) {
+        if self.is_silent != is_silent {
+            self.is_silent = is_silent;
+            self.follow_links(now);
+            self.suspend_paths(now, is_silent);
+        }
+    }
+
+    /// Tells the neighbors that an address of the pair is here.
+    pub fn announce(&mut self, announcement: &Announcement) {
+        let Announcement { interface, address, mac, hearers } = *announcement;
+        let Some(interface) = self.numbers.get(interface).copied().flatten() else { return };
+        self.neighbors.announce_address(interface, address, mac, hearers);
+        self.follow_neighbors();
     }
 
     pub fn add_route(&mut self, route: &DynamicRoute) -> Result<(), CommandError> {
@@ -252,7 +291,7 @@ impl Controller {
     }
 
     fn plan(&self) -> Plan<'_> {
-        Plan { config: &self.config, numbers: &self.numbers, ports: &self.ports }
+        Plan { config: &self.config, numbers: &self.numbers, ports: &self.ports, stations: &self.stations }
     }
 
     /// Takes over what the configuration store says.
@@ -273,6 +312,7 @@ impl Controller {
 
     fn run(&mut self, now: Timestamp, config: Arc<Config>) -> Result<(), CommandError> {
         self.compiled = Compiled::new(self.compile(&config))?;
+        self.stations = AddressPlan::new(&config);
         self.config = config;
         self.numbers = self.compiled.policy.interface_numbers(&self.config);
         self.rib.apply(&self.config, &self.numbers);
@@ -314,7 +354,7 @@ impl Controller {
                 (Some(link), Some((configured, _))) => {
                     let proxied = self.compiled.policy.proxy_arp_addresses(*interface);
                     let settings = LinkSettings::new(link.mac, configured, proxied);
-                    let settings = LinkSettings { is_up: *is_up, ..settings };
+                    let settings = LinkSettings { is_up: *is_up, is_silent: self.is_silent, ..settings };
                     self.neighbors.set_link(now, *interface, settings);
                     self.neighbors.set_up(now, *interface, *is_up);
                 }
@@ -329,6 +369,15 @@ impl Controller {
         let policy = policy.with_failed_rules(self.paths.failed_rules());
         self.compiled.policy = Arc::new(policy);
         self.orders.push(Order::Routes(Arc::clone(&self.compiled.policy)));
+    }
+}
+
+/// Both devices of a pair that forward at the same time need the frames of HA3, which the workers do not speak.
+fn check_pair(config: &Config) -> Result<(), CommandError> {
+    let pair = &config.high_availability;
+    match pair.mode {
+        HaMode::ActiveActive(_) if pair.enabled => Err(CommandError::ActiveActive),
+        HaMode::ActiveActive(_) | HaMode::ActivePassive { .. } => Ok(()),
     }
 }
 

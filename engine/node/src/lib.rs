@@ -18,11 +18,14 @@ extern crate alloc;
 
 mod command;
 mod controller;
+mod copies;
 mod links;
 mod node;
+mod pair;
 mod paths;
 
 pub use command::{
-    Command, CommandError, MonitoredPath, Notice, Output, PortId, PortInfo, Reply, Secrets, Startup,
+    Command, CommandError, MonitoredPath, Notice, Output, PairIdentity, PortId, PortInfo, Reply, Secrets,
+    Startup,
 };
 pub use node::Node;

@@ -8,6 +8,7 @@ use bifrons_config::{
     typed::{Interface, InterfaceKind, ManagementProfile, Prefix},
 };
 use bifrons_dataplane::{Link, Links, Own, Port, PortMode, Wire};
+use bifrons_ha::AddressPlan;
 use bifrons_model::{InterfaceId, VirtualRouterId};
 
 use crate::PortInfo;
@@ -18,6 +19,8 @@ pub(crate) struct Plan<'a> {
     /// The interfaces' numbers by their places in the configuration.
     pub numbers: &'a [Option<InterfaceId>],
     pub ports: &'a [PortInfo],
+    /// The Ethernet addresses of a pair of devices.
+    pub stations: &'a AddressPlan,
 }
 
 impl Plan<'_> {
@@ -123,7 +126,7 @@ impl Plan<'_> {
                     port: self.number(self.owner(place))?,
                     tag: interface.tag,
                     router: router_of(interface),
-                    mac: port.mac,
+                    mac: self.stations.station(place).unwrap_or(port.mac),
                     virtual_macs: Vec::new(),
                     mtu: interface.mtu,
                     segment_size: interface.adjust_mss.map(|less| {

@@ -2,14 +2,20 @@
 
 use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec, vec::Vec};
 
-use bifrons_dataplane::{Block, Counters, Event, Frame, Outbox, Place, Verdict, Worker};
+use bifrons_dataplane::{Block, Counters, Event, Frame, Outbox, PairView, Place, Verdict, Worker};
+use bifrons_ha::{
+    ConfigurationMark, HaLinkId, HaState, Identity, Status,
+    sync::{ItemKind, Synchronizer},
+};
 use bifrons_model::{InterfaceId, Timestamp};
 use bifrons_policy::Policy;
 use bifrons_wire::LinkType;
 
 use crate::{
-    Command, CommandError, Notice, Output, PortId, Reply, Startup,
+    Command, CommandError, Notice, Output, PairIdentity, PortId, Reply, Startup,
     controller::{Controller, Order},
+    copies::{Copies, Ledger, kind_of},
+    pair::{Beginning, Pair, PairOutput},
 };
 
 /// One firewall.
@@ -25,6 +31,11 @@ pub struct Node {
     interfaces: Vec<Option<InterfaceId>>,
     ports: Vec<Option<PortId>>,
     last_record: u64,
+    /// Where the configuration has a pair of devices.
+    pair: Option<Pair>,
+    ledger: Ledger,
+    identity: PairIdentity,
+    secret: [u8; 32],
 }
 
 /// Where and when a frame came in.
@@ -40,7 +51,7 @@ impl Node {
     /// # Errors
     /// What is wrong with the configuration.
     pub fn new(now: Timestamp, startup: Startup) -> Result<Self, CommandError> {
-        let Startup { document, sources, serial, ports, workers, secrets } = startup;
+        let Startup { document, sources, serial, ports, workers, secrets, identity } = startup;
         let controller = Controller::new(now, document, sources, &serial, ports)?;
         let count = u16::try_from(workers.max(1)).unwrap_or(u16::MAX);
         let workers = (0..count).map(|place| {
@@ -57,7 +68,12 @@ impl Node {
             interfaces: Vec::new(),
             ports: Vec::new(),
             last_record: 0,
+            pair: None,
+            ledger: Ledger::default(),
+            identity,
+            secret: secrets.pair,
         };
+        node.follow_config(now);
         node.follow(now);
         Ok(node)
     }
@@ -71,6 +87,14 @@ impl Node {
         self.process(&arrival, worker, bytes, true);
         self.collect(now);
         self.follow(now);
+    }
+
+    /// Takes a message of the other device. HA1 brings it decrypted and authenticated.
+    pub fn handle_pair_message(&mut self, now: Timestamp, link: HaLinkId, bytes: &[u8]) {
+        if let Some(pair) = &mut self.pair {
+            pair.handle_message(now, link, bytes);
+            self.follow(now);
+        }
     }
 
     /// Lets a worker take a frame; what it hands over goes to another one, once.
@@ -111,12 +135,16 @@ impl Node {
     pub fn handle_command(&mut self, now: Timestamp, command: Command) -> Result<Reply, CommandError> {
         let reply = match command {
             Command::Commit { document, request } => {
-                self.controller.commit(now, document, request).map(Reply::Committed)
+                let committed = self.controller.commit(now, document, request).map(Reply::Committed);
+                self.follow_config(now);
+                committed
             }
             Command::Validate(document) => self.controller.validate(document).map(Reply::Valid),
             Command::Confirm => self.controller.confirm(now).map(|()| Reply::Done),
             Command::Carrier { port, is_up } => {
-                self.controller.set_carrier(now, port, is_up).map(|()| Reply::Done)
+                let done = self.controller.set_carrier(now, port, is_up).map(|()| Reply::Done);
+                self.follow_interfaces(now);
+                done
             }
             Command::AddRoute(route) => self.controller.add_route(&route).map(|()| Reply::Done),
             Command::RemoveRoute(route) => self.controller.remove_route(&route).map(|()| Reply::Done),
@@ -136,6 +164,12 @@ impl Node {
                 let counts = self.workers.iter_mut().map(|worker| worker.unblock(source));
                 Ok(Reply::Unblocked(counts.max().unwrap_or(0)))
             }
+            Command::PairLink { link, is_up } => {
+                self.with_pair(|pair| pair.handle_link(now, link, is_up)).map(|()| Reply::Done)
+            }
+            Command::PairState(request) => self
+                .with_pair(|pair| pair.handle_request(now, request))
+                .and_then(|done| done.map(|()| Reply::Done).map_err(CommandError::from)),
         };
         self.follow(now);
         reply
@@ -150,14 +184,20 @@ impl Node {
         }
         self.collect(now);
         // The configuration that it goes back to has run before.
+        let before = Arc::clone(self.controller.config());
         let _ = self.controller.handle_timeout(now);
+        if !Arc::ptr_eq(&before, self.controller.config()) {
+            self.follow_config(now);
+        }
+        self.with_copies(now, |pair, copies| pair.handle_timeout(now, copies));
         self.follow(now);
     }
 
     /// When something is due next.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         let workers = self.workers.iter().filter_map(Worker::poll_timeout);
-        workers.chain(self.controller.poll_timeout()).min()
+        let pair = self.pair.as_ref().and_then(Pair::poll_timeout);
+        workers.chain(self.controller.poll_timeout()).chain(pair).min()
     }
 
     /// What came of it, in order.
@@ -178,6 +218,16 @@ impl Node {
     /// What the workers count, each for itself.
     pub fn counters(&self) -> impl Iterator<Item = &Counters> {
         self.workers.iter().map(Worker::counters)
+    }
+
+    /// What the device is in its pair and what it knows of the other one; `None` without a pair.
+    pub fn pair_status(&self) -> Option<Status> {
+        self.pair.as_ref().map(Pair::status)
+    }
+
+    /// How well the other device's copies follow; `None` without a pair.
+    pub fn pair_sync(&self) -> Option<&Synchronizer> {
+        self.pair.as_ref().map(Pair::sync)
     }
 
     /// Puts a frame onto the port of an interface.
@@ -207,6 +257,11 @@ impl Node {
             record.sequence_number = self.last_record;
             self.outputs.push_back(Output::Record(Box::new(record)));
         }
+        if let Some(pair) = self.pair.as_mut().filter(|pair| pair.tells()) {
+            for event in outbox.session_events.drain(..) {
+                pair.mark(now, kind_of(&event), event.id.0.into());
+            }
+        }
         for event in outbox.events.drain(..) {
             match event {
                 Event::Resolve { interface, address } => self.controller.resolve(now, interface, address),
@@ -223,9 +278,11 @@ impl Node {
         self.outbox = outbox;
     }
 
-    /// Lets the workers take over what the controller has decided, until nothing is left to say.
+    /// Lets the workers take over what controller and pair have decided, until nothing is left to say.
     fn follow(&mut self, now: Timestamp) {
         loop {
+            self.follow_pair(now);
+            self.collect(now);
             let orders = self.controller.take_orders();
             if orders.is_empty() {
                 break;
@@ -236,6 +293,100 @@ impl Node {
             self.collect(now);
         }
         self.outputs.extend(self.controller.take_notices().into_iter().map(Output::Notice));
+    }
+
+    /// There is a pair where the configuration has one.
+    fn follow_config(&mut self, now: Timestamp) {
+        let config = Arc::clone(self.controller.config());
+        if !config.high_availability.enabled {
+            if self.pair.take().is_some() {
+                self.controller.set_silent(now, false);
+                self.set_pair_view(PairView::ALONE);
+            }
+            return;
+        }
+        let identity = Identity {
+            serial: self.policy().names().serial.clone(),
+            model: "Bifrons".into(),
+            software: self.identity.software,
+            ha1_mac: self.identity.ha1_mac,
+            configuration: ConfigurationMark::default(),
+            ..Identity::default()
+        };
+        if let Some(pair) = &mut self.pair {
+            pair.handle_config(now, &config, identity);
+            return self.follow_interfaces(now);
+        }
+        let down = self.controller.interfaces_down();
+        let beginning = Beginning { config: &config, identity, secret: self.secret, down };
+        self.pair = Some(Pair::new(now, beginning));
+        self.controller.set_silent(now, true);
+        self.set_pair_view(PairView::PASSIVE);
+    }
+
+    fn follow_interfaces(&mut self, now: Timestamp) {
+        let down = self.controller.interfaces_down();
+        let count = self.controller.config().interfaces.len();
+        if let Some(pair) = &mut self.pair {
+            (0..count).for_each(|place| pair.handle_interface(now, place, !down.contains(&place)));
+        }
+    }
+
+    /// Does what the pair says.
+    fn follow_pair(&mut self, now: Timestamp) {
+        self.with_copies(now, |pair, copies| pair.settle(now, copies));
+        while let Some(output) = self.pair.as_mut().and_then(Pair::poll_output) {
+            match output {
+                PairOutput::Message { link, bytes } => self.outputs.push_back(Output::Pair { link, bytes }),
+                PairOutput::State { from, to } => self.change_state(now, from, to),
+                PairOutput::Addresses { is_silent } => self.controller.set_silent(now, is_silent),
+                PairOutput::Announce(announcement) => self.controller.announce(&announcement),
+                PairOutput::Log(record) => self.outputs.push_back(Output::Notice(Notice::Pair(record))),
+            }
+        }
+    }
+
+    /// The workers forward from now on, or no more.
+    fn change_state(&mut self, now: Timestamp, from: HaState, to: HaState) {
+        match (from.forwards(), to.forwards()) {
+            (false, true) => {
+                let has_copies = self.workers.iter().any(|worker| !worker.sessions().is_empty());
+                for worker in self.workers.iter_mut().filter(|_| has_copies) {
+                    worker.handle_take_over(now);
+                }
+                self.set_pair_view(PairView::ACTIVE);
+            }
+            (true, false) => {
+                for worker in &mut self.workers {
+                    worker.handle_stand_down(now);
+                }
+                self.set_pair_view(PairView::PASSIVE);
+            }
+            (true, true) | (false, false) => {}
+        }
+    }
+
+    fn set_pair_view(&mut self, view: PairView) {
+        for worker in &mut self.workers {
+            worker.set_pair_view(view);
+        }
+    }
+
+    fn with_pair<T>(&mut self, act: impl FnOnce(&mut Pair) -> T) -> Result<T, CommandError> {
+        self.pair.as_mut().map(act).ok_or(CommandError::NoPair)
+    }
+
+    fn with_copies(&mut self, now: Timestamp, act: impl FnOnce(&mut Pair, &mut Copies<'_>)) {
+        let Self { pair: Some(pair), ledger, workers, .. } = self else { return };
+        let room = pair.room();
+        act(pair, &mut Copies { ledger, workers, now, room });
+        // A copy's answers may come to another worker than its packets.
+        self.outbox.events.extend(self.workers.iter_mut().flat_map(Worker::take_told));
+        for id in self.ledger.take_more() {
+            if let Some(pair) = &mut self.pair {
+                pair.mark(now, ItemKind::SessionUpdate, id.0.into());
+            }
+        }
     }
 
     /// Every worker has the whole block table.

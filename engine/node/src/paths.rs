@@ -72,6 +72,12 @@ impl Controller {
         }
     }
 
+    /// A silent device asks nobody.
+    pub fn suspend_paths(&mut self, now: Timestamp, is_suspended: bool) {
+        self.paths.monitors.set_suspended(now, is_suspended);
+        self.follow_paths(now);
+    }
+
     /// Lets the monitors do what is due.
     pub fn handle_path_timeout(&mut self, now: Timestamp) {
         self.paths.monitors.handle_timeout(now);

@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use bifrons_config::{CommitRequest, Document, Sources, typed::Prefix};
 use bifrons_model::{DropReason, MacAddress, Timestamp, TrafficRecord, VirtualRouterId};
-use bifrons_node::{Command, Node, Notice, Output, PortId, PortInfo, Secrets, Startup};
+use bifrons_node::{Command, Node, Notice, Output, PairIdentity, PortId, PortInfo, Secrets, Startup};
 use bifrons_policy::{DynamicRoute, Target};
 use bifrons_session::HashSeed;
 use bifrons_wire::{Arp, EthernetHeader};
@@ -66,7 +66,8 @@ impl Bench {
             serial: String::new(),
             ports: ports.map(|(name, mac)| PortInfo { name: name.into(), mac, is_up: true }).collect(),
             workers,
-            secrets: Secrets { hash: HashSeed::new(7) },
+            secrets: Secrets { hash: HashSeed::new(7), pair: [0; 32] },
+            identity: PairIdentity::default(),
         };
         let now = Timestamp::from_secs(1_000);
         let mut bench = Self {
@@ -95,7 +96,7 @@ impl Bench {
             match output {
                 Output::Frame { port, bytes } => self.frames.push((port, bytes)),
                 Output::Record(record) => self.records.push(*record),
-                Output::Notice(Notice::Keep { .. }) | Output::Host { .. } => {}
+                Output::Notice(Notice::Keep { .. }) | Output::Host { .. } | Output::Pair { .. } => {}
                 Output::Notice(notice) => self.notices.push(notice),
             }
         }

@@ -1,0 +1,136 @@
+//! Sessions of the workers as HA2 asks for them, and what it tells of the other device's.
+
+use alloc::vec::Vec;
+
+use bifrons_dataplane::{EventKind, MirrorItem, SessionEvent, Telling, Told, Worker, steer_addresses};
+use bifrons_ha::sync::{ItemKind, Source, Space};
+use bifrons_model::{SessionId, Timestamp};
+
+/// What is kept between two batches.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    /// Sessions of which there is more to tell than an item holds.
+    more: Vec<SessionId>,
+    /// Items that could not be read, or that no worker took.
+    pub refused: u64,
+}
+
+impl Ledger {
+    /// Sessions of which there is more to tell.
+    pub fn take_more(&mut self) -> Vec<SessionId> {
+        core::mem::take(&mut self.more)
+    }
+}
+
+/// What an event is on HA2.
+pub(crate) const fn kind_of(event: &SessionEvent) -> ItemKind {
+    match event.kind {
+        EventKind::Created => ItemKind::SessionCreate,
+        EventKind::Changed => ItemKind::SessionUpdate,
+        EventKind::Ended => ItemKind::SessionEnd,
+    }
+}
+
+/// The workers, for HA2.
+pub(crate) struct Copies<'a> {
+    pub ledger: &'a mut Ledger,
+    pub workers: &'a mut [Worker],
+    pub now: Timestamp,
+    /// The longest item, in bytes.
+    pub room: usize,
+}
+
+impl Source for Copies<'_> {
+    fn encode(&mut self, kind: ItemKind, id: u64, out: &mut Vec<u8>) -> bool {
+        let telling = match kind {
+            ItemKind::SessionCreate => Telling::Whole,
+            ItemKind::SessionUpdate => Telling::News,
+            ItemKind::SessionEnd => return true,
+            ItemKind::Neighbor
+            | ItemKind::NeighborGone
+            | ItemKind::SecurityAssociation
+            | ItemKind::SecurityAssociationGone => return false,
+        };
+        let Some(id) = number(id) else { return false };
+        for worker in &mut *self.workers {
+            match worker.encode_mirrored(id, telling, self.room, out) {
+                Told::Gone => {}
+                Told::All => return true,
+                Told::Part => {
+                    self.ledger.more.push(id);
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    fn next_ids(&mut self, space: Space, after: Option<u64>, limit: usize, out: &mut Vec<u64>) {
+        if space != Space::Sessions {
+            return;
+        }
+        let mut ids = Vec::new();
+        for worker in &mut *self.workers {
+            worker.next_session_ids(after.and_then(number), limit, &mut ids);
+        }
+        // Each worker's ascend; beyond the limit they are asked for again.
+        ids.sort_unstable();
+        out.extend(ids.iter().take(limit).map(|id| u64::from(id.0)));
+    }
+}
+
+impl Copies<'_> {
+    /// Makes of an item what it says. One that means nothing here changes nothing and is counted.
+    pub fn apply(&mut self, kind: ItemKind, id: u64, payload: &[u8]) {
+        let is_taken = match (kind, number(id)) {
+            (ItemKind::SessionCreate | ItemKind::SessionUpdate, Some(id)) => {
+                MirrorItem::decode(id, payload, self.now).is_ok_and(|item| self.take(&item))
+            }
+            (ItemKind::SessionEnd, Some(id)) => {
+                self.workers.iter_mut().any(|worker| worker.handle_mirrored_end(id))
+            }
+            (
+                ItemKind::SessionCreate
+                | ItemKind::SessionUpdate
+                | ItemKind::SessionEnd
+                | ItemKind::Neighbor
+                | ItemKind::NeighborGone
+                | ItemKind::SecurityAssociation
+                | ItemKind::SecurityAssociationGone,
+                _,
+            ) => false,
+        };
+        self.ledger.refused += u64::from(!is_taken);
+    }
+
+    /// The peer tells of all its sessions.
+    pub fn begin_join(&mut self) {
+        for worker in &mut *self.workers {
+            worker.handle_join_begin(self.now);
+        }
+    }
+
+    /// It has told of all.
+    pub fn end_join(&mut self) {
+        for worker in &mut *self.workers {
+            worker.handle_join_end(self.now);
+        }
+    }
+
+    /// Whether a worker took it. A session that may be new goes to the worker that its frames go to, of the
+    /// others each is asked whether it has it.
+    fn take(&mut self, item: &MirrorItem) -> bool {
+        let now = self.now;
+        let takes = |worker: &mut Worker| worker.handle_mirrored(now, item).is_ok_and(|is_taken| is_taken);
+        let Some(who) = &item.who else { return self.workers.iter_mut().any(takes) };
+        for worker in &mut *self.workers {
+            worker.skip_session_ids(item.id);
+        }
+        let place = steer_addresses(who.keys[0].addresses(), self.workers.len());
+        self.workers.get_mut(place).is_some_and(takes)
+    }
+}
+
+fn number(id: u64) -> Option<SessionId> {
+    u32::try_from(id).ok().map(SessionId)
+}

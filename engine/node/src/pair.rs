@@ -1,0 +1,336 @@
+//! The device's half of a pair: who it is, what it tells the other device, what it has of it.
+//!
+//! ```text
+//!  HA1 ──► Member ──── state ──► workers forward or not, neighbors are silent or announced
+//!    │        │ peer
+//!    │        ▼
+//!    └────► Keying ─── keys ───► Synchronizer ◄──► HA2
+//!                                 ▲        │
+//!           sessions of workers ──┘        └──► copies in workers
+//! ```
+//!
+//! The machines are `bifrons_ha`'s; here they are joined with each other and with the device. What HA1
+//! carries has one byte in front that says whose it is.
+
+use alloc::{collections::VecDeque, string::ToString, sync::Arc, vec::Vec};
+use core::time::Duration;
+
+use bifrons_config::{Config, typed::HighAvailability};
+use bifrons_ha::{
+    AddressPlan, AddressTable, Announcement, Announcer, HaEvent, HaLinkId, HaState, Identity, Keying,
+    KeyingOutput, Member, MemberOutput, RequestError, Settings, Standing, StateRequest, Status, SystemRecord,
+    sync::{self, PeerEvent, SyncLog, SyncOutput, SyncStatus, Synchronizer},
+};
+use bifrons_model::Timestamp;
+
+use crate::copies::Copies;
+
+/// Whose a message on HA1 is.
+const MEMBER: u8 = 1;
+const KEYING: u8 = 2;
+
+/// With the profile `fast`, the peer hears of this device this often on HA2.
+const SIGN_OF_LIFE: Duration = Duration::from_millis(15);
+
+/// The pair.
+pub(crate) struct Pair {
+    member: Member,
+    keying: Keying,
+    sync: Synchronizer,
+    room: usize,
+    announcer: Announcer,
+    plan: AddressPlan,
+    table: AddressTable,
+    standing: Standing,
+    peer_state: Option<HaState>,
+    outputs: VecDeque<PairOutput>,
+}
+
+/// What the device is to do for the pair.
+#[derive(Clone, Debug)]
+pub(crate) enum PairOutput {
+    /// Send this to the peer.
+    Message { link: HaLinkId, bytes: Vec<u8> },
+    /// The device is something else now.
+    State { from: HaState, to: HaState },
+    /// Other addresses are the device's, or it is to be silent.
+    Addresses { is_silent: bool },
+    /// That an address is here now.
+    Announce(Announcement),
+    /// For the system log.
+    Log(SystemRecord),
+}
+
+/// What a pair begins with.
+pub(crate) struct Beginning<'a> {
+    pub config: &'a Config,
+    pub identity: Identity,
+    /// What the keys are made of.
+    pub secret: [u8; 32],
+    /// Interfaces that are down, as places in the configuration.
+    pub down: Vec<usize>,
+}
+
+impl Pair {
+    /// A device that begins, in state `initial`; all links between the devices are down until it is told.
+    pub fn new(now: Timestamp, beginning: Beginning<'_>) -> Self {
+        let Beginning { config, identity, secret, down } = beginning;
+        let member = Member::new(now, settings(config, identity));
+        let mut pair = Self {
+            keying: Keying::new(member.epoch(), secret),
+            room: sync_settings(&config.high_availability).largest_payload(),
+            sync: Synchronizer::new(sync_settings(&config.high_availability)),
+            announcer: Announcer::new(),
+            plan: AddressPlan::new(config),
+            table: AddressTable::default(),
+            standing: Standing { state: member.state(), down: down.into_iter().collect() },
+            peer_state: None,
+            outputs: VecDeque::new(),
+            member,
+        };
+        for place in pair.standing.down.clone() {
+            pair.member.handle_interface(now, place, false);
+        }
+        pair.stand(now);
+        pair
+    }
+
+    /// Another configuration runs.
+    pub fn handle_config(&mut self, now: Timestamp, config: &Config, identity: Identity) {
+        self.member.handle_settings(now, settings(config, identity));
+        self.sync.handle_settings(now, sync_settings(&config.high_availability));
+        self.plan = AddressPlan::new(config);
+        self.stand(now);
+    }
+
+    /// A link between the devices went up or down.
+    pub fn handle_link(&mut self, now: Timestamp, link: HaLinkId, is_up: bool) {
+        self.member.handle_link(now, link, is_up);
+        self.sync.handle_link(now, link, is_up);
+    }
+
+    /// An interface, by its place in the configuration, went up or down.
+    pub fn handle_interface(&mut self, now: Timestamp, place: usize, is_up: bool) {
+        let has_changed =
+            if is_up { self.standing.down.remove(&place) } else { self.standing.down.insert(place) };
+        if has_changed {
+            self.member.handle_interface(now, place, is_up);
+            self.stand(now);
+        }
+    }
+
+    /// What an operator asks for.
+    pub fn handle_request(&mut self, now: Timestamp, request: StateRequest) -> Result<(), RequestError> {
+        self.member.handle_request(now, request)
+    }
+
+    /// A message of the peer's. HA1 brings it decrypted and authenticated. What is none changes nothing.
+    pub fn handle_message(&mut self, now: Timestamp, link: HaLinkId, bytes: &[u8]) {
+        match link {
+            HaLinkId::Ha1 | HaLinkId::Ha1Backup | HaLinkId::HeartbeatBackup => match bytes.split_first() {
+                Some((&MEMBER, message)) => self.member.handle_message(now, link, message),
+                Some((&KEYING, message)) => self.keying.handle_message(now, message),
+                Some(_) | None => {}
+            },
+            HaLinkId::Ha2 | HaLinkId::Ha2Backup => {
+                if self.sync.handle_message(now, link, bytes).is_ok() {
+                    self.member.handle_heard(now, link);
+                }
+            }
+            HaLinkId::Ha3 => {}
+        }
+    }
+
+    /// What the peer is to know of sessions here.
+    pub fn mark(&mut self, now: Timestamp, kind: sync::ItemKind, id: u64) {
+        self.sync.mark(now, kind, id);
+    }
+
+    /// The longest item that HA2 takes, in bytes.
+    pub fn room(&self) -> usize {
+        self.room
+    }
+
+    /// Whether anybody is told of sessions here.
+    pub fn tells(&self) -> bool {
+        self.forwards() && !matches!(self.sync.status(), SyncStatus::NoPeer | SyncStatus::Stopped)
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Timestamp, copies: &mut Copies<'_>) {
+        let is_due = |deadline: Option<Timestamp>| deadline.is_some_and(|due| due <= now);
+        if is_due(self.member.poll_timeout()) {
+            self.member.handle_timeout(now);
+        }
+        self.keying.handle_timeout(now);
+        self.announcer.handle_timeout(now);
+        self.settle(now, copies);
+        if is_due(self.sync.poll_timeout()) {
+            self.sync.handle_timeout(now, copies);
+        }
+        self.settle(now, copies);
+    }
+
+    /// When `handle_timeout` is due.
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        let deadlines = [
+            self.member.poll_timeout(),
+            self.keying.poll_timeout(),
+            self.announcer.poll_timeout(),
+            self.sync.poll_timeout(),
+        ];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// What is to be done next.
+    pub fn poll_output(&mut self) -> Option<PairOutput> {
+        self.outputs.pop_front()
+    }
+
+    /// Whether the device forwards.
+    pub const fn forwards(&self) -> bool {
+        self.member.state().forwards()
+    }
+
+    /// What the device is and what it knows of the other one.
+    pub fn status(&self) -> Status {
+        self.member.status()
+    }
+
+    /// How well the copies follow.
+    pub const fn sync(&self) -> &Synchronizer {
+        &self.sync
+    }
+
+    /// Lets the machines tell each other until none has more to say.
+    pub fn settle(&mut self, now: Timestamp, copies: &mut Copies<'_>) {
+        loop {
+            let before = self.outputs.len();
+            let mut is_still = true;
+            while let Some(output) = self.member.poll_output() {
+                is_still = false;
+                self.follow_member(now, output);
+            }
+            while let Some(output) = self.keying.poll_output() {
+                is_still = false;
+                self.follow_keying(now, output);
+            }
+            self.follow_sync(now, copies);
+            while let Some(announcement) = self.announcer.poll_output() {
+                self.outputs.push_back(PairOutput::Announce(announcement));
+            }
+            if is_still && self.outputs.len() == before {
+                break;
+            }
+        }
+    }
+
+    fn follow_member(&mut self, now: Timestamp, output: MemberOutput) {
+        match output {
+            MemberOutput::Message { link, bytes } => self.say(link, MEMBER, &bytes),
+            MemberOutput::State { from, to, reason: _ } => {
+                self.standing.state = to;
+                self.outputs.push_back(PairOutput::State { from, to });
+                self.sync.handle_sending(now, to.forwards());
+                self.stand(now);
+            }
+            MemberOutput::Peer { is_alive, state } => {
+                self.peer_state = state.filter(|_| is_alive);
+                self.keying.handle_peer(now, self.member.peer().map(|peer| peer.epoch));
+                if !is_alive {
+                    // Without a peer there are no keys that could be old.
+                    let _ = self.sync.handle_peer(now, PeerEvent::Lost);
+                }
+                self.stand(now);
+            }
+            MemberOutput::Log(record) => self.outputs.push_back(PairOutput::Log(record)),
+            // Paths of groups are not pinged: no answer counts against them.
+            MemberOutput::Ping { path, .. } => self.member.handle_path(now, path, true),
+        }
+    }
+
+    fn follow_keying(&mut self, now: Timestamp, output: KeyingOutput) {
+        match output {
+            KeyingOutput::Message(bytes) => {
+                for link in [HaLinkId::Ha1, HaLinkId::Ha1Backup] {
+                    self.say(link, KEYING, &bytes);
+                }
+            }
+            KeyingOutput::Agreed(keys) => {
+                let number = keys.epoch;
+                // Numbers grow with each agreement, so these keys are not old.
+                if self.sync.handle_peer(now, PeerEvent::Connected(keys)).is_ok() {
+                    self.member.handle_ha2_epoch(now, number.into());
+                    self.member.handle_synchronized(now, false);
+                }
+            }
+        }
+    }
+
+    fn follow_sync(&mut self, now: Timestamp, copies: &mut Copies<'_>) {
+        let mut is_joined = false;
+        while let Some(output) = self.sync.poll_output() {
+            match output {
+                SyncOutput::Message { link, bytes } => {
+                    self.outputs.push_back(PairOutput::Message { link, bytes: bytes.to_vec() });
+                }
+                SyncOutput::Item { kind, id, payload, .. } => copies.apply(kind, id, payload),
+                SyncOutput::JoinBegins(_) => copies.begin_join(),
+                SyncOutput::Joined(_) => {
+                    copies.end_join();
+                    is_joined = true;
+                }
+                SyncOutput::Told(_) | SyncOutput::Resumed => {}
+                SyncOutput::Lost(_) => {}
+                SyncOutput::Log(log) => {
+                    self.outputs.push_back(PairOutput::Log(record(now, log)));
+                }
+            }
+        }
+        if is_joined {
+            self.member.handle_synchronized(now, true);
+        }
+    }
+
+    /// Puts a message for the peer with whose it is in front; HA1 is down where the configuration has none.
+    fn say(&mut self, link: HaLinkId, whose: u8, message: &[u8]) {
+        let mut bytes = Vec::with_capacity(1 + message.len());
+        bytes.push(whose);
+        bytes.extend_from_slice(message);
+        self.outputs.push_back(PairOutput::Message { link, bytes });
+    }
+
+    /// Who has which address now.
+    fn stand(&mut self, now: Timestamp) {
+        let peer = self.peer_state.map(|state| Standing { state, ..Standing::default() });
+        let table = self.plan.table(&self.standing, peer.as_ref());
+        if table == self.table {
+            return;
+        }
+        let changes = table.changes_from(&self.table);
+        self.table = table;
+        let is_silent = self.table.is_silent;
+        self.outputs.push_back(PairOutput::Addresses { is_silent });
+        self.announcer.handle_changes(now, &changes);
+    }
+}
+
+fn settings(config: &Config, identity: Identity) -> Settings {
+    Settings {
+        config: Arc::new(config.high_availability.clone()),
+        identity,
+        interfaces: config.interfaces.iter().map(|interface| interface.name.clone()).collect(),
+    }
+}
+
+fn sync_settings(config: &HighAvailability) -> sync::Settings {
+    sync::Settings {
+        keep_alive: config.state_sync.keep_alive,
+        sign_of_life: config.election.timers.silence_ms.map(|_| SIGN_OF_LIFE),
+        ..sync::Settings::default()
+    }
+}
+
+fn record(now: Timestamp, log: SyncLog) -> SystemRecord {
+    SystemRecord { time: now, severity: log.severity(), event: HaEvent::SessionSynch, text: log.to_string() }
+}
