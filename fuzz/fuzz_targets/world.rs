@@ -9,7 +9,7 @@ use bifrons_config::{CommitRequest, Document, Sources};
 use bifrons_dataplane::{Block, ClearFilter};
 use bifrons_fuzz::Input;
 use bifrons_model::{MacAddress, Subtype, Timestamp};
-use bifrons_node::{Command, Node, Output, PortId, PortInfo, Secrets, Startup};
+use bifrons_node::{Command, Node, Output, PairIdentity, PortId, PortInfo, Secrets, Startup};
 use bifrons_session::HashSeed;
 use libfuzzer_sys::fuzz_target;
 
@@ -85,7 +85,8 @@ fn node(now: Timestamp, workers: usize) -> Node {
         serial: String::new(),
         ports: (0..PORTS).map(port).collect(),
         workers,
-        secrets: Secrets { hash: HashSeed::new(7) },
+        secrets: Secrets { hash: HashSeed::new(7), pair: [0; 32] },
+        identity: PairIdentity::default(),
     };
     Node::new(now, startup).expect("a configuration that is accepted")
 }
@@ -222,7 +223,7 @@ impl Trial {
                     let is_closing = record.subtype != Subtype::Start && record.session_id.0 != 0;
                     assert!(!is_closing || self.closed.insert(record.session_id.0), "closed twice");
                 }
-                Output::Host { .. } | Output::Notice(_) => {}
+                Output::Host { .. } | Output::Notice(_) | Output::Pair { .. } => {}
             }
         }
     }

@@ -121,7 +121,7 @@ impl Device for Firewall {
                     return Some(DeviceOutput::Record(Box::new(written)));
                 }
                 // Nobody listens on the firewall itself, and notices are for its operator.
-                Output::Host { .. } | Output::Notice(_) => {}
+                Output::Host { .. } | Output::Notice(_) | Output::Pair { .. } => {}
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What an active/active pair is probably not meant to be.
+//! What a pair is probably not meant to be.
 
 use alloc::{collections::BTreeMap, format, string::String};
 use core::net::IpAddr;
@@ -21,10 +21,11 @@ const RECOMMENDED: &str = "owner `first-packet` with session setup `ip-modulo` i
 
 pub(super) fn warn(root: &View<'_>, config: &Config, report: &mut Report<'_>) {
     let pair = &config.high_availability;
-    let HaMode::ActiveActive(mode) = &pair.mode else { return };
     if !pair.enabled {
         return;
     }
+    unwatched_paths(root, config, report);
+    let HaMode::ActiveActive(mode) = &pair.mode else { return };
     let view = root.at(&["deviceconfig", "high-availability", "group", "mode", "active-active"]);
     ownership(mode, &view, report);
     shared_by_primary(mode, config, &view, report);
@@ -35,6 +36,15 @@ pub(super) fn warn(root: &View<'_>, config: &Config, report: &mut Report<'_>) {
 
 fn tell(view: &View<'_>, what: String, report: &mut Report<'_>) {
     report.warn(view.line(), view.path(), Problem::Conflict { what });
+}
+
+/// Path groups that are to be watched.
+fn unwatched_paths(root: &View<'_>, config: &Config, report: &mut Report<'_>) {
+    let paths = &config.high_availability.path_monitoring;
+    if paths.enabled && paths.groups.iter().any(|group| group.enabled) {
+        let view = root.at(&["deviceconfig", "high-availability", "group", "monitoring", "path-monitoring"]);
+        tell(&view, "path groups are not pinged yet, so none of them fails".into(), report);
+    }
 }
 
 /// Another choice of owner and setup device than the recommended one.

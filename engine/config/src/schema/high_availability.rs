@@ -16,7 +16,8 @@ const fn milliseconds(min: u32, max: u32) -> Kind {
 
 pub(super) const PAIR: Section = Section {
     title: "High availability",
-    text: "Accepted, without effect yet. `group N …` of PAN-OS before 8.1 is read as `group group-id N …`.",
+    text: "Carried out for `active-passive`, in the engine and in the simulated world. `group N …` of PAN-OS \
+           before 8.1 is read as `group group-id N …`.",
     leaves: &[
         entry(
             "deviceconfig high-availability enabled",
@@ -164,8 +165,8 @@ pub(super) const PAIR: Section = Section {
 
 pub(super) const MODE: Section = Section {
     title: "High availability: modes",
-    text: "A pair is `active-passive`, which holds without a line, or `active-active`. Accepted, \
-           without effect yet.",
+    text: "A pair is `active-passive`, which holds without a line, or `active-active`, which a \
+           device refuses to run so far.",
     leaves: &[
         entry(
             "deviceconfig high-availability group mode active-passive",
@@ -348,7 +349,7 @@ pub(super) const LINKS: Section = Section {
     title: "High availability: links",
     text: "HA1 carries hellos, heartbeats and the configuration, HA2 carries sessions, HA3 packets that \
            the other device is to handle. A port is `management`, a port of its own like `ha1-a`, or a \
-           data port like `ethernet1/5`. Accepted, without effect yet.",
+           data port like `ethernet1/5`.",
     leaves: &[
         entry(
             "deviceconfig high-availability interface ha1|ha1-backup|ha2|ha2-backup",
@@ -424,7 +425,7 @@ pub(super) const LINKS: Section = Section {
 pub(super) const MONITORING: Section = Section {
     title: "High availability: monitoring",
     text: "A device that loses what it watches steps back: it becomes non-functional, or tentative in \
-           an active/active pair. Accepted, without effect yet.",
+           an active/active pair. Path groups are not pinged yet.",
     leaves: &[
         entry(
             "deviceconfig high-availability group monitoring link-monitoring enabled",

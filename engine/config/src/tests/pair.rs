@@ -1,4 +1,4 @@
-//! What the administrator of an active/active pair is told.
+//! What the administrator of a pair is told.
 
 use alloc::{
     format,
@@ -229,4 +229,17 @@ fn what_no_pair_can_be() {
         assert_eq!(found.splitn(3, ':').nth(2).unwrap().trim_start(), expected);
     }
     assert!(warnings(&format!("{MODE} virtual-address loopback.1 ip 203.0.113.9 floating")).is_empty());
+}
+
+#[test]
+fn path_groups_are_not_watched_yet() {
+    let group = "set deviceconfig high-availability group monitoring path-monitoring path-group virtual-router \
+                 default destination-ip-group isp destination-ip 203.0.113.9";
+    assert!(
+        warnings(group)
+            .iter()
+            .any(|warning| warning.ends_with("path groups are not pinged yet, so none of them fails"))
+    );
+    let off = "set deviceconfig high-availability group monitoring path-monitoring enabled no";
+    assert!(warnings(&format!("{group}\n{off}")).is_empty());
 }
