@@ -10,7 +10,7 @@
 //! |---|---|---|
 //! | interface, active/passive | the active device | with the role |
 //! | interface, active/active | its own device | never: it is no part of the table |
-//! | floating | the device of the lower priority number; device 0 of equal ones | while that one cannot; back when it can |
+//! | floating | the device of the lower priority number, else device 0 | while that one cannot; then back |
 //! | bound to active-primary | the active-primary device | with the role |
 //! | shared, share 0 and share 1 | device 0 and device 1 | while that one cannot; back when it can |
 //!

@@ -372,7 +372,7 @@ impl Controller {
     }
 }
 
-/// Both devices of a pair that forward at the same time need the frames of HA3, which the workers do not speak.
+/// Two devices that forward at the same time need the frames of HA3, which the workers do not speak.
 fn check_pair(config: &Config) -> Result<(), CommandError> {
     let pair = &config.high_availability;
     match pair.mode {

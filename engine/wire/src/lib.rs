@@ -33,7 +33,8 @@ mod translate64;
 
 pub use arp::Arp;
 pub use build::{
-    HOP_LIMIT, IcmpError, Reset, TcpControl, answer_echo, echo_reply, icmp_error, may_report_on, tcp_control, tcp_reset,
+    HOP_LIMIT, IcmpError, Reset, TcpControl, answer_echo, echo_reply, icmp_error, may_report_on, tcp_control,
+    tcp_reset,
 };
 pub use checksum::{internet_checksum, verify, verify_transport};
 pub use echo::Echo;

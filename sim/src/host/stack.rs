@@ -67,8 +67,8 @@ pub fn tcp_socket(bytes: usize) -> tcp::Socket<'static> {
     let buffer = || tcp::SocketBuffer::new(vec![0; bytes]);
     let mut socket = tcp::Socket::new(buffer(), buffer());
     socket.set_timeout(Some(smoltcp::time::Duration::from_secs(GIVES_UP)));
-    // An old acknowledgement that comes late stops the stack's timer while data is on its way; answers to these
-    // probes let it repeat the data.
+    // An old acknowledgement that comes late stops the stack's timer while data is on its way; answers to
+    // these probes let it repeat the data.
     socket.set_keep_alive(Some(smoltcp::time::Duration::from_secs(PROBES)));
     socket.set_ack_delay(None);
     socket

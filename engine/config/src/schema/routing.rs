@@ -331,8 +331,8 @@ pub(super) const FORWARDING: Section = Section {
             Kind::Applications,
             "any",
             "Applications, as far as a session's first packet shows them: by the IP protocol or the kind of \
-             ICMP message. No application is remembered from earlier sessions; a commit warns of those that a \
-             first packet cannot show.",
+             ICMP message. No application is remembered from earlier sessions; a commit warns of those that \
+             a first packet cannot show.",
         ),
         entry("rulebase pbf rules <rule> service", Kind::Services, "any", "Services and service groups."),
         entry("rulebase pbf rules <rule> schedule", Kind::Schedule, "", "When the rule holds."),

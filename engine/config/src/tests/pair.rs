@@ -233,8 +233,8 @@ fn what_no_pair_can_be() {
 
 #[test]
 fn path_groups_are_not_watched_yet() {
-    let group = "set deviceconfig high-availability group monitoring path-monitoring path-group virtual-router \
-                 default destination-ip-group isp destination-ip 203.0.113.9";
+    let group = "set deviceconfig high-availability group monitoring path-monitoring path-group \
+                 virtual-router default destination-ip-group isp destination-ip 203.0.113.9";
     assert!(
         warnings(group)
             .iter()

@@ -128,8 +128,8 @@ pub enum Hearers {
     /// address put the announced Ethernet address in place of what they know.
     Hosts,
     /// Switches, which learn from any frame where its sender is: a search for duplicates, of which hosts
-    /// take no notice (RFC 5227, section 1.1; RFC 4862, section 5.4.3). It is for a share of an address, whose
-    /// other share must not come along.
+    /// take no notice (RFC 5227, section 1.1; RFC 4862, section 5.4.3). It is for a share of an address,
+    /// whose other share must not come along.
     Switches,
 }
 
