@@ -67,6 +67,12 @@ impl Announcer {
         }
     }
 
+    /// Announces once more what has come lately: a frame of the device that had it before may have been heard
+    /// behind the first announcements.
+    pub fn repeat(&mut self) {
+        self.outputs.extend(self.running.keys());
+    }
+
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Timestamp) {
         while let Some((_, due)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
@@ -183,5 +189,19 @@ mod tests {
         assert_eq!((announcer.poll_output(), announcer.poll_output()), (Some(one(1)), None));
         assert_eq!(announcer.poll_timeout(), Some(NOW + 61 * INTERVAL));
         assert_eq!(run(&mut announcer, 1_000).len(), 7);
+    }
+
+    #[test]
+    fn what_has_come_lately_is_said_once_more() {
+        let mut announcer = Announcer::new();
+        announcer.repeat();
+        assert_eq!(run(&mut announcer, 0), []);
+        announcer.handle_changes(NOW, &gained(&[one(1), one(2)]));
+        run(&mut announcer, 0);
+        announcer.repeat();
+        assert_eq!(run(&mut announcer, 1), [(0, 1), (0, 2), (1, 1), (1, 2)]);
+        announcer.handle_changes(NOW, &lost(&[one(1)]));
+        announcer.repeat();
+        assert_eq!(run(&mut announcer, 0), [(0, 2)]);
     }
 }

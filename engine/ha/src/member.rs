@@ -43,7 +43,7 @@ use bifrons_model::{MacAddress, Timestamp};
 use crate::{
     DeviceId, HaLinkId, HaState, Pairing,
     control::Receiver,
-    election::{Event, Mode, StateReason, next},
+    election::{Event, Mode, StateReason, Verdict, judge, next},
     flaps::Flaps,
     hello::{ConfigurationMark, Hello, SoftwareVersion, VERSIONS, Versions},
     log::{HaEvent, Severity, SystemRecord},
@@ -495,6 +495,13 @@ impl Member {
     /// What the peer last said; `None` while it is not heard.
     pub fn peer(&self) -> Option<&Hello> {
         self.peer.hello.as_ref().filter(|_| self.peer.is_alive)
+    }
+
+    /// Whether the peer leads and this device, which still does, is about to step back: it forwards only what
+    /// is on its way to it.
+    pub fn is_relieved(&self) -> bool {
+        let yields = || self.peer().is_some_and(|peer| judge(&self.own, peer) == Verdict::BothYield);
+        self.marks.both_lead.is_some() && (self.leaving.is_some() || yields())
     }
 
     /// Whether the peer is heard.

@@ -65,6 +65,9 @@ pub(crate) struct Controller {
     stations: AddressPlan,
     /// Whether the other device of a pair has all addresses.
     is_silent: bool,
+    /// Whether the other device of a pair has taken over the addresses that both have, while this one still
+    /// forwards what is on its way to it.
+    is_relieved: bool,
 }
 
 impl Controller {
@@ -95,6 +98,7 @@ impl Controller {
             stations: AddressPlan::new(&config),
             // Until the device knows what it is in its pair.
             is_silent: config.high_availability.enabled,
+            is_relieved: false,
             config,
             compiled,
         };
@@ -199,9 +203,9 @@ impl Controller {
     }
 
     /// The other device of a pair has all addresses, or this one has.
-    pub fn set_silent(&mut self, now: Timestamp, is_silent: bool) {
-        if self.is_silent != is_silent {
-            self.is_silent = is_silent;
+    pub fn set_silent(&mut self, now: Timestamp, is_silent: bool, is_relieved: bool) {
+        if (self.is_silent, self.is_relieved) != (is_silent, is_relieved) {
+            (self.is_silent, self.is_relieved) = (is_silent, is_relieved);
             self.follow_links(now);
             self.suspend_paths(now, is_silent);
         }
@@ -291,7 +295,13 @@ impl Controller {
     }
 
     fn plan(&self) -> Plan<'_> {
-        Plan { config: &self.config, numbers: &self.numbers, ports: &self.ports, stations: &self.stations }
+        Plan {
+            config: &self.config,
+            numbers: &self.numbers,
+            ports: &self.ports,
+            stations: &self.stations,
+            is_relieved: self.is_relieved,
+        }
     }
 
     /// Takes over what the configuration store says.
@@ -354,7 +364,8 @@ impl Controller {
                 (Some(link), Some((configured, _))) => {
                     let proxied = self.compiled.policy.proxy_arp_addresses(*interface);
                     let settings = LinkSettings::new(link.mac, configured, proxied);
-                    let settings = LinkSettings { is_up: *is_up, is_silent: self.is_silent, ..settings };
+                    let is_silent = self.is_silent || self.is_relieved;
+                    let settings = LinkSettings { is_up: *is_up, is_silent, ..settings };
                     self.neighbors.set_link(now, *interface, settings);
                     self.neighbors.set_up(now, *interface, *is_up);
                 }

@@ -21,6 +21,9 @@ pub(crate) struct Plan<'a> {
     pub ports: &'a [PortInfo],
     /// The Ethernet addresses of a pair of devices.
     pub stations: &'a AddressPlan,
+    /// Whether the other device has these now: switches must not find them here any more, and what is still
+    /// on its way here is taken.
+    pub is_relieved: bool,
 }
 
 impl Plan<'_> {
@@ -122,12 +125,13 @@ impl Plan<'_> {
         all.filter(|(_, interface)| interface.kind == InterfaceKind::Layer3)
             .filter_map(|(place, interface)| {
                 let port = self.port_of(place)?;
+                let station = self.stations.station(place);
                 let link = Link {
                     port: self.number(self.owner(place))?,
                     tag: interface.tag,
                     router: router_of(interface),
-                    mac: self.stations.station(place).unwrap_or(port.mac),
-                    virtual_macs: Vec::new(),
+                    mac: station.filter(|_| !self.is_relieved).unwrap_or(port.mac),
+                    virtual_macs: station.filter(|_| self.is_relieved).into_iter().collect(),
                     mtu: interface.mtu,
                     segment_size: interface.adjust_mss.map(|less| {
                         [interface.mtu.saturating_sub(less.ipv4), interface.mtu.saturating_sub(less.ipv6)]

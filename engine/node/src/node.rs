@@ -300,7 +300,7 @@ impl Node {
         let config = Arc::clone(self.controller.config());
         if !config.high_availability.enabled {
             if self.pair.take().is_some() {
-                self.controller.set_silent(now, false);
+                self.controller.set_silent(now, false, false);
                 self.set_pair_view(PairView::ALONE);
             }
             return;
@@ -320,7 +320,7 @@ impl Node {
         let down = self.controller.interfaces_down();
         let beginning = Beginning { config: &config, identity, secret: self.secret, down };
         self.pair = Some(Pair::new(now, beginning));
-        self.controller.set_silent(now, true);
+        self.controller.set_silent(now, true, false);
         self.set_pair_view(PairView::PASSIVE);
     }
 
@@ -339,7 +339,9 @@ impl Node {
             match output {
                 PairOutput::Message { link, bytes } => self.outputs.push_back(Output::Pair { link, bytes }),
                 PairOutput::State { from, to } => self.change_state(now, from, to),
-                PairOutput::Addresses { is_silent } => self.controller.set_silent(now, is_silent),
+                PairOutput::Addresses { is_silent, is_relieved } => {
+                    self.controller.set_silent(now, is_silent, is_relieved);
+                }
                 PairOutput::Announce(announcement) => self.controller.announce(&announcement),
                 PairOutput::Log(record) => self.outputs.push_back(Output::Notice(Notice::Pair(record))),
             }

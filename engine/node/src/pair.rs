@@ -32,6 +32,10 @@ const KEYING: u8 = 2;
 /// With the profile `fast`, the peer hears of this device this often on HA2.
 const SIGN_OF_LIFE: Duration = Duration::from_millis(15);
 
+/// A device that has taken over from a living one announces itself once more after this: by then the other
+/// one knows, and sends no frames with their common address any more.
+const ANNOUNCES_AGAIN: Duration = Duration::from_millis(20);
+
 /// The pair.
 pub(crate) struct Pair {
     member: Member,
@@ -41,6 +45,8 @@ pub(crate) struct Pair {
     announcer: Announcer,
     plan: AddressPlan,
     table: AddressTable,
+    is_relieved: bool,
+    announces_again: Option<Timestamp>,
     standing: Standing,
     peer_state: Option<HaState>,
     outputs: VecDeque<PairOutput>,
@@ -53,8 +59,8 @@ pub(crate) enum PairOutput {
     Message { link: HaLinkId, bytes: Vec<u8> },
     /// The device is something else now.
     State { from: HaState, to: HaState },
-    /// Other addresses are the device's, or it is to be silent.
-    Addresses { is_silent: bool },
+    /// Other addresses are the device's, or it is to be silent, or the other one has taken over from it.
+    Addresses { is_silent: bool, is_relieved: bool },
     /// That an address is here now.
     Announce(Announcement),
     /// For the system log.
@@ -83,6 +89,8 @@ impl Pair {
             announcer: Announcer::new(),
             plan: AddressPlan::new(config),
             table: AddressTable::default(),
+            is_relieved: false,
+            announces_again: None,
             standing: Standing { state: member.state(), down: down.into_iter().collect() },
             peer_state: None,
             outputs: VecDeque::new(),
@@ -164,6 +172,9 @@ impl Pair {
         }
         self.keying.handle_timeout(now);
         self.announcer.handle_timeout(now);
+        if self.announces_again.take_if(|at| *at <= now).is_some() {
+            self.announcer.repeat();
+        }
         self.settle(now, copies);
         if is_due(self.sync.poll_timeout()) {
             self.sync.handle_timeout(now, copies);
@@ -178,6 +189,7 @@ impl Pair {
             self.keying.poll_timeout(),
             self.announcer.poll_timeout(),
             self.sync.poll_timeout(),
+            self.announces_again,
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -233,9 +245,15 @@ impl Pair {
                 self.outputs.push_back(PairOutput::State { from, to });
                 self.sync.handle_sending(now, to.forwards());
                 self.stand(now);
+                let is_shared = to.forwards() && self.peer_state.is_some_and(HaState::forwards);
+                self.announces_again = is_shared.then_some(now + ANNOUNCES_AGAIN);
             }
             MemberOutput::Peer { is_alive, state } => {
+                let had_led = self.peer_state.is_some_and(HaState::forwards);
                 self.peer_state = state.filter(|_| is_alive);
+                if had_led && self.forwards() && !self.peer_state.is_some_and(HaState::forwards) {
+                    self.announcer.repeat();
+                }
                 self.keying.handle_peer(now, self.member.peer().map(|peer| peer.epoch));
                 if !is_alive {
                     // Without a peer there are no keys that could be old.
@@ -304,13 +322,15 @@ impl Pair {
     fn stand(&mut self, now: Timestamp) {
         let peer = self.peer_state.map(|state| Standing { state, ..Standing::default() });
         let table = self.plan.table(&self.standing, peer.as_ref());
-        if table == self.table {
+        let is_relieved = self.member.is_relieved();
+        if table == self.table && is_relieved == self.is_relieved {
             return;
         }
         let changes = table.changes_from(&self.table);
         self.table = table;
+        self.is_relieved = is_relieved;
         let is_silent = self.table.is_silent;
-        self.outputs.push_back(PairOutput::Addresses { is_silent });
+        self.outputs.push_back(PairOutput::Addresses { is_silent, is_relieved });
         self.announcer.handle_changes(now, &changes);
     }
 }
@@ -324,10 +344,16 @@ fn settings(config: &Config, identity: Identity) -> Settings {
 }
 
 fn sync_settings(config: &HighAvailability) -> sync::Settings {
+    let usual = sync::Settings::default();
+    let is_fast = config.election.timers.silence_ms.is_some();
     sync::Settings {
         keep_alive: config.state_sync.keep_alive,
-        sign_of_life: config.election.timers.silence_ms.map(|_| SIGN_OF_LIFE),
-        ..sync::Settings::default()
+        sign_of_life: is_fast.then_some(SIGN_OF_LIFE),
+        // With the profile `fast` a session is told before the answer to its first packet is there: what the
+        // other device has not heard of cannot go on with the translated port that the server knows. Batches
+        // are full where there is much to tell, because those in flight are limited.
+        flush: if is_fast { Duration::ZERO } else { usual.flush },
+        ..usual
     }
 }
 

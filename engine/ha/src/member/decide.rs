@@ -338,7 +338,8 @@ impl Member {
     fn tell_split_brain(&mut self, now: Timestamp, verdict: Option<Verdict>) {
         let preempting = StateReason::Preempting;
         let peer_preempts = self.peer().is_some_and(|peer| peer.reason == preempting.number());
-        let is_planned = self.leaving.is_some() || self.reason == preempting || peer_preempts;
+        let steps_back = self.leaving.is_some() || self.peer().is_some_and(|peer| !peer.can_lead);
+        let is_planned = steps_back || self.reason == preempting || peer_preempts;
         if is_planned {
             return;
         }

@@ -172,6 +172,12 @@ fn answer(port: PortId, frame: &[u8]) -> Option<Vec<u8>> {
     Some(reply.frame(header.source))
 }
 
+/// The address that both devices have at an interface.
+fn gateway(interface: &str) -> MacAddress {
+    let interface = bifrons_ha::InterfaceNumber::of(interface).unwrap();
+    bifrons_ha::VirtualMac::new(bifrons_ha::DeviceId::Zero, 7, interface).mac()
+}
+
 /// A TCP segment of the client, or of the server to the address that the client is hidden behind.
 fn segment(
     from_client: bool,
@@ -181,16 +187,7 @@ fn segment(
     acknowledged: u32,
     data: &[u8],
 ) -> Vec<u8> {
-    // Group 7, device 0, interface 1 or 2.
-    let gateway = |interface| {
-        bifrons_ha::VirtualMac::new(
-            bifrons_ha::DeviceId::Zero,
-            7,
-            bifrons_ha::InterfaceNumber::of(interface).unwrap(),
-        )
-        .mac()
-        .0
-    };
+    let gateway = |interface| gateway(interface).0;
     let builder = if from_client {
         PacketBuilder::ethernet2(CLIENT.0, gateway("ethernet1/1")).ipv4([10, 0, 0, 1], [192, 0, 2, 1], 64)
     } else {
@@ -274,6 +271,41 @@ fn a_planned_change_moves_sessions_there_and_back() {
         assert_eq!([pair.sessions(0), pair.sessions(1)], [1, 1]);
     }
     assert!(pair.records.is_empty());
+}
+
+#[test]
+fn who_has_handed_over_forwards_without_the_common_address() {
+    let mut pair = Pair::new(1);
+    let port = open(&mut pair, 0);
+    pair.run(Duration::from_millis(20));
+    let suspend = Command::PairState(StateRequest::Suspend);
+    pair.nodes[0].as_mut().unwrap().handle_command(pair.now, suspend).unwrap();
+    pair.run(Duration::from_millis(5));
+    assert_eq!([pair.state(0), pair.state(1)], [HaState::Active, HaState::Active]);
+    // A frame that was on its way passes, and no switch looks for the common address at its sender.
+    for (device, own) in [(0, MacAddress([2, 0, 0, 0, 1, 1])), (1, gateway("ethernet1/1"))] {
+        assert_eq!(pair.passes(device, OUTSIDE, segment(false, port, "A", 501, 106, b"")), 1);
+        let sources = pair.frames[device].iter().filter_map(|(_, frame)| EthernetHeader::read(frame));
+        assert!(sources.map(|(header, _)| header.source).all(|source| source == own), "{device}");
+    }
+    pair.frames[1].clear();
+    pair.run(Duration::from_millis(30));
+    let announced = pair.frames[1].iter().filter_map(|(_, frame)| Arp::read(frame.get(14..)?));
+    assert_eq!(announced.filter(|arp| arp.sender == arp.target).count(), 2, "once more on each interface");
+}
+
+#[test]
+fn an_answer_is_the_first_that_the_survivor_sees() {
+    // Among so many workers some have the answers of what others own.
+    for workers in 2..=6 {
+        let mut pair = Pair::new(workers);
+        let port = open(&mut pair, 0);
+        pair.run(Duration::from_millis(20));
+        pair.nodes[0] = None;
+        pair.run(Duration::from_millis(60));
+        let passed = pair.passes(1, OUTSIDE, segment(false, port, "A", 501, 106, b"world"));
+        assert_eq!(passed, 1, "{workers} workers");
+    }
 }
 
 #[test]
