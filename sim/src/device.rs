@@ -1,13 +1,14 @@
 //! What the world knows of a firewall: frames, orders and time in; frames and records out.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     fmt::Write as _,
     net::{IpAddr, SocketAddr},
     sync::Arc,
 };
 
 use bifrons_dataplane::ClearFilter;
+use bifrons_ha::{HaLinkId, HaState, StateRequest, SystemRecord, sync::SyncStatus};
 use bifrons_model::{Names, Timestamp, TrafficRecord};
 
 /// A firewall in the world. It is driven as hosts are: after each `handle_…` everything is taken from
@@ -34,6 +35,18 @@ pub trait Device: Send {
     }
     /// Begins anew with the configuration committed last; everything else is forgotten.
     fn restart(&mut self, now: Timestamp);
+    /// What it is in its pair, and how well the other device's copies follow; `None` without a pair.
+    fn pair(&self) -> Option<(HaState, SyncStatus)> {
+        None
+    }
+    /// What it wrote to the system log of its pair since this was last asked for.
+    fn take_system_log(&mut self) -> Vec<SystemRecord> {
+        Vec::new()
+    }
+    /// What both devices of a pair must know alike, a line for each session.
+    fn shared_sessions(&self) -> BTreeSet<String> {
+        BTreeSet::new()
+    }
 }
 
 /// What a firewall is made from.
@@ -45,6 +58,17 @@ pub struct Blueprint<'a> {
     pub ports: usize,
     /// How many workers share its traffic.
     pub workers: usize,
+    /// Its place in a pair, where it is one of two.
+    pub seat: Option<Seat<'a>>,
+}
+
+/// A device's place in a pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seat<'a> {
+    /// Which device it is: 0 or 1.
+    pub device: u8,
+    /// The links to the other device: its ports behind the others, in this order.
+    pub links: &'a [HaLinkId],
 }
 
 /// What an operator orders.
@@ -61,6 +85,8 @@ pub enum Order {
         /// Whether there is a carrier.
         up: bool,
     },
+    /// `request high-availability state …`
+    Pair(StateRequest),
 }
 
 /// What a firewall lets out.

@@ -1,12 +1,26 @@
 //! Worlds that are built to measure one thing. What comes of an experiment is a list of figures and whether
 //! they are what they must be.
 
+pub mod failover;
+pub mod false_failover;
 pub mod flood;
+pub mod switch_over;
+pub mod sync_loss;
+mod transfers;
 
-use crate::{run::Build, shadow::Failure};
+use crate::{pair::Profile, run::Build, shadow::Failure};
 
 /// The experiments there are.
-pub const EXPERIMENTS: [&str; 1] = ["flood"];
+pub const EXPERIMENTS: [&str; 5] = ["flood", "failover", "switch-over", "false-failover", "sync-loss"];
+
+/// How an experiment is to be made, where it is not as usual.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// How often it is made; of `false-failover` the simulated hours.
+    pub trials: Option<u32>,
+    /// The timers of a pair of firewalls.
+    pub profile: Profile,
+}
 
 /// A number that an experiment has found.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,8 +61,35 @@ impl Findings {
 /// # Errors
 /// When there is none of this name, or the firewall refuses its configuration.
 pub fn conduct(name: &str, build: Build<'_>) -> Result<Findings, String> {
+    conduct_with(name, Extent::default(), build)
+}
+
+/// Makes an experiment as large as it is to be.
+///
+/// # Errors
+/// When there is none of this name, or the firewall refuses its configuration.
+pub fn conduct_with(name: &str, extent: Extent, build: Build<'_>) -> Result<Findings, String> {
+    let Extent { trials, profile } = extent;
     match name {
         "flood" => flood::Siege::default().conduct(build),
+        "failover" => {
+            let usual = failover::Failover::default();
+            failover::Failover { trials: trials.unwrap_or(usual.trials), profile, ..usual }.conduct(build)
+        }
+        "switch-over" => {
+            let usual = switch_over::SwitchOver::default();
+            let trials = trials.unwrap_or(usual.trials);
+            switch_over::SwitchOver { trials, profile, ..usual }.conduct(build)
+        }
+        "false-failover" => {
+            let usual = false_failover::FalseFailover::default();
+            let hours = trials.unwrap_or(usual.hours);
+            false_failover::FalseFailover { hours, ..usual }.conduct(build)
+        }
+        "sync-loss" => {
+            let usual = sync_loss::SyncLoss::default();
+            sync_loss::SyncLoss { trials: trials.unwrap_or(usual.trials), ..usual }.conduct(build)
+        }
         _ => Err(format!("no experiment {name}; there are {}", EXPERIMENTS.join(", "))),
     }
 }

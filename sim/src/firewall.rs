@@ -1,15 +1,18 @@
 //! The firewall of the engine as a device of the world.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use bifrons_config::{CommitError, CommitRequest, Document, Sources};
 use bifrons_dataplane::ClearFilter;
+use bifrons_ha::{HaLinkId, HaState, SystemRecord, sync::SyncStatus};
 use bifrons_model::{DropReason, MacAddress, Names, Timestamp};
-use bifrons_node::{Command, CommandError, Node, Output, PairIdentity, PortId, PortInfo, Secrets, Startup};
-use bifrons_session::HashSeed;
+use bifrons_node::{
+    Command, CommandError, Node, Notice, Output, PairIdentity, PortId, PortInfo, Secrets, Startup,
+};
+use bifrons_session::{HashSeed, SessionTable};
 
 use crate::{
-    device::{Blueprint, Device, DeviceOutput, Figures, Order, Written},
+    device::{Blueprint, Device, DeviceOutput, Figures, Order, Seat, Written},
     plan::interface,
 };
 
@@ -18,13 +21,16 @@ use crate::{
 /// # Errors
 /// What is wrong with the configuration.
 pub fn build(blueprint: &Blueprint<'_>, now: Timestamp) -> Result<Box<dyn Device>, String> {
-    let ports: Vec<PortInfo> = (0..blueprint.ports).map(port).collect();
-    Ok(Box::new(Firewall::new(blueprint.configuration, ports, blueprint.workers, now)?))
+    let device = blueprint.seat.map_or(0, |seat| seat.device);
+    let ports: Vec<PortInfo> = (0..blueprint.ports).map(|number| port(device, number)).collect();
+    let member = blueprint.seat.map(Member::new);
+    let text = blueprint.configuration;
+    Ok(Box::new(Firewall::start(text, ports, blueprint.workers, member, now)?))
 }
 
 /// The port in a zone, with a station address of its own.
-fn port(number: usize) -> PortInfo {
-    let mac = MacAddress([0x02, 0xb1, 0xf0, 0xff, 0, number as u8 + 1]);
+fn port(device: u8, number: usize) -> PortInfo {
+    let mac = MacAddress([0x02, 0xb1, 0xf0, 0xff, device, number as u8 + 1]);
     PortInfo { name: interface(number), mac, is_up: true }
 }
 
@@ -34,9 +40,39 @@ pub struct Firewall {
     text: String,
     ports: Vec<PortInfo>,
     workers: usize,
+    member: Option<Member>,
     names: Arc<Names>,
     /// Sessions that all workers have room for together.
     capacity: u64,
+    system_log: Vec<SystemRecord>,
+}
+
+/// One of two.
+#[derive(Clone, Debug)]
+struct Member {
+    device: u8,
+    /// The links to the other device and whether they have a carrier.
+    links: Vec<(HaLinkId, bool)>,
+    /// How often it began.
+    starts: u64,
+}
+
+impl Member {
+    fn new(seat: Seat<'_>) -> Self {
+        let links = seat.links.iter().map(|link| (*link, true)).collect();
+        Self { device: seat.device, links, starts: 0 }
+    }
+
+    /// What the keys between the devices are made of, another one at each start.
+    fn secret(&self) -> [u8; 32] {
+        let mut secret = [self.device; 32];
+        secret[..8].copy_from_slice(&self.starts.to_be_bytes());
+        secret
+    }
+
+    fn identity(&self) -> PairIdentity {
+        PairIdentity { ha1_mac: MacAddress([0x02, 0xb1, 0xf0, 0xfe, self.device, 1]), ..Default::default() }
+    }
 }
 
 impl Firewall {
@@ -45,21 +81,73 @@ impl Firewall {
     /// # Errors
     /// What is wrong with the configuration.
     pub fn new(text: &str, ports: Vec<PortInfo>, workers: usize, now: Timestamp) -> Result<Self, String> {
+        Self::start(text, ports, workers, None, now)
+    }
+
+    fn start(
+        text: &str,
+        ports: Vec<PortInfo>,
+        workers: usize,
+        member: Option<Member>,
+        now: Timestamp,
+    ) -> Result<Self, String> {
+        let device = member.as_ref().map_or(0, |member| member.device);
+        let secrets = Secrets {
+            hash: HashSeed::new(0x1f3a_77c1_0b5e_42d8 ^ u128::from(device)),
+            pair: member.as_ref().map_or([0; 32], Member::secret),
+        };
         let startup = Startup {
             document: document(text)?,
             sources: Sources::default(),
-            serial: String::new(),
+            serial: member.as_ref().map(|member| format!("{:012}", member.device)).unwrap_or_default(),
             ports: ports.clone(),
             workers,
-            secrets: Secrets { hash: HashSeed::new(0x1f3a_77c1_0b5e_42d8), pair: [0; 32] },
-            identity: PairIdentity::default(),
+            secrets,
+            identity: member.as_ref().map(Member::identity).unwrap_or_default(),
         };
         let node = Node::new(now, startup).map_err(|error| error.to_string())?;
         let names = Arc::new(node.policy().names().clone());
         // Each worker has its share, rounded up.
         let count = workers.max(1) as u64;
         let capacity = (node.policy().session().capacity as u64).div_ceil(count) * count;
-        Ok(Self { node, text: text.to_owned(), ports, workers, names, capacity })
+        let links = member.as_ref().map(|member| member.links.clone()).unwrap_or_default();
+        let text = text.to_owned();
+        let system_log = Vec::new();
+        let mut firewall = Self { node, text, ports, workers, member, names, capacity, system_log };
+        for (link, is_up) in links {
+            firewall.command(now, Command::PairLink { link, is_up })?;
+        }
+        Ok(firewall)
+    }
+
+    fn command(&mut self, now: Timestamp, command: Command) -> Result<(), String> {
+        self.node.handle_command(now, command).map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    /// The cable of a port is pulled or plugged. It is as it is when the firewall begins anew, too.
+    fn link(&mut self, port: usize, is_up: bool) -> Command {
+        let behind = port.checked_sub(self.ports.len());
+        let links = self.member.as_mut().map(|member| &mut member.links);
+        if let Some((link, known)) = behind.zip(links).and_then(|(place, links)| links.get_mut(place)) {
+            *known = is_up;
+            return Command::PairLink { link: *link, is_up };
+        }
+        if let Some(info) = self.ports.get_mut(port) {
+            info.is_up = is_up;
+        }
+        Command::Carrier { port: PortId(port as u16), is_up }
+    }
+
+    /// The link to the other device behind a port.
+    fn pair_link(&self, port: usize) -> Option<HaLinkId> {
+        let place = port.checked_sub(self.ports.len())?;
+        self.member.as_ref()?.links.get(place).map(|(link, _)| *link)
+    }
+
+    /// The port behind which a link to the other device is.
+    fn pair_port(&self, link: HaLinkId) -> Option<usize> {
+        let place = self.member.as_ref()?.links.iter().position(|(known, _)| *known == link)?;
+        Some(self.ports.len() + place)
     }
 
     fn commit(&mut self, now: Timestamp, text: &str) -> Result<(), String> {
@@ -84,22 +172,20 @@ fn document(text: &str) -> Result<Document, String> {
 
 impl Device for Firewall {
     fn handle_frame(&mut self, now: Timestamp, port: usize, frame: Vec<u8>) {
-        self.node.handle_frame(now, PortId(port as u16), frame);
+        match self.pair_link(port) {
+            Some(link) => self.node.handle_pair_message(now, link, &frame),
+            None => self.node.handle_frame(now, PortId(port as u16), frame),
+        }
     }
 
     fn handle_order(&mut self, now: Timestamp, order: &Order) -> Result<(), String> {
         let command = match order {
             Order::Commit(text) => return self.commit(now, text),
             Order::Clear(filter) => Command::ClearSessions(ClearFilter::clone(filter)),
-            Order::Link { port, up } => {
-                // The cable is as it is when the firewall begins anew, too.
-                if let Some(info) = self.ports.get_mut(*port) {
-                    info.is_up = *up;
-                }
-                Command::Carrier { port: PortId(*port as u16), is_up: *up }
-            }
+            Order::Link { port, up } => self.link(*port, *up),
+            Order::Pair(request) => Command::PairState(*request),
         };
-        self.node.handle_command(now, command).map(|_| ()).map_err(|error| error.to_string())
+        self.command(now, command)
     }
 
     fn handle_timeout(&mut self, now: Timestamp) {
@@ -120,6 +206,13 @@ impl Device for Firewall {
                     let written = Written { record: *record, names: Arc::clone(&self.names) };
                     return Some(DeviceOutput::Record(Box::new(written)));
                 }
+                Output::Pair { link, bytes } => {
+                    // What has no cable is lost.
+                    if let Some(port) = self.pair_port(link) {
+                        return Some(DeviceOutput::Frame { port, bytes });
+                    }
+                }
+                Output::Notice(Notice::Pair(record)) => self.system_log.push(record),
                 // Nobody listens on the firewall itself, and notices are for its operator.
                 Output::Host { .. } | Output::Notice(_) | Output::Pair { .. } => {}
             }
@@ -150,9 +243,32 @@ impl Device for Firewall {
     }
 
     fn restart(&mut self, now: Timestamp) {
+        let member = self.member.clone().map(|member| Member { starts: member.starts + 1, ..member });
         // A configuration that ran before runs again.
-        if let Ok(anew) = Self::new(&self.text, self.ports.clone(), self.workers, now) {
+        if let Ok(anew) = Self::start(&self.text, self.ports.clone(), self.workers, member, now) {
             *self = anew;
         }
     }
+
+    fn pair(&self) -> Option<(HaState, SyncStatus)> {
+        Some((self.node.pair_status()?.state, self.node.pair_sync()?.status()))
+    }
+
+    fn take_system_log(&mut self) -> Vec<SystemRecord> {
+        std::mem::take(&mut self.system_log)
+    }
+
+    fn shared_sessions(&self) -> BTreeSet<String> {
+        let tables = self.node.workers().iter().map(bifrons_dataplane::Worker::sessions);
+        tables.flat_map(|table| table.slots().filter_map(|slot| shared(table, slot))).collect()
+    }
+}
+
+/// What both devices know alike of a session: its number, its two flows, which are its translation too, its
+/// rule, state and application. What is counted is told with the next word only.
+fn shared(table: &SessionTable, slot: u32) -> Option<String> {
+    let session = table.slot(slot).filter(|session| session.is_mirrorable())?;
+    let [forth, back] = table.keys(slot);
+    let (rule, state, app) = (session.rule, session.state, session.app);
+    Some(format!("{:?} {forth:?} {back:?} {rule:?} {state:?} {app:?}", session.id))
 }

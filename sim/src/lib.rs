@@ -18,6 +18,7 @@ pub mod firewall;
 pub mod frame;
 pub mod host;
 pub mod link;
+pub mod pair;
 pub mod plan;
 pub mod queue;
 pub mod random;

@@ -185,8 +185,12 @@ impl<'a> Stage<'a> {
         let watch = if tell.is_some() { Watch::Everything } else { Watch::Border };
         let mut world = World::new(BEGIN, plan.seed, watch);
         let configuration = plan.configuration(&plan.rules);
-        let blueprint =
-            Blueprint { configuration: &configuration, ports: plan.zones.len(), workers: plan.workers };
+        let blueprint = Blueprint {
+            configuration: &configuration,
+            ports: plan.zones.len(),
+            workers: plan.workers,
+            seat: None,
+        };
         let device = world.add_device(build(&blueprint, BEGIN)?);
         let mut cables = BTreeMap::new();
         for port in 0..plan.zones.len() {
@@ -479,7 +483,7 @@ fn lay_cable(
 }
 
 /// The hosts of a zone: those with stacks, then those that talks have for themselves.
-fn hosts(plan: &Plan, zone: usize) -> Vec<Box<dyn Host>> {
+pub(crate) fn hosts(plan: &Plan, zone: usize) -> Vec<Box<dyn Host>> {
     let mut hosts: Vec<Box<dyn Host>> = Vec::new();
     for place in 0..plan.zones[zone].hosts {
         let mut tasks: Vec<Box<dyn Task>> =

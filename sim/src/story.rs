@@ -45,7 +45,7 @@ pub fn tell(name: &str, build: Build<'_>) -> Result<String, String> {
     let mut teller = Teller::new(&scene);
     let mut world = World::new(BEGIN, 1, Watch::Everything);
     let zones = 1 + scene.cast.iter().map(|(_, zone, _)| *zone).max().unwrap_or_default();
-    let blueprint = Blueprint { configuration: &scene.configuration, ports: zones, workers: 1 };
+    let blueprint = Blueprint { configuration: &scene.configuration, ports: zones, workers: 1, seat: None };
     let device = world.add_device(build(&blueprint, BEGIN)?);
     for zone in 0..zones {
         let switch = world.add_switch(scene.cast.len() + 1);

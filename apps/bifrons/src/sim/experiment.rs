@@ -4,14 +4,14 @@ use std::process::ExitCode;
 
 use anyhow::anyhow;
 use bifrons_sim::{
-    experiment::{self, Figure, Findings},
+    experiment::{self, Extent, Figure, Findings},
     run::Build,
 };
 use serde_json::{Map, Value, json};
 
 /// Makes an experiment and prints its figures; the exit code is 1 where they are not what they must be.
-pub fn conduct(name: &str, as_json: bool, build: Build<'_>) -> anyhow::Result<ExitCode> {
-    let findings = experiment::conduct(name, build).map_err(|why| anyhow!(why))?;
+pub fn conduct(name: &str, extent: Extent, as_json: bool, build: Build<'_>) -> anyhow::Result<ExitCode> {
+    let findings = experiment::conduct_with(name, extent, build).map_err(|why| anyhow!(why))?;
     if as_json {
         println!("{:#}", to_json(name, &findings));
     } else {

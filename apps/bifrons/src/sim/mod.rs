@@ -7,8 +7,9 @@ use std::{fs, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, anyhow, bail};
 use bifrons_sim::{
-    experiment::EXPERIMENTS,
+    experiment::{EXPERIMENTS, Extent},
     firewall,
+    pair::Profile,
     plan::{Mix, Plan, Topology},
     run::{Build, run, trace},
     shadow::Failure,
@@ -43,9 +44,18 @@ pub struct Arguments {
     plan: Option<u64>,
     /// Makes an experiment and prints what it measured
     ///
-    /// flood: a million SYNs in a second upon a full session table, while a thousand transfers stand
+    /// flood: a million SYNs in a second upon a full session table, while a thousand transfers stand.
+    /// failover: the active device of a pair dies in the middle of transfers. switch-over: an operator
+    /// suspends it instead, there and back. false-failover: a pair with busy processors and links that lose
+    /// messages, in which nobody may take over. sync-loss: a pair with a bad HA2 link
     #[arg(long, value_name = "NAME", group = "what", value_parser = EXPERIMENTS)]
     experiment: Option<String>,
+    /// With --experiment: how often it is made; of false-failover the simulated hours
+    #[arg(long, value_name = "N", requires = "experiment", value_parser = clap::value_parser!(u32).range(1..))]
+    trials: Option<u32>,
+    /// With --experiment: the timers of the pair
+    #[arg(long, value_name = "NAME", requires = "experiment", default_value = "fast", value_parser = profile)]
+    profile: Profile,
     /// With --experiment: prints the figures as JSON
     #[arg(long, requires = "experiment")]
     json: bool,
@@ -72,6 +82,10 @@ fn range(text: &str) -> Result<(u64, u64), String> {
     if from < to { Ok((from, to)) } else { Err(expected()) }
 }
 
+fn profile(text: &str) -> Result<Profile, String> {
+    Profile::from_name(text).ok_or_else(|| "expected fast, recommended or aggressive".to_owned())
+}
+
 fn topology(text: &str) -> Result<Topology, String> {
     Topology::from_name(text).ok_or_else(|| "expected routed or virtual-wire".to_owned())
 }
@@ -80,7 +94,8 @@ pub fn run_command(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let build: Build<'_> = &firewall::build;
     let mix = Mix::from_name(&arguments.mix).unwrap_or_default();
     if let Some(name) = &arguments.experiment {
-        return experiment::conduct(name, arguments.json, build);
+        let extent = Extent { trials: arguments.trials, profile: arguments.profile };
+        return experiment::conduct(name, extent, arguments.json, build);
     }
     if let Some(name) = &arguments.story {
         print!("{}", story::tell(name, build).map_err(|why| anyhow!(why))?);
