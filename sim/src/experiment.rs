@@ -11,7 +11,8 @@ mod transfers;
 use crate::{pair::Profile, run::Build, shadow::Failure};
 
 /// The experiments there are.
-pub const EXPERIMENTS: [&str; 5] = ["flood", "failover", "switch-over", "false-failover", "sync-loss"];
+pub const EXPERIMENTS: [&str; 6] =
+    ["flood", "failover", "link-down", "switch-over", "false-failover", "sync-loss"];
 
 /// How an experiment is to be made, where it is not as usual.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,9 +73,11 @@ pub fn conduct_with(name: &str, extent: Extent, build: Build<'_>) -> Result<Find
     let Extent { trials, profile } = extent;
     match name {
         "flood" => flood::Siege::default().conduct(build),
-        "failover" => {
+        "failover" | "link-down" => {
+            let cause = if name == "failover" { failover::Cause::Crash } else { failover::Cause::LinkDown };
             let usual = failover::Failover::default();
-            failover::Failover { trials: trials.unwrap_or(usual.trials), profile, ..usual }.conduct(build)
+            let trials = trials.unwrap_or(usual.trials);
+            failover::Failover { trials, cause, profile, ..usual }.conduct(build)
         }
         "switch-over" => {
             let usual = switch_over::SwitchOver::default();

@@ -214,7 +214,7 @@ impl Device for Firewall {
                 }
                 Output::Notice(Notice::Pair(record)) => self.system_log.push(record),
                 // Nobody listens on the firewall itself, and notices are for its operator.
-                Output::Host { .. } | Output::Notice(_) | Output::Pair { .. } => {}
+                Output::Host { .. } | Output::Notice(_) => {}
             }
         }
     }

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use bifrons_sim::{
     experiment::{
-        Findings, failover::Failover, false_failover::FalseFailover, switch_over::SwitchOver,
+        Findings,
+        failover::{Cause, Failover},
+        false_failover::FalseFailover,
+        switch_over::SwitchOver,
         sync_loss::SyncLoss,
     },
     firewall,
@@ -27,6 +30,16 @@ fn transfers_outlive_the_active_device_and_are_logged_once() {
     assert!(value(&findings, "transfers_under_way") >= 40.0, "{findings:?}");
     // 45 ms without a word, less the time since the last one.
     assert!((28.0..=46.0).contains(&value(&findings, "take_over_p50_ms")), "{findings:?}");
+}
+
+#[test]
+fn transfers_outlive_a_link_of_the_active_device() {
+    let link_down = Failover { trials: 4, cause: Cause::LinkDown, ..Failover::default() };
+    let findings = link_down.conduct(&firewall::build).expect("a pair that stands");
+    assert!(findings.are_good(), "{findings:?}");
+    assert_eq!(value(&findings, "transfers_broken"), 0.0);
+    // Nobody waits for a silence: the device says what is wrong with it.
+    assert!(value(&findings, "take_over_max_ms") <= 5.0, "{findings:?}");
 }
 
 #[test]

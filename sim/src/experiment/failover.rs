@@ -1,4 +1,4 @@
-//! The active device of a pair dies in the middle of transfers.
+//! The active device of a pair dies in the middle of transfers, or loses a link.
 //!
 //! ```text
 //!  trial:  the pair stands ── transfers open ──┬── crash ── take-over ── first packets ── all are whole, logged
@@ -30,6 +30,15 @@ const SETTLED: Duration = Duration::from_millis(30);
 /// How long hosts may take to repeat what was lost, and sessions to be over.
 const PATIENCE: Duration = Duration::from_secs(400);
 
+/// What happens to the active device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// It is gone at once and for good.
+    Crash,
+    /// The cable of one of its ports is pulled, which its configuration monitors.
+    LinkDown,
+}
+
 /// How large the experiment is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failover {
@@ -37,6 +46,8 @@ pub struct Failover {
     pub trials: u32,
     /// Transfers in each trial.
     pub transfers: usize,
+    /// What happens in it.
+    pub cause: Cause,
     /// The pair's timers.
     pub profile: Profile,
     /// What the first trial is drawn from; the others from the numbers behind.
@@ -45,7 +56,7 @@ pub struct Failover {
 
 impl Default for Failover {
     fn default() -> Self {
-        Self { trials: 100, transfers: 20, profile: Profile::Fast, first_seed: 1 }
+        Self { trials: 100, transfers: 20, cause: Cause::Crash, profile: Profile::Fast, first_seed: 1 }
     }
 }
 
@@ -80,7 +91,8 @@ impl Failover {
         // No trial is like another to the heartbeats.
         let begin = self.profile.stands_after() + random.up_to(Duration::from_secs(2));
         let plan = transfers::plan(seed, self.transfers, begin, OPENING);
-        let mut pair = Couple::standing(&Setup::new(plan, self.profile), build)?;
+        let setup = Setup { monitors: self.cause == Cause::LinkDown, ..Setup::new(plan, self.profile) };
+        let mut pair = Couple::standing(&setup, build)?;
         let crash = begin + CRASH.0 + random.up_to(CRASH.1.saturating_sub(CRASH.0));
         pair.run_until(crash);
         let is_under_way = |fate: &&Fate| {
@@ -88,7 +100,10 @@ impl Failover {
         };
         let under_way: Vec<usize> =
             pair.history.fates.iter().filter(|(_, fate)| is_under_way(fate)).map(|(talk, _)| *talk).collect();
-        pair.crash(0, None);
+        match self.cause {
+            Cause::Crash => pair.crash(0, None),
+            Cause::LinkDown => pair.pull(0, random.below(2) as usize, true)?,
+        }
         pair.history.watch_for_first(1);
         let transfers = self.transfers;
         pair.run_while(crash + PATIENCE, |pair| {
@@ -97,6 +112,9 @@ impl Failover {
             over < transfers || pair.sessions()[1] > 0
         });
         let history = &pair.history;
+        if let Some(device) = history.unaccounted {
+            return Err(format!("seed {seed}: device {device} does not account for every frame"));
+        }
         let gaps = under_way.iter().map(|talk| {
             let fate = history.fates.get(talk)?;
             fate.first_passed[1].map(|at| at.since(BEGIN + crash))

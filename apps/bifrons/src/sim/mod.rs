@@ -45,9 +45,10 @@ pub struct Arguments {
     /// Makes an experiment and prints what it measured
     ///
     /// flood: a million SYNs in a second upon a full session table, while a thousand transfers stand.
-    /// failover: the active device of a pair dies in the middle of transfers. switch-over: an operator
-    /// suspends it instead, there and back. false-failover: a pair with busy processors and links that lose
-    /// messages, in which nobody may take over. sync-loss: a pair with a bad HA2 link
+    /// failover: the active device of a pair dies in the middle of transfers. link-down: it loses a link
+    /// instead. switch-over: an operator suspends it, there and back. false-failover: a pair with busy
+    /// processors and links that lose messages, in which nobody may take over. sync-loss: a pair with a bad
+    /// HA2 link
     #[arg(long, value_name = "NAME", group = "what", value_parser = EXPERIMENTS)]
     experiment: Option<String>,
     /// With --experiment: how often it is made; of false-failover the simulated hours

@@ -95,7 +95,7 @@ impl Pair {
     fn run(&mut self, span: Duration) {
         let end = self.now + span;
         while self.now < end {
-            self.now = self.now + STEP;
+            self.now += STEP;
             for _ in 0..self.wire.len() {
                 let Some((to, link, bytes)) = self.wire.pop_front() else { break };
                 if let Some(node) = &mut self.nodes[to] {
