@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use bifrons_ha::{HaState, StateRequest};
+use bifrons_ha::{HaEvent, HaState, StateRequest};
 
 use super::{Figure, Findings, failover::OPENING, transfers};
 use crate::{
@@ -45,6 +45,8 @@ struct Trial {
     packets_lost: u64,
     broken: usize,
     not_logged_once: usize,
+    /// Records of an accident, which this is not.
+    split_brains: usize,
 }
 
 impl SwitchOver {
@@ -81,11 +83,14 @@ impl SwitchOver {
             pair.order(active, &Order::Pair(StateRequest::Functional))?;
         }
         pair.run_until(second + RETURN + REST);
+        let is_split = |event: HaEvent| event == HaEvent::PeerSplitBrain;
+        let split_brains = pair.history.system_log.iter().filter(|(_, _, record)| is_split(record.event));
         let fates = || pair.history.fates.values();
         Ok(Trial {
             changes,
             packets_lost: pair.history.segments_lost(),
             broken: 2 * self.transfers - pair.history.finished(),
+            split_brains: split_brains.count(),
             not_logged_once: fates().filter(|fate| fate.records != 1).count(),
         })
     }
@@ -95,6 +100,7 @@ impl SwitchOver {
         let lost: u64 = trials.iter().map(|trial| trial.packets_lost).sum();
         let (changes, broken) = (total(|trial| trial.changes), total(|trial| trial.broken));
         let wrongly_logged = total(|trial| trial.not_logged_once);
+        let split_brains = total(|trial| trial.split_brains);
         let expected = 2 * trials.len();
         let mut unmet = Vec::new();
         let mut expect = |is_met: bool, text: String| {
@@ -106,6 +112,7 @@ impl SwitchOver {
         expect(lost == 0, format!("{lost} packets were lost"));
         expect(broken == 0, format!("{broken} transfers broke"));
         expect(wrongly_logged == 0, format!("{wrongly_logged} sessions are not in the log once"));
+        expect(split_brains == 0, format!("{split_brains} records tell of two leaders by accident"));
         let figure = |name, value: u64| Figure { name, value: value as f64, unit: "" };
         Findings {
             figures: vec![
