@@ -174,8 +174,8 @@ fn finish(made: &mut Made, number: u32, protocol: u8, header: &[u8], payload: &[
     bytes[34 + checksum_at..36 + checksum_at].copy_from_slice(&sum.to_be_bytes());
 }
 
-/// A worker with two interfaces, two zones and one rule, everything else at the defaults; translated, one
-/// NAT rule gives the clients other addresses and sends them to another server and port.
+/// A worker as of [`worker_with`]; translated, one NAT rule gives the clients other addresses and sends them to
+/// another server and port.
 pub fn worker(sessions: u32, network: Network) -> anyhow::Result<Worker> {
     let nat = match network {
         Network::Plain | Network::Routed => "",
@@ -189,6 +189,15 @@ pub fn worker(sessions: u32, network: Network) -> anyhow::Result<Worker> {
              set rulebase nat rules both destination-translation translated-port 2222"
         }
     };
+    let mut worker = worker_with(sessions, nat)?;
+    if network == Network::Routed {
+        worker.handle_links(Arc::new(links()), &mut Outbox::default());
+    }
+    Ok(worker)
+}
+
+/// A worker with two interfaces, two zones, one rule and what `lines` say, everything else at the defaults.
+pub fn worker_with(sessions: u32, lines: &str) -> anyhow::Result<Worker> {
     let text = format!(
         "set deviceconfig setting session capacity {sessions}
          set deviceconfig setting session accelerated-aging-enable no
@@ -198,16 +207,12 @@ pub fn worker(sessions: u32, network: Network) -> anyhow::Result<Worker> {
          set zone untrust network layer3 ethernet1/2
          set rulebase security rules out from trust to untrust source any destination any
          set rulebase security rules out application any service any action allow log-end yes
-         {nat}"
+         {lines}"
     );
     let config = bifrons_config::parse(&text, "bench")
         .map_err(|errors| anyhow::anyhow!("the bench's configuration: {}", errors[0]))?;
     let policy = Policy::compile(&config, Generation(1));
-    let mut worker = Worker::new(&Compiled::new(policy)?, HashSeed::new(0x5eed_5eed_5eed));
-    if network == Network::Routed {
-        worker.handle_links(Arc::new(links()), &mut Outbox::default());
-    }
-    Ok(worker)
+    Ok(Worker::new(&Compiled::new(policy)?, HashSeed::new(0x5eed_5eed_5eed)))
 }
 
 /// Two routed ports with the station address that all frames are sent to.

@@ -5,7 +5,7 @@
 //! error. Frames are synthetic and lie in the second-level cache when the worker gets them, as they do
 //! behind a network card that writes into the cache; making them is not timed. The worker runs the default
 //! (strict) configuration with one rule: checksums are verified, TCP is tracked with windows, volumes are
-//! counted. What is said of logs counts the time for which the thread had a processor.
+//! counted. What is said of logs and of a join counts the time for which the thread had a processor.
 #![allow(clippy::disallowed_types, reason = "a bench reads the clock")]
 
 mod established;
@@ -16,6 +16,7 @@ mod log_lines;
 mod log_store;
 mod memory;
 mod new_sessions;
+mod pair;
 mod policy;
 mod replay;
 mod simulator;
@@ -58,6 +59,10 @@ const BENCHES: &[Bench] = &[
     }),
     timed("new_sessions_per_second", "1/s", |_| new_sessions::measure(new_sessions::Kind::Tcp)),
     timed("new_udp_sessions_per_second", "1/s", |_| new_sessions::measure(new_sessions::Kind::Udp)),
+    timed("sync_events_per_second", "1/s", |_| Ok(pair::events()?.at_both)),
+    timed("sync_send_events_per_second", "1/s", |_| Ok(pair::events()?.at_sender)),
+    once("sync_bytes_per_session", "B", |_| pair::bytes_per_session()),
+    timed("sync_join_1m_ms", "ms", |_| pair::join(1_000_000)),
     once("bytes_per_session_1m", "B", |_| memory::measure(1_000_000)),
     once("bytes_per_session_10m", "B", |_| memory::measure(10_000_000)),
     timed("reassembly_inspect_megabytes_per_second", "MB/s", |_| streams::measure()),
