@@ -372,6 +372,16 @@ impl ConfigSync {
         Some(ConfigOutput::Message(message.write()))
     }
 
+    /// The common part that runs here.
+    pub const fn text(&self) -> &Arc<str> {
+        &self.text
+    }
+
+    /// Whether a configuration is on its way from or to the peer; then no other one can be proposed.
+    pub const fn is_busy(&self) -> bool {
+        !matches!(self.role, Role::Idle)
+    }
+
     /// What runs here.
     pub const fn mark(&self) -> ConfigMark {
         self.mark
@@ -634,7 +644,8 @@ impl ConfigSync {
         }
     }
 
-    /// When nothing is under way: bring the peer to what runs here if that is the later one.
+    /// When nothing is under way: bring the peer to what runs here if that is the later one. What no commit
+    /// made, generation 0, is brought to nobody: of two devices that have just begun none is the later one.
     fn settle(&mut self, now: Timestamp) {
         let (Role::Idle, None, Some(status)) = (&self.role, self.block(), self.peer_status()) else { return };
         if status.mark.digest == self.mark.digest {
@@ -644,7 +655,8 @@ impl ConfigSync {
             return;
         }
         let refused = self.peer.as_ref().and_then(|peer| peer.refused);
-        if self.mark > status.mark && refused != Some(self.mark) {
+        let is_later = self.mark.generation > 0 && self.mark > status.mark;
+        if is_later && refused != Some(self.mark) {
             self.outputs.push_back(ConfigOutput::Log(ConfigLog::BringsPeer(self.mark.generation)));
             self.open(now, self.mark, Arc::clone(&self.text), None, true, false);
         }

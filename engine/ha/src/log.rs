@@ -55,6 +55,8 @@ pub enum HaEvent {
     Monitoring,
     /// An order was given, answered, or not answered.
     StateOrder,
+    /// A configuration was brought to the other device, or could not be.
+    ConfigSynch,
 }
 
 impl HaEvent {
@@ -71,6 +73,7 @@ impl HaEvent {
             Self::SessionSynch => "session-synch",
             Self::Monitoring => "monitoring",
             Self::StateOrder => "state-order",
+            Self::ConfigSynch => "config-synch",
         }
     }
 }

@@ -5,7 +5,10 @@ use core::{fmt, net::IpAddr};
 
 use bifrons_config::{CommitError, CommitRequest, Committed, ConfigError, Document, Sources};
 use bifrons_dataplane::{Alarm, Block, ClearFilter};
-use bifrons_ha::{HaLinkId, RequestError, SoftwareVersion, StateRequest, SystemRecord};
+use bifrons_ha::{
+    HaLinkId, RequestError, SoftwareVersion, StateRequest, SystemRecord,
+    config_sync::{ConfigMark, Refused},
+};
 use bifrons_inspect::SignatureError;
 use bifrons_model::{MacAddress, TrafficRecord};
 use bifrons_policy::DynamicRoute;
@@ -67,12 +70,18 @@ pub struct PairIdentity {
     pub ha1_mac: MacAddress,
     /// The version of the software.
     pub software: SoftwareVersion,
+    /// The mark of `Startup::document`: that of the last [`Notice::PairMark`] before it was kept. A device
+    /// that gives none, or one of another configuration, takes its peer's configuration and never brings it
+    /// its own before the next commit.
+    pub configuration: Option<ConfigMark>,
 }
 
 /// What an operator, or the program around the node, asks for.
 #[derive(Clone, Debug)]
 pub enum Command {
-    /// Run this configuration in place of the running one.
+    /// Run this configuration in place of the running one. With a peer that takes part both devices run what
+    /// they have in common of it, or none does: the reply is [`Reply::Proposed`] then, and a
+    /// [`Notice::PairCommit`] tells the outcome.
     Commit {
         /// The configuration.
         document: Document,
@@ -109,6 +118,9 @@ pub enum Command {
     },
     /// `request high-availability state …`
     PairState(StateRequest),
+    /// `request high-availability sync-to-remote running-config`: the peer is to run what runs here. A
+    /// [`Notice::PairCommit`] tells the outcome.
+    SyncToRemote,
 }
 
 /// What came of a command.
@@ -118,6 +130,9 @@ pub enum Reply {
     Done,
     /// It runs.
     Committed(Committed),
+    /// It is valid here and the other device of the pair is asked; nothing has changed yet. What comes of it
+    /// is told by [`Notice::PairCommit`].
+    Proposed,
     /// It could run; these are the warnings.
     Valid(Vec<String>),
     /// So many sessions were ended.
@@ -147,6 +162,9 @@ pub enum CommandError {
     /// There is no pair.
     #[error("high availability is not enabled")]
     NoPair,
+    /// The other device of the pair, or what is under way between the two, prevents it.
+    #[error(transparent)]
+    PairCommit(#[from] Refused),
     /// A request to the pair is refused.
     #[error(transparent)]
     PairState(#[from] RequestError),
@@ -212,6 +230,22 @@ pub enum MonitoredPath {
     ForwardingRule(String),
 }
 
+/// What came of what was proposed to the other device of a pair.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PairCommit {
+    /// It runs here.
+    Committed {
+        /// As what.
+        committed: Committed,
+        /// Whether the peer was told to run it too; otherwise it is brought to it when it is heard again.
+        with_peer: bool,
+    },
+    /// The peer was told to run what runs here.
+    Synchronized,
+    /// Both devices run what they ran before.
+    Refused(Refused),
+}
+
 /// What happened to the device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
@@ -229,6 +263,10 @@ pub enum Notice {
     },
     /// A record for the system log about the pair.
     Pair(SystemRecord),
+    /// What came of a commit that was answered by [`Reply::Proposed`].
+    PairCommit(PairCommit),
+    /// Keep this mark with the configuration that runs from now on, for `PairIdentity::configuration`.
+    PairMark(ConfigMark),
     /// A zone is under attack.
     Alarm(Alarm),
     /// A monitored path has gone down, or has come back.

@@ -9,8 +9,8 @@ use alloc::{
 use core::net::IpAddr;
 
 use bifrons_config::{
-    self as config, Cause, CommitRequest, Committed, Config, ConfigStore, Document, HistoryLimits, Sources,
-    Validated, typed::HaMode,
+    self as config, Cause, CommitError, CommitRequest, Committed, Config, ConfigStore, Document,
+    HistoryLimits, MOST_MINUTES, Sources, Validated, typed::HaMode,
 };
 use bifrons_dataplane::{
     AwaitedEcho, Compiled, Links,
@@ -167,6 +167,20 @@ impl Controller {
         // What cannot be compiled is refused before it runs.
         Compiled::new(self.compile(validated.config()))?;
         Ok(self.store.commit(now, validated, request)?)
+    }
+
+    /// Whether `commit` would do it.
+    pub fn check(&self, document: Document, request: &CommitRequest) -> Result<(), CommandError> {
+        if let Some(minutes) = request.confirm_within.filter(|minutes| !(1..=MOST_MINUTES).contains(minutes))
+        {
+            return Err(CommitError::BadMinutes { minutes }.into());
+        }
+        self.validate(document).map(|_| ())
+    }
+
+    /// What runs, as it was written.
+    pub fn document(&self) -> &Document {
+        &self.store.running().document
     }
 
     pub fn validate(&self, document: Document) -> Result<Vec<String>, CommandError> {

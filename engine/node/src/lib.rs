@@ -17,6 +17,7 @@
 extern crate alloc;
 
 mod command;
+mod config_channel;
 mod controller;
 mod copies;
 mod links;
@@ -25,7 +26,7 @@ mod pair;
 mod paths;
 
 pub use command::{
-    Command, CommandError, MonitoredPath, Notice, Output, PairIdentity, PortId, PortInfo, Reply, Secrets,
-    Startup,
+    Command, CommandError, MonitoredPath, Notice, Output, PairCommit, PairIdentity, PortId, PortInfo, Reply,
+    Secrets, Startup,
 };
 pub use node::Node;

@@ -5,6 +5,7 @@ use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec, vec::Vec};
 use bifrons_dataplane::{Block, Counters, Event, Frame, Outbox, PairView, Place, Verdict, Worker};
 use bifrons_ha::{
     ConfigurationMark, HaLinkId, HaState, Identity, Status,
+    config_sync::ConfigState,
     sync::{ItemKind, Synchronizer},
 };
 use bifrons_model::{InterfaceId, Timestamp};
@@ -17,6 +18,10 @@ use crate::{
     copies::{Copies, Ledger, kind_of},
     pair::{Beginning, Pair, PairOutput},
 };
+
+mod commits;
+
+use commits::Commits;
 
 /// One firewall.
 ///
@@ -36,6 +41,7 @@ pub struct Node {
     ledger: Ledger,
     identity: PairIdentity,
     secret: [u8; 32],
+    commits: Commits,
 }
 
 /// Where and when a frame came in.
@@ -72,6 +78,7 @@ impl Node {
             ledger: Ledger::default(),
             identity,
             secret: secrets.pair,
+            commits: Commits::default(),
         };
         node.follow_config(now);
         node.follow(now);
@@ -134,11 +141,8 @@ impl Node {
     /// Why it was not done; then nothing has changed.
     pub fn handle_command(&mut self, now: Timestamp, command: Command) -> Result<Reply, CommandError> {
         let reply = match command {
-            Command::Commit { document, request } => {
-                let committed = self.controller.commit(now, document, request).map(Reply::Committed);
-                self.follow_config(now);
-                committed
-            }
+            Command::Commit { document, request } => self.commit(now, document, request),
+            Command::SyncToRemote => self.sync_to_remote(now),
             Command::Validate(document) => self.controller.validate(document).map(Reply::Valid),
             Command::Confirm => self.controller.confirm(now).map(|()| Reply::Done),
             Command::Carrier { port, is_up } => {
@@ -188,6 +192,7 @@ impl Node {
         let _ = self.controller.handle_timeout(now);
         if !Arc::ptr_eq(&before, self.controller.config()) {
             self.follow_config(now);
+            self.tell_taken_back(now);
         }
         self.with_copies(now, |pair, copies| pair.handle_timeout(now, copies));
         self.follow(now);
@@ -228,6 +233,11 @@ impl Node {
     /// How well the other device's copies follow; `None` without a pair.
     pub fn pair_sync(&self) -> Option<&Synchronizer> {
         self.pair.as_ref().map(Pair::sync)
+    }
+
+    /// How the running configurations of the two devices relate; `None` without a pair.
+    pub fn pair_configuration(&self) -> Option<ConfigState> {
+        self.pair.as_ref().map(Pair::configuration)
     }
 
     /// Puts a frame onto the port of an interface.
@@ -318,7 +328,8 @@ impl Node {
             return self.follow_interfaces(now);
         }
         let down = self.controller.interfaces_down();
-        let beginning = Beginning { config: &config, identity, secret: self.secret, down };
+        let (mark, common) = self.begin_configuration();
+        let beginning = Beginning { config: &config, identity, secret: self.secret, down, mark, common };
         self.pair = Some(Pair::new(now, beginning));
         self.controller.set_silent(now, true, false);
         self.set_pair_view(PairView::PASSIVE);
@@ -335,6 +346,10 @@ impl Node {
     /// Does what the pair says.
     fn follow_pair(&mut self, now: Timestamp) {
         self.with_copies(now, |pair, copies| pair.settle(now, copies));
+        let runs_another = self.follow_configuration(now);
+        if runs_another {
+            self.with_copies(now, |pair, copies| pair.settle(now, copies));
+        }
         while let Some(output) = self.pair.as_mut().and_then(Pair::poll_output) {
             match output {
                 PairOutput::Message { link, bytes } => self.outputs.push_back(Output::Pair { link, bytes }),
@@ -345,6 +360,10 @@ impl Node {
                 PairOutput::Announce(announcement) => self.controller.announce(&announcement),
                 PairOutput::Log(record) => self.outputs.push_back(Output::Notice(Notice::Pair(record))),
             }
+        }
+        // Not before the peer has been told: there may be no pair any more.
+        if runs_another {
+            self.follow_config(now);
         }
     }
 

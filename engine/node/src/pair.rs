@@ -7,27 +7,43 @@
 //!    └────► Keying ─── keys ───► Synchronizer ◄──► HA2
 //!                                 ▲        │
 //!           sessions of workers ──┘        └──► copies in workers
+//!
+//!  HA1 ◄──► ConfigChannel ──► what both devices run: to the controller
 //! ```
 //!
 //! The machines are `bifrons_ha`'s; here they are joined with each other and with the device. What HA1
 //! carries has one byte in front that says whose it is.
 
-use alloc::{collections::VecDeque, string::ToString, sync::Arc, vec::Vec};
+use alloc::{
+    collections::VecDeque,
+    string::{String, ToString},
+    sync::Arc,
+    vec::Vec,
+};
 use core::time::Duration;
 
 use bifrons_config::{Config, typed::HighAvailability};
 use bifrons_ha::{
-    AddressPlan, AddressTable, Announcement, Announcer, HaEvent, HaLinkId, HaState, Identity, Keying,
-    KeyingOutput, Member, MemberOutput, RequestError, Settings, Standing, StateRequest, Status, SystemRecord,
+    AddressPlan, AddressTable, Announcement, Announcer, ConfigurationMark, DeviceId, HaEvent, HaLinkId,
+    HaState, Hello, Identity, Keying, KeyingOutput, Member, MemberOutput, RequestError, Settings, Standing,
+    StateRequest, Status, SystemRecord,
+    config_sync::{Busy, ConfigLog, ConfigMark, ConfigState, Refused, Transaction},
     sync::{self, PeerEvent, SyncLog, SyncOutput, SyncStatus, Synchronizer},
 };
 use bifrons_model::Timestamp;
 
-use crate::copies::Copies;
+use crate::{
+    config_channel::{ChannelOutput, ConfigChannel},
+    copies::Copies,
+};
 
 /// Whose a message on HA1 is.
 const MEMBER: u8 = 1;
 const KEYING: u8 = 2;
+const CONFIGURATION: u8 = 3;
+
+/// HA1 and its backup.
+const CONTROL: [HaLinkId; 2] = [HaLinkId::Ha1, HaLinkId::Ha1Backup];
 
 /// With the profile `fast`, the peer hears of this device this often on HA2.
 const SIGN_OF_LIFE: Duration = Duration::from_millis(15);
@@ -41,6 +57,11 @@ pub(crate) struct Pair {
     member: Member,
     keying: Keying,
     sync: Synchronizer,
+    configuration: ConfigChannel,
+    /// What the member was told last.
+    settings: Settings,
+    /// Whether HA1 and its backup are up.
+    is_control_up: [bool; 2],
     room: usize,
     announcer: Announcer,
     plan: AddressPlan,
@@ -75,17 +96,40 @@ pub(crate) struct Beginning<'a> {
     pub secret: [u8; 32],
     /// Interfaces that are down, as places in the configuration.
     pub down: Vec<usize>,
+    /// Which configuration runs, and what of it both devices have in common.
+    pub mark: ConfigMark,
+    pub common: Arc<str>,
+}
+
+/// What is to be done for both devices to run one configuration.
+#[derive(Debug)]
+pub(crate) enum ConfigStep {
+    /// Say whether this common part can run with the device's own lines.
+    Validate { transaction: Transaction, text: Arc<str> },
+    /// Run it.
+    Apply { transaction: Transaction, mark: ConfigMark, text: Arc<str> },
+    /// What was proposed here runs.
+    Committed { with_peer: bool },
+    /// What was proposed here runs on neither device.
+    Refused(Refused),
 }
 
 impl Pair {
     /// A device that begins, in state `initial`; all links between the devices are down until it is told.
     pub fn new(now: Timestamp, beginning: Beginning<'_>) -> Self {
-        let Beginning { config, identity, secret, down } = beginning;
-        let member = Member::new(now, settings(config, identity));
+        let Beginning { config, identity, secret, down, mark, common } = beginning;
+        let identity = Identity { configuration: mark.into(), ..identity };
+        let software = [identity.software.major, identity.software.minor, identity.software.maintenance];
+        let enabled = config.high_availability.configuration_sync;
+        let settings = settings(config, identity);
+        let member = Member::new(now, settings.clone());
         let mut pair = Self {
             keying: Keying::new(member.epoch(), secret),
             room: sync_settings(&config.high_availability).largest_payload(),
             sync: Synchronizer::new(sync_settings(&config.high_availability)),
+            configuration: ConfigChannel::new(enabled, software, mark, common),
+            settings,
+            is_control_up: [false; 2],
             announcer: Announcer::new(),
             plan: AddressPlan::new(config),
             table: AddressTable::default(),
@@ -105,7 +149,10 @@ impl Pair {
 
     /// Another configuration runs.
     pub fn handle_config(&mut self, now: Timestamp, config: &Config, identity: Identity) {
-        self.member.handle_settings(now, settings(config, identity));
+        let configuration = self.configuration.mark().into();
+        self.settings = settings(config, Identity { configuration, ..identity });
+        self.member.handle_settings(now, self.settings.clone());
+        self.configuration.set_enabled(now, config.high_availability.configuration_sync);
         self.sync.handle_settings(now, sync_settings(&config.high_availability));
         self.plan = AddressPlan::new(config);
         self.stand(now);
@@ -115,6 +162,10 @@ impl Pair {
     pub fn handle_link(&mut self, now: Timestamp, link: HaLinkId, is_up: bool) {
         self.member.handle_link(now, link, is_up);
         self.sync.handle_link(now, link, is_up);
+        for (control, known) in CONTROL.iter().zip(&mut self.is_control_up) {
+            *known = if *control == link { is_up } else { *known };
+        }
+        self.connect(now);
     }
 
     /// An interface, by its place in the configuration, went up or down.
@@ -138,6 +189,7 @@ impl Pair {
             HaLinkId::Ha1 | HaLinkId::Ha1Backup | HaLinkId::HeartbeatBackup => match bytes.split_first() {
                 Some((&MEMBER, message)) => self.member.handle_message(now, link, message),
                 Some((&KEYING, message)) => self.keying.handle_message(now, message),
+                Some((&CONFIGURATION, message)) => self.configuration.handle_message(now, message),
                 Some(_) | None => {}
             },
             HaLinkId::Ha2 | HaLinkId::Ha2Backup => {
@@ -175,6 +227,7 @@ impl Pair {
         if self.announces_again.take_if(|at| *at <= now).is_some() {
             self.announcer.repeat();
         }
+        self.configuration.handle_timeout(now);
         self.settle(now, copies);
         if is_due(self.sync.poll_timeout()) {
             self.sync.handle_timeout(now, copies);
@@ -188,6 +241,7 @@ impl Pair {
             self.member.poll_timeout(),
             self.keying.poll_timeout(),
             self.announcer.poll_timeout(),
+            self.configuration.poll_timeout(),
             self.sync.poll_timeout(),
             self.announces_again,
         ];
@@ -212,6 +266,93 @@ impl Pair {
     /// How well the copies follow.
     pub const fn sync(&self) -> &Synchronizer {
         &self.sync
+    }
+
+    /// `ConfigSync::propose`: `common` is what both devices are to have in common.
+    pub fn propose(&mut self, now: Timestamp, common: Arc<str>) -> Result<Transaction, Busy> {
+        self.configuration.propose(now, common)
+    }
+
+    /// `request high-availability sync-to-remote running-config`
+    pub fn sync_to_remote(&mut self, now: Timestamp) -> Result<Transaction, Refused> {
+        self.configuration.sync_to_remote(now)
+    }
+
+    /// Whether a configuration can run here.
+    pub fn answer(&mut self, now: Timestamp, transaction: Transaction, answer: Result<(), String>) {
+        self.configuration.answer(now, transaction, answer);
+    }
+
+    /// The device runs this without the peer's having been asked. With a `mark` later than the peer's, it is
+    /// brought to it.
+    pub fn restart_configuration(&mut self, now: Timestamp, mark: ConfigMark, common: Arc<str>) {
+        self.configuration.restart(now, mark, common);
+    }
+
+    /// What both devices have in common, as far as this one knows.
+    pub const fn common(&self) -> &Arc<str> {
+        self.configuration.text()
+    }
+
+    /// Under which mark it runs.
+    pub const fn mark_of_configuration(&self) -> ConfigMark {
+        self.configuration.mark()
+    }
+
+    /// Whether a configuration is on its way.
+    pub const fn is_configuring(&self) -> bool {
+        self.configuration.is_busy()
+    }
+
+    /// How the two configurations relate.
+    pub fn configuration(&self) -> ConfigState {
+        self.configuration.state()
+    }
+
+    /// Whom a configuration that comes from the peer is by.
+    pub fn peer_name(&self) -> String {
+        let serial = self.member.peer().map_or("", |peer| peer.serial.as_str());
+        ["peer", serial].join(" ").trim_end().into()
+    }
+
+    /// What is to be done next for both devices to run one configuration.
+    pub fn poll_configuration(&mut self, now: Timestamp) -> Option<ConfigStep> {
+        while let Some(output) = self.configuration.poll_output() {
+            match output {
+                ChannelOutput::Message { link, bytes } => self.say(link, CONFIGURATION, &bytes),
+                ChannelOutput::Log(log) => self.outputs.push_back(PairOutput::Log(config_record(now, &log))),
+                ChannelOutput::Validate { transaction, text } => {
+                    return Some(ConfigStep::Validate { transaction, text });
+                }
+                ChannelOutput::Apply { transaction, mark, text } => {
+                    return Some(ConfigStep::Apply { transaction, mark, text });
+                }
+                ChannelOutput::Committed { with_peer } => return Some(ConfigStep::Committed { with_peer }),
+                ChannelOutput::Refused(reason) => return Some(ConfigStep::Refused(reason)),
+            }
+        }
+        self.tell_mark(now);
+        None
+    }
+
+    /// The hellos tell which configuration runs.
+    fn tell_mark(&mut self, now: Timestamp) {
+        let mark: ConfigurationMark = self.configuration.mark().into();
+        if self.settings.identity.configuration != mark {
+            self.settings.identity.configuration = mark;
+            self.member.handle_settings(now, self.settings.clone());
+        }
+    }
+
+    /// Configurations go by the first of HA1 and its backup that is up, as long as the peer is heard.
+    fn connect(&mut self, now: Timestamp) {
+        let up = CONTROL.into_iter().zip(self.is_control_up).find(|(_, is_up)| *is_up);
+        let (own, peer) = (self.member.own(), self.member.peer());
+        let link = up.map(|(link, _)| link).filter(|_| peer.is_some());
+        // One of the two, the same one for both.
+        let rank = |hello: &Hello, epoch: u64| (hello.serial.clone(), hello.ha1_mac, epoch);
+        let is_second = peer.is_some_and(|peer| rank(own, self.member.epoch()) > rank(peer, peer.epoch));
+        self.configuration.set_link(now, link, DeviceId::of(u8::from(is_second)));
     }
 
     /// Lets the machines tell each other until none has more to say.
@@ -259,6 +400,7 @@ impl Pair {
                     // Without a peer there are no keys that could be old.
                     let _ = self.sync.handle_peer(now, PeerEvent::Lost);
                 }
+                self.connect(now);
                 self.stand(now);
             }
             MemberOutput::Log(record) => self.outputs.push_back(PairOutput::Log(record)),
@@ -270,7 +412,7 @@ impl Pair {
     fn follow_keying(&mut self, now: Timestamp, output: KeyingOutput) {
         match output {
             KeyingOutput::Message(bytes) => {
-                for link in [HaLinkId::Ha1, HaLinkId::Ha1Backup] {
+                for link in CONTROL {
                     self.say(link, KEYING, &bytes);
                 }
             }
@@ -359,4 +501,8 @@ fn sync_settings(config: &HighAvailability) -> sync::Settings {
 
 fn record(now: Timestamp, log: SyncLog) -> SystemRecord {
     SystemRecord { time: now, severity: log.severity(), event: HaEvent::SessionSynch, text: log.to_string() }
+}
+
+fn config_record(now: Timestamp, log: &ConfigLog) -> SystemRecord {
+    SystemRecord { time: now, severity: log.severity(), event: HaEvent::ConfigSynch, text: log.to_string() }
 }

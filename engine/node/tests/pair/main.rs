@@ -6,10 +6,14 @@ use std::{collections::VecDeque, net::Ipv4Addr, time::Duration};
 use bifrons_config::{CommitRequest, Document, Sources};
 use bifrons_ha::{HaLinkId, HaState, StateRequest};
 use bifrons_model::{EndReason, MacAddress, Timestamp, TrafficRecord};
-use bifrons_node::{Command, CommandError, Node, Output, PairIdentity, PortId, PortInfo, Secrets, Startup};
+use bifrons_node::{
+    Command, CommandError, Node, Notice, Output, PairIdentity, PortId, PortInfo, Secrets, Startup,
+};
 use bifrons_session::HashSeed;
 use bifrons_wire::{Arp, EthernetHeader};
 use etherparse::PacketBuilder;
+
+mod configuration;
 
 const CONFIG: &str = "
 set network interface ethernet ethernet1/1 layer3 ip 10.0.0.254/24
@@ -41,6 +45,9 @@ struct Pair {
     wire: VecDeque<(usize, HaLinkId, Vec<u8>)>,
     frames: [Vec<(PortId, Vec<u8>)>; 2],
     records: Vec<(usize, TrafficRecord)>,
+    notices: [Vec<Notice>; 2],
+    /// Whether messages on HA1 are lost.
+    is_cut: bool,
 }
 
 fn config(device: usize) -> String {
@@ -57,13 +64,17 @@ fn config(device: usize) -> String {
 }
 
 fn node(device: usize, now: Timestamp, workers: usize) -> Node {
+    node_with(device, now, workers, &config(device))
+}
+
+fn node_with(device: usize, now: Timestamp, workers: usize, text: &str) -> Node {
     let port = |number: u8| PortInfo {
         name: format!("ethernet1/{number}"),
         mac: MacAddress([2, 0, 0, 0, 1 + device as u8, number]),
         is_up: true,
     };
     let startup = Startup {
-        document: Document::parse(&config(device), "test").unwrap(),
+        document: Document::parse(text, "test").unwrap(),
         sources: Sources::default(),
         serial: format!("00000{device}"),
         ports: [1, 2].map(port).to_vec(),
@@ -85,8 +96,15 @@ impl Pair {
     fn new(workers: usize) -> Self {
         let now = Timestamp::from_secs(1_000);
         let nodes = [0, 1].map(|device| Some(node(device, now, workers)));
-        let mut pair =
-            Self { nodes, now, wire: VecDeque::new(), frames: Default::default(), records: Vec::new() };
+        let mut pair = Self {
+            nodes,
+            now,
+            wire: VecDeque::new(),
+            frames: Default::default(),
+            records: Vec::new(),
+            notices: Default::default(),
+            is_cut: false,
+        };
         pair.run(Duration::from_secs(12));
         pair
     }
@@ -98,7 +116,9 @@ impl Pair {
             self.now += STEP;
             for _ in 0..self.wire.len() {
                 let Some((to, link, bytes)) = self.wire.pop_front() else { break };
-                if let Some(node) = &mut self.nodes[to] {
+                if let Some(node) = &mut self.nodes[to]
+                    && !(self.is_cut && link == HaLinkId::Ha1)
+                {
                     node.handle_pair_message(self.now, link, &bytes);
                 }
             }
@@ -124,7 +144,8 @@ impl Pair {
                 },
                 Output::Pair { link, bytes } => self.wire.push_back((1 - device, link, bytes)),
                 Output::Record(record) => self.records.push((device, *record)),
-                Output::Notice(_) | Output::Host { .. } => {}
+                Output::Notice(notice) => self.notices[device].push(notice),
+                Output::Host { .. } => {}
             }
         }
         assert!(node.counters().all(bifrons_dataplane::Counters::is_conserved));
