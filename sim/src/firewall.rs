@@ -158,7 +158,6 @@ impl Firewall {
             Err(error) => return Err(error.to_string()),
         }
         self.names = Arc::new(self.node.policy().names().clone());
-        text.clone_into(&mut self.text);
         Ok(())
     }
 }
@@ -213,6 +212,11 @@ impl Device for Firewall {
                     }
                 }
                 Output::Notice(Notice::Pair(record)) => self.system_log.push(record),
+                // Another configuration runs, of an order or of the other device.
+                Output::Notice(Notice::Keep { text, .. }) => {
+                    self.names = Arc::new(self.node.policy().names().clone());
+                    self.text = text.to_string();
+                }
                 // Nobody listens on the firewall itself, and notices are for its operator.
                 Output::Host { .. } | Output::Notice(_) => {}
             }

@@ -310,6 +310,7 @@ impl Node {
         let config = Arc::clone(self.controller.config());
         if !config.high_availability.enabled {
             if self.pair.take().is_some() {
+                self.abandon_proposal();
                 self.controller.set_silent(now, false, false);
                 self.set_pair_view(PairView::ALONE);
             }

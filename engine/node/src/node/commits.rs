@@ -82,6 +82,13 @@ impl Node {
         self.controller.notices.push(Notice::PairMark(mark));
     }
 
+    /// There is no pair any more: what was proposed to it comes to nothing.
+    pub(super) fn abandon_proposal(&mut self) {
+        if self.commits.pending.is_some() {
+            self.conclude(PairCommit::Refused(Refused::PeerLost));
+        }
+    }
+
     /// Does what the two devices have agreed on; whether another configuration runs.
     pub(super) fn follow_configuration(&mut self, now: Timestamp) -> bool {
         let mut runs_another = false;

@@ -64,10 +64,7 @@ impl Pair {
     /// What came of what a device proposed.
     fn outcomes(&mut self, device: usize) -> Vec<PairCommit> {
         let notices = self.notices[device].drain(..);
-        let outcome = |notice| match notice {
-            Notice::PairCommit(outcome) => Some(outcome),
-            _ => None,
-        };
+        let outcome = |notice| if let Notice::PairCommit(outcome) = notice { Some(outcome) } else { None };
         notices.filter_map(outcome).collect()
     }
 
@@ -223,10 +220,9 @@ fn devices_that_begin_apart_wait_for_a_word() {
     pair.nodes[1] = None;
     pair.run(Duration::from_secs(1));
     pair.commit(0, &(config(0) + RULE)).unwrap();
-    let marks = pair.notices[0].iter().filter_map(|notice| match notice {
-        Notice::PairMark(mark) => Some(*mark),
-        _ => None,
-    });
+    let marks = pair.notices[0]
+        .iter()
+        .filter_map(|notice| if let Notice::PairMark(mark) = notice { Some(*mark) } else { None });
     let kept: Vec<ConfigMark> = marks.collect();
     assert_eq!(kept.len(), 1);
     assert_eq!(kept[0].generation, 1);
