@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bifrons_config::{CommitRequest, Document};
+use bifrons_config::{CommitRequest, Committed, Document};
 use bifrons_ha::{
     HaLinkId, HaState,
     config_sync::{ConfigMark, ConfigState, Refused},
@@ -97,7 +97,10 @@ fn a_commit_runs_on_both() {
         assert_eq!(pair.with_rule("ADDED"), [true, true]);
         let outcomes = pair.outcomes(device);
         assert!(
-            matches!(&outcomes[..], [PairCommit::Committed { committed, with_peer: true }] if committed.version == 2),
+            matches!(
+                &outcomes[..],
+                [PairCommit::Committed { committed: Committed { version: 2, .. }, with_peer: true }]
+            ),
             "{outcomes:?}"
         );
         pair.check_own_lines();
