@@ -174,8 +174,8 @@ fn finish(made: &mut Made, number: u32, protocol: u8, header: &[u8], payload: &[
     bytes[34 + checksum_at..36 + checksum_at].copy_from_slice(&sum.to_be_bytes());
 }
 
-/// A worker as of [`worker_with`]; translated, one NAT rule gives the clients other addresses and sends them to
-/// another server and port.
+/// A worker as of [`worker_with`]; translated, one NAT rule gives the clients other addresses and sends them
+/// to another server and port.
 pub fn worker(sessions: u32, network: Network) -> anyhow::Result<Worker> {
     let nat = match network {
         Network::Plain | Network::Routed => "",
