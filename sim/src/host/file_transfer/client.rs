@@ -137,6 +137,12 @@ impl FtpClient {
         has_worked
     }
 
+    /// Whether the data connection ended before the file did. The control connection may live for ever.
+    fn has_lost_data(&self, surroundings: &Surroundings<'_>) -> bool {
+        let is_closed = |data| surroundings.sockets.get::<Socket<'_>>(data).state() == State::Closed;
+        self.received < self.length && self.data.is_some_and(is_closed)
+    }
+
     fn tidy_up(&mut self, surroundings: &mut Surroundings<'_>) {
         if let Some(control) = self.control {
             let socket = surroundings.sockets.get_mut::<Socket<'_>>(control);
@@ -182,14 +188,18 @@ impl Task for FtpClient {
             surroundings.report(Report::Finished { talk: self.talk });
             return true;
         }
-        if matches!(socket.state(), State::Closed | State::CloseWait) {
-            socket.abort();
-            if let Some(data) = self.data {
-                surroundings.sockets.get_mut::<Socket<'_>>(data).abort();
-            }
-            self.is_over = true;
-            surroundings.report(Report::Failed { talk: self.talk, why: "the control connection ended" });
+        let why = if matches!(socket.state(), State::Closed | State::CloseWait) {
+            "the control connection ended"
+        } else if self.has_lost_data(surroundings) {
+            "the data connection ended"
+        } else {
+            return has_worked;
+        };
+        for handle in [self.control, self.data].into_iter().flatten() {
+            surroundings.sockets.get_mut::<Socket<'_>>(handle).abort();
         }
+        self.is_over = true;
+        surroundings.report(Report::Failed { talk: self.talk, why });
         has_worked
     }
 
