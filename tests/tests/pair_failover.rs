@@ -1,4 +1,5 @@
-//! Two devices in the simulated world: what becomes of transfers when one dies, is suspended, or loses a link.
+//! Two devices in the simulated world: what becomes of transfers when one dies, is suspended, or loses a
+//! link.
 
 use std::time::Duration;
 

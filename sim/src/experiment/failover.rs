@@ -1,8 +1,8 @@
 //! The active device of a pair dies in the middle of transfers, or loses a link.
 //!
 //! ```text
-//!  trial:  the pair stands ── transfers open ──┬── crash ── take-over ── first packets ── all are whole, logged
-//!                                              └───── gap of a transfer ────┘
+//!  trial: the pair stands ─ transfers open ─┬─ crash ─ take-over ─ first packets ─ all are whole, logged
+//!                                           └───── gap of a transfer ────┘
 //! ```
 //!
 //! Each trial is a world of its own. Transfers that were well under way when the device died never stop

@@ -52,7 +52,8 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME", group = "what", value_parser = EXPERIMENTS)]
     experiment: Option<String>,
     /// With --experiment: how often it is made; of false-failover the simulated hours
-    #[arg(long, value_name = "N", requires = "experiment", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", requires = "experiment")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     trials: Option<u32>,
     /// With --experiment: the timers of the pair
     #[arg(long, value_name = "NAME", requires = "experiment", default_value = "fast", value_parser = profile)]
