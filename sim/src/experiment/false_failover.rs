@@ -63,9 +63,11 @@ impl FalseFailover {
         while let Some((device, at)) = (0..2).zip(next).min_by_key(|(_, at)| *at).filter(|(_, at)| *at < end)
         {
             pair.run_until(at);
-            pair.world.freeze(device, random.up_to(STALL_MAX));
+            let stall = random.up_to(STALL_MAX);
+            pair.world.freeze(device, stall);
             stalls += 1;
-            next[device] = at + random.up_to(CALM_MAX);
+            // Behind this one: two that overlap are one that is longer than they may be.
+            next[device] = at + stall + random.up_to(CALM_MAX);
         }
         pair.run_until(end);
         let is_take_over = |state: Option<HaState>| state == Some(HaState::Active);
