@@ -19,7 +19,7 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 
 use bifrons_model::MacAddress;
 
-use crate::{DeviceId, HaState, Pairing, election::Mode};
+use crate::{DeviceId, HaState, InterfaceNumber, Pairing, election::Mode};
 
 mod fields;
 #[cfg(test)]
@@ -146,6 +146,9 @@ pub struct Hello {
     pub pairing: Pairing,
     /// Under which number its HA2 messages travel; the cookie of PAN-OS.
     pub ha2_epoch: u64,
+    /// Its ports that are down, in an active/active pair: addresses may move for that. At most 256 of them,
+    /// ascending.
+    pub down: Vec<InterfaceNumber>,
 }
 
 /// A question whether the peer is there, or the answer to it.
@@ -221,6 +224,8 @@ pub enum Unreadable {
 
 const HEAD: usize = 22;
 const MAX_TEXT: usize = 64;
+/// More ports than these are not told of.
+pub(crate) const MOST_DOWN: usize = 256;
 
 mod kind {
     pub const HELLO: u8 = 1;
@@ -251,6 +256,7 @@ mod tag {
     pub const CONFIGURATION: u8 = 18;
     pub const PAIRING: u8 = 19;
     pub const HA2_EPOCH: u8 = 20;
+    pub const DOWN: u8 = 21;
     pub const NUMBER: u8 = 32;
     pub const NONCE: u8 = 33;
     pub const HELLO_SEEN: u8 = 34;
@@ -368,6 +374,10 @@ impl Hello {
         let pairing = [state_sync, u8::from(forwarding), rule, a, b, c, d, routers, u8::from(qos)];
         to.bytes(tag::PAIRING, &pairing);
         to.u64(tag::HA2_EPOCH, self.ha2_epoch);
+        if !self.down.is_empty() {
+            let down: Vec<u16> = self.down.iter().take(MOST_DOWN).map(|port| port.bits()).collect();
+            to.u16s(tag::DOWN, &down);
+        }
     }
 
     fn read(fields: &Fields<'_>, epoch: u64) -> Result<Self, Unreadable> {
@@ -409,6 +419,7 @@ impl Hello {
             configuration,
             pairing,
             ha2_epoch: fields.u64(tag::HA2_EPOCH, 0)?,
+            down: fields.words(tag::DOWN, MOST_DOWN)?.map(InterfaceNumber::from_bits).collect(),
         })
     }
 }

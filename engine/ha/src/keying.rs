@@ -28,6 +28,10 @@ const REPEAT: Duration = Duration::from_millis(100);
 const VERSION: u8 = 1;
 const LENGTH: usize = 1 + 8 + 8 + 4 + 4 + 1 + 32;
 
+/// What tells the keys of the links apart.
+const HA2: u8 = 0;
+const HA3: u8 = 1;
+
 /// The machine.
 #[derive(Clone)]
 pub struct Keying {
@@ -77,7 +81,24 @@ pub enum KeyingOutput {
     /// Send this over HA1 and its backup.
     Message(Vec<u8>),
     /// Seal with these from now on; what was sealed with others counts no more.
-    Agreed(Keys),
+    Agreed(LinkKeys),
+}
+
+/// The keys of one connection, by link. All have its epoch; no two are equal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkKeys {
+    /// HA2 and its backup.
+    pub ha2: Keys,
+    /// HA3.
+    pub ha3: Keys,
+}
+
+impl LinkKeys {
+    /// The peer's view of the same keys.
+    #[must_use]
+    pub const fn for_peer(&self) -> Self {
+        Self { ha2: self.ha2.for_peer(), ha3: self.ha3.for_peer() }
+    }
 }
 
 impl Keying {
@@ -186,28 +207,29 @@ impl Keying {
 }
 
 /// Keys of a connection, seen from the first device.
-fn keys(own: (u64, &[u8; 32]), peer: (u64, &[u8; 32]), number: u32) -> Keys {
+fn keys(own: (u64, &[u8; 32]), peer: (u64, &[u8; 32]), number: u32) -> LinkKeys {
     let is_first = own < peer;
     let [first, second] = if is_first { [own, peer] } else { [peer, own] };
     let hkdf = Hkdf::<Sha256>::new(Some(b"bifrons ha"), &[&first.1[..], &second.1[..]].concat());
-    let derive = |from_first: bool| {
+    let derive = |from_first: bool, link: u8| {
         let mut key = [0; 16];
         let info = [
             &first.0.to_be_bytes()[..],
             &second.0.to_be_bytes(),
             &number.to_be_bytes(),
-            &[u8::from(from_first)],
+            &[link << 1 | u8::from(from_first)],
         ];
         // The only error is a length beyond 8,160 bytes.
         let _ = hkdf.expand(&info.concat(), &mut key);
         key
     };
-    Keys {
+    let of_link = |link| Keys {
         epoch: number,
         side: DeviceId::of(u8::from(!is_first)),
-        send: derive(is_first),
-        receive: derive(!is_first),
-    }
+        send: derive(is_first, link),
+        receive: derive(!is_first, link),
+    };
+    LinkKeys { ha2: of_link(HA2), ha3: of_link(HA3) }
 }
 
 impl Offer {
@@ -255,7 +277,7 @@ mod tests {
         devices: &mut [Keying; 2],
         now: Timestamp,
         passes: &mut dyn FnMut() -> bool,
-    ) -> [Option<Keys>; 2] {
+    ) -> [Option<LinkKeys>; 2] {
         let mut agreed = [None, None];
         for round in 0..40 {
             let now = now + REPEAT * round;
@@ -283,10 +305,14 @@ mod tests {
         devices
     }
 
-    fn same(agreed: [Option<Keys>; 2]) -> Keys {
+    fn same(agreed: [Option<LinkKeys>; 2]) -> LinkKeys {
         let [Some(one), Some(other)] = agreed else { panic!("both have keys") };
         assert_eq!(one.for_peer(), other);
-        assert_ne!(one.send, one.receive);
+        let all = [one.ha2.send, one.ha2.receive, one.ha3.send, one.ha3.receive];
+        for (place, key) in all.iter().enumerate() {
+            assert!(!all[..place].contains(key), "a key for each link and direction");
+        }
+        assert_eq!(one.ha2.epoch, one.ha3.epoch);
         one
     }
 
@@ -312,8 +338,9 @@ mod tests {
         devices[0].handle_peer(NOW, None);
         devices[0].handle_peer(NOW, Some(9));
         let after = same(talk(&mut devices, NOW, &mut || true));
-        assert!(after.epoch > before.epoch);
-        assert_ne!(after.send, before.send);
+        assert!(after.ha2.epoch > before.ha2.epoch);
+        assert_ne!(after.ha2.send, before.ha2.send);
+        assert_ne!(after.ha3.send, before.ha3.send);
     }
 
     #[test]
@@ -324,8 +351,9 @@ mod tests {
         devices[1].handle_peer(NOW, Some(5));
         devices[0].handle_peer(NOW, Some(10));
         let after = same(talk(&mut devices, NOW, &mut || true));
-        assert!(after.epoch > before.epoch, "epochs grow for the one that stayed");
-        assert_ne!(after.send, before.send);
+        assert!(after.ha2.epoch > before.ha2.epoch, "epochs grow for the one that stayed");
+        assert_ne!(after.ha2.send, before.ha2.send);
+        assert_ne!(after.ha3.send, before.ha3.send);
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod config_sync;
 mod control;
 mod election;
 mod flaps;
+mod ha3;
 mod hello;
 mod keying;
 mod log;
@@ -30,11 +31,12 @@ pub use announce::{Announcement, Announcer};
 pub use control::CONTROL_LINKS;
 pub use election::{Event, Mode, StateReason, Verdict, is_better, judge, next};
 pub use flaps::{Flaps, Loop};
+pub use ha3::{Ha3Channel, Ha3Counters, Ha3Refusal};
 pub use hello::{
     ConfigurationMark, Envelope, Heartbeat, Hello, Message, Order, OrderKind, OrderReply, SoftwareVersion,
     Unreadable, VERSIONS, Versions,
 };
-pub use keying::{Keying, KeyingOutput};
+pub use keying::{Keying, KeyingOutput, LinkKeys};
 pub use log::{HaEvent, Severity, SystemRecord};
 pub use member::{
     DownReason, Identity, LinkStatus, Member, MemberOutput, PeerStatus, RequestError, Settings, StateRequest,

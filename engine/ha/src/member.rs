@@ -34,18 +34,24 @@
 //! **Two leaders** that hear each other again compare themselves as at the start; the better one stays. One
 //! that hears and is not heard gives way, for the other cannot.
 
-use alloc::{collections::VecDeque, format, string::String, sync::Arc, vec::Vec};
+use alloc::{
+    collections::{BTreeSet, VecDeque},
+    format,
+    string::String,
+    sync::Arc,
+    vec::Vec,
+};
 use core::net::IpAddr;
 
 use bifrons_config::typed::{HaMode, HighAvailability};
 use bifrons_model::{MacAddress, Timestamp};
 
 use crate::{
-    DeviceId, HaLinkId, HaState, Pairing,
+    DeviceId, HaLinkId, HaState, InterfaceNumber, Pairing,
     control::Receiver,
     election::{Event, Mode, StateReason, Verdict, judge, next},
     flaps::Flaps,
-    hello::{ConfigurationMark, Hello, SoftwareVersion, VERSIONS, Versions},
+    hello::{ConfigurationMark, Hello, MOST_DOWN, SoftwareVersion, VERSIONS, Versions},
     log::{HaEvent, Severity, SystemRecord},
     monitoring::{Monitoring, PathId},
     timers::{SETTLE, Timer, Times},
@@ -201,6 +207,8 @@ pub struct Member {
     /// What it tells the peer.
     own: Hello,
     monitoring: Monitoring,
+    /// Its interfaces that are down, as places in `Config::interfaces`.
+    down: BTreeSet<usize>,
     dataplane_is_well: bool,
     is_synchronized: bool,
     marks: Marks,
@@ -322,6 +330,7 @@ impl Member {
             exchange: Exchange::new(now, epoch),
             own: own_hello(&settings, epoch),
             monitoring: Monitoring::default(),
+            down: BTreeSet::new(),
             dataplane_is_well: true,
             is_synchronized: false,
             marks: Marks { settled: now + SETTLE, ..Marks::default() },
@@ -343,6 +352,7 @@ impl Member {
         self.settings = settings;
         let ha2_epoch = self.own.ha2_epoch;
         self.own = Hello { ha2_epoch, ..own_hello(&self.settings, self.exchange.epoch) };
+        self.tell_ports();
         self.exchange.is_news = true;
         let mode = Mode::of(&self.settings.config.mode);
         let is_changed = core::mem::replace(&mut self.mode, mode) != mode;
@@ -389,6 +399,10 @@ impl Member {
     pub fn handle_interface(&mut self, now: Timestamp, place: usize, is_up: bool) {
         let now = self.advance(now);
         self.monitoring.handle_interface(place, is_up);
+        let has_changed = if is_up { self.down.remove(&place) } else { self.down.insert(place) };
+        if has_changed {
+            self.exchange.is_news |= self.tell_ports();
+        }
         self.settle(now);
     }
 
@@ -592,6 +606,17 @@ impl Member {
         self.log(now, severity, HaEvent::StateChange, &text);
     }
 
+    /// The peer of an active/active pair is to know which ports are down; whether that is news.
+    fn tell_ports(&mut self) -> bool {
+        let names = self.down.iter().filter_map(|place| self.settings.interfaces.get(*place));
+        let ports: BTreeSet<_> = names.filter_map(|name| InterfaceNumber::of(name)).collect();
+        let is_told = self.mode == Mode::ActiveActive;
+        let down: Vec<_> = ports.into_iter().filter(|_| is_told).take(MOST_DOWN).collect();
+        let is_news = self.own.down != down;
+        self.own.down = down;
+        is_news
+    }
+
     fn log(&mut self, time: Timestamp, severity: Severity, event: HaEvent, text: &str) {
         let text = format!("HA Group {}: {text}", self.settings.config.group_id);
         self.outputs.push_back(MemberOutput::Log(SystemRecord { time, severity, event, text }));
@@ -669,5 +694,6 @@ fn own_hello(settings: &Settings, epoch: u64) -> Hello {
         configuration: identity.configuration,
         pairing: Pairing::of(config),
         ha2_epoch: 0,
+        down: Vec::new(),
     }
 }

@@ -3,7 +3,7 @@
 //! ```text
 //!   02 : B1 : F0 : D0GGGGGG : KKNNNNNN : NNNNNNNN
 //!   └── prefix ─┘  │ └─┬──┘   │  └─── number ───┘
-//!                  │ group    └ kind: 00 ethernet, 01 ae, 10 vlan
+//!                  │ group    └ kind: 00 ethernet, 01 ae, 10 vlan, 11 links of the pair
 //!                  └ device id
 //! ```
 //!
@@ -17,6 +17,8 @@
 //! pairs in one broadcast domain need two group ids.
 //!
 //! In an active/passive pair the device bit is 0: both devices use the same address, one at a time.
+//!
+//! The kind 11 is for the ends of links between the devices: number 3 is a device's end of HA3.
 
 use alloc::{format, string::String};
 use core::fmt;
@@ -30,6 +32,8 @@ const DEVICE: u8 = 0x80;
 /// The group ids that there are: 0 to 63, of which the configuration admits 1 to 63.
 const GROUPS: u8 = 0x40;
 const KIND_SHIFT: u16 = 14;
+/// The end of HA3.
+const HA3_END: InterfaceNumber = InterfaceNumber(3 << KIND_SHIFT | 3);
 const NUMBERS: u16 = 1 << KIND_SHIFT;
 
 /// An interface that has an Ethernet address: the last sixteen bits.
@@ -53,6 +57,16 @@ impl InterfaceNumber {
             unit => number(unit.strip_prefix('.')?).filter(|unit| *unit > 0)?,
         };
         Some(Self(2 << KIND_SHIFT | unit))
+    }
+
+    /// The sixteen bits.
+    pub(crate) const fn bits(self) -> u16 {
+        self.0
+    }
+
+    /// From the sixteen bits that a device has told.
+    pub(crate) const fn from_bits(bits: u16) -> Self {
+        Self(bits)
     }
 
     /// The interface's name.
@@ -82,7 +96,12 @@ impl VirtualMac {
         Self { device, group: group % GROUPS, interface }
     }
 
-    /// Reads an address; `None` where it is no pair's.
+    /// The address of a device's end of HA3, which is no interface's.
+    pub const fn ha3_end(device: DeviceId, group: u8) -> MacAddress {
+        Self::new(device, group, HA3_END).mac()
+    }
+
+    /// Reads an interface's address; `None` where it is no pair's.
     pub fn read(mac: MacAddress) -> Option<Self> {
         let [a, b, c, who, high, low] = mac.0;
         let interface = u16::from_be_bytes([high, low]);
@@ -166,6 +185,16 @@ mod tests {
             );
             assert_eq!(found.mac().0[0] & 0b1111, 0b0010, "local, of one station, free for all");
         }
+    }
+
+    #[test]
+    fn ends_of_ha3_are_no_interfaces() {
+        for device in [DeviceId::Zero, DeviceId::One] {
+            let end = VirtualMac::ha3_end(device, 11);
+            assert_eq!(VirtualMac::read(end), None);
+            assert_ne!(end, VirtualMac::ha3_end(device.peer(), 11));
+        }
+        assert_eq!(VirtualMac::ha3_end(DeviceId::One, 11).to_string(), "02:b1:f0:8b:c0:03");
     }
 
     #[test]

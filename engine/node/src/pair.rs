@@ -417,9 +417,9 @@ impl Pair {
                 }
             }
             KeyingOutput::Agreed(keys) => {
-                let number = keys.epoch;
+                let number = keys.ha2.epoch;
                 // Numbers grow with each agreement, so these keys are not old.
-                if self.sync.handle_peer(now, PeerEvent::Connected(keys)).is_ok() {
+                if self.sync.handle_peer(now, PeerEvent::Connected(keys.ha2)).is_ok() {
                     self.member.handle_ha2_epoch(now, number.into());
                     self.member.handle_synchronized(now, false);
                 }

@@ -229,6 +229,13 @@ pub fn ha3_read<'a>(frame: &'a [u8], key: &impl Ha3Key) -> Result<Ha3Piece<'a>, 
     if wrong == 0 { Ok(piece) } else { Err(Ha3Error::Forged) }
 }
 
+/// The epoch that a frame names, whether its tag is right or not; `None` where it is none of HA3.
+pub fn ha3_epoch(frame: &[u8]) -> Option<u32> {
+    let (outer, length) = EthernetHeader::read(frame)?;
+    let inner = frame.get(length..).filter(|_| outer.ethertype == ETHERTYPE_HA3)?;
+    be32(inner, 8)
+}
+
 impl<'a> Ha3Piece<'a> {
     /// The session's description and the packet's frame, where this is all of the body.
     pub fn parts(&self) -> Option<(&'a [u8], &'a [u8])> {
@@ -368,6 +375,11 @@ impl Ha3Assembler {
         let mut description = own.body;
         let frame = description.split_off(usize::from(own.description).min(description.len()));
         Some(Ha3Message { header: own.header, description, frame })
+    }
+
+    /// How many messages wait for pieces.
+    pub fn waiting(&self) -> usize {
+        self.partial.len()
     }
 
     /// How many messages were given up before they were complete.

@@ -45,7 +45,7 @@ pub use forward::{
 pub use fragment::{fragment, may_fragment, unfragment};
 pub use ha3::{
     ETHERTYPE_HA3, HA3_OVERHEAD, Ha3Assembler, Ha3Error, Ha3Header, Ha3Key, Ha3Kind, Ha3Message, Ha3Piece,
-    Ha3TooLong, Ha3Window, ha3_frames, ha3_pieces, ha3_read,
+    Ha3TooLong, Ha3Window, ha3_epoch, ha3_frames, ha3_pieces, ha3_read,
 };
 pub use icmp::Embedded;
 pub use ip_options::{IpOption, Ipv6Extension, ipv4_options, ipv6_extensions};

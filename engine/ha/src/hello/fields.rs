@@ -116,6 +116,14 @@ impl<'bytes> Fields<'bytes> {
         Ok(values)
     }
 
+    /// As many as there are, at most `limit`; none where the field is not there.
+    pub fn words(&self, tag: u8, limit: usize) -> Result<impl Iterator<Item = u16>, Unreadable> {
+        let (words, rest) = self.find(tag).unwrap_or_default().as_chunks::<2>();
+        let is_whole = rest.is_empty() && words.len() <= limit;
+        let words = is_whole.then_some(words).ok_or(Unreadable::Value(tag))?;
+        Ok(words.iter().map(|bytes| u16::from_be_bytes(*bytes)))
+    }
+
     pub fn text(&self, tag: u8, limit: usize) -> Result<String, Unreadable> {
         let value = self.find(tag).unwrap_or_default();
         let text = core::str::from_utf8(value).ok().filter(|text| text.len() <= limit);

@@ -9,41 +9,45 @@ fn any_hello() -> impl Strategy<Value = Hello> {
     let texts = (".{0,16}", "[ -~]{0,64}", "[0-9-]{0,16}");
     let device = (any::<[u16; 5]>(), any::<[u64; 4]>(), any::<[u8; 6]>(), any::<[bool; 7]>());
     let state = (proptest::sample::select(HaState::ALL.to_vec()), any::<[u8; 4]>(), any::<[u32; 2]>());
-    (texts, device, state).prop_map(|((serial, model, content), (words, longs, mac, flags), state)| {
-        let (state, [group, priority, reason, rule], [generation, seed]) = state;
-        let [major, minor, maintenance, lowest, highest] = words;
-        let [offered, required, digest, ha2_epoch] = longs;
-        let [mode, id, preemptive, can_lead, is_synchronized, forwarding, qos] = flags;
-        Hello {
-            epoch: 9,
-            serial,
-            model,
-            software: SoftwareVersion { major, minor, maintenance },
-            content,
-            versions: Versions { lowest, highest },
-            offered,
-            required,
-            group,
-            mode: if mode { Mode::ActiveActive } else { Mode::ActivePassive },
-            device_id: DeviceId::of(u8::from(id)),
-            priority,
-            preemptive,
-            state,
-            reason,
-            can_lead,
-            is_synchronized,
-            ha1_mac: MacAddress(mac),
-            configuration: ConfigurationMark { generation, digest },
-            pairing: Pairing {
-                state_sync: rule % 4,
-                forwarding,
-                session_devices: (rule, seed),
-                routers: group % 4,
-                qos,
-            },
-            ha2_epoch,
-        }
-    })
+    let down = proptest::collection::vec(any::<u16>().prop_map(InterfaceNumber::from_bits), 0..4);
+    (texts, device, state, down).prop_map(
+        |((serial, model, content), (words, longs, mac, flags), state, down)| {
+            let (state, [group, priority, reason, rule], [generation, seed]) = state;
+            let [major, minor, maintenance, lowest, highest] = words;
+            let [offered, required, digest, ha2_epoch] = longs;
+            let [mode, id, preemptive, can_lead, is_synchronized, forwarding, qos] = flags;
+            Hello {
+                epoch: 9,
+                serial,
+                model,
+                software: SoftwareVersion { major, minor, maintenance },
+                content,
+                versions: Versions { lowest, highest },
+                offered,
+                required,
+                group,
+                mode: if mode { Mode::ActiveActive } else { Mode::ActivePassive },
+                device_id: DeviceId::of(u8::from(id)),
+                priority,
+                preemptive,
+                state,
+                reason,
+                can_lead,
+                is_synchronized,
+                ha1_mac: MacAddress(mac),
+                configuration: ConfigurationMark { generation, digest },
+                pairing: Pairing {
+                    state_sync: rule % 4,
+                    forwarding,
+                    session_devices: (rule, seed),
+                    routers: group % 4,
+                    qos,
+                },
+                ha2_epoch,
+                down,
+            }
+        },
+    )
 }
 
 /// Any that can be written.
