@@ -7,20 +7,25 @@
 //! ```
 //!
 //! Each device has a port in every zone, on the same switch as the other's, and behind these a port for each
-//! link to the other device. What HA1 carries through TLS and TCP in a product is carried by a link as it is
+//! link to the other device. One of them forwards, or both do: then each has addresses of its own, and hosts
+//! may send by one device what is answered by the other. What HA1 carries through TLS and TCP in a product is carried by a link as it is
 //! here: it may be lost and come twice.
 
 pub mod history;
+pub mod mode;
 
 use std::{fmt::Write as _, time::Duration};
 
 use bifrons_ha::{HaLinkId, HaState, sync::SyncStatus};
 
-use self::history::History;
+use self::{
+    history::History,
+    mode::{ActiveActive, Mode},
+};
 use crate::{
     device::{Blueprint, Order, Seat},
     link::{Endpoint, Place, Quality},
-    plan::{Plan, interface},
+    plan::{Hidden, Plan, interface},
     run::{self, BEGIN, Build},
     world::{Watch, World},
 };
@@ -71,7 +76,9 @@ pub struct Setup {
     pub plan: Plan,
     /// The timers.
     pub profile: Profile,
-    /// The links between the devices: HA1, HA2 and their backups.
+    /// Whether one device forwards or both.
+    pub mode: Mode,
+    /// The links between the devices: HA1, HA2 and their backups, HA3.
     pub links: Vec<HaLinkId>,
     /// How good these are.
     pub quality: Quality,
@@ -87,12 +94,21 @@ impl Setup {
         let links = vec![HaLinkId::Ha1, HaLinkId::Ha2];
         // HA2 is a network of its own, with longer frames than those of hosts.
         let quality = Quality { mtu: 9_000, ..Quality::default() };
-        Self { plan, profile, links, quality, monitors: false, watch: Watch::Border }
+        let mode = Mode::ActivePassive;
+        Self { plan, profile, mode, links, quality, monitors: false, watch: Watch::Border }
+    }
+
+    /// A pair in which both devices forward as is recommended, with HA1, HA2 and HA3 on good links.
+    pub fn active_active(plan: Plan, profile: Profile) -> Self {
+        let usual = Self::new(plan, profile);
+        let links = vec![HaLinkId::Ha1, HaLinkId::Ha2, HaLinkId::Ha3];
+        Self { mode: Mode::ActiveActive(ActiveActive::default()), links, ..usual }
     }
 
     /// The configuration of a device, as `set` lines.
     pub fn configuration(&self, device: u8) -> String {
-        let mut text = self.plan.configuration(&self.plan.rules);
+        let mut text = self.zone_lines(device);
+        self.mode.write(&self.plan, device, &mut text);
         let base = "set deviceconfig high-availability";
         let group = "set deviceconfig high-availability group";
         let (own, peer) = (device + 1, 2 - device);
@@ -100,7 +116,7 @@ impl Setup {
             let _ = writeln!(text, "{words}");
         };
         line(format!("{base} enabled yes"));
-        line(format!("{group} group-id 1 mode active-passive passive-link-state auto"));
+        line(format!("{group} group-id 1"));
         line(format!("{group} peer-ip 10.255.0.{peer}"));
         for link in &self.links {
             let name = link.name();
@@ -111,7 +127,11 @@ impl Setup {
                     line(format!("{group} election-option heartbeat-backup yes"));
                     continue;
                 }
-                HaLinkId::Ha2 | HaLinkId::Ha2Backup | HaLinkId::Ha3 => {
+                HaLinkId::Ha3 => {
+                    line(format!("{base} interface {name} port {name} mtu {}", self.quality.mtu));
+                    continue;
+                }
+                HaLinkId::Ha2 | HaLinkId::Ha2Backup => {
                     line(format!("{base} interface {name} port {name}"));
                     continue;
                 }
@@ -129,6 +149,31 @@ impl Setup {
             line(format!("{group} monitoring link-monitoring link-group all interface {port}"));
         }
         text
+    }
+
+    /// Interfaces, zones, translation and rules of a device.
+    fn zone_lines(&self, device: u8) -> String {
+        let plan = &self.plan;
+        let hidden: Vec<Hidden> = match self.mode {
+            Mode::ActivePassive => vec![Hidden { behind: plan.gateway(1).0, binding: None }],
+            // An address of its own for the sessions of each device, which the other one takes over with them.
+            Mode::ActiveActive(_) => [0, 1]
+                .map(|owner| Hidden {
+                    behind: Mode::floating_address(plan, 1, owner).0,
+                    binding: Some(owner),
+                })
+                .into(),
+        };
+        let own = |zone| self.mode.interface_address(plan, zone, device);
+        plan.configuration_at(&plan.rules, &own, &hidden)
+    }
+
+    /// What the devices of the pair are when all is well.
+    pub const fn calm_states(&self) -> [Option<HaState>; 2] {
+        match self.mode {
+            Mode::ActivePassive => [Some(HaState::Active), Some(HaState::Passive)],
+            Mode::ActiveActive(_) => [Some(HaState::ActivePrimary), Some(HaState::ActiveSecondary)],
+        }
     }
 }
 
@@ -168,7 +213,7 @@ impl Couple {
         let mut cables = Vec::new();
         let mut macs = Vec::new();
         for (zone, zone_plan) in plan.zones.iter().enumerate() {
-            let hosts = run::hosts(plan, zone);
+            let hosts = run::hosts(plan, zone, &|zone, place| setup.mode.addresses(plan, zone, place));
             let switch = Place::Switch(world.add_switch(hosts.len() + 2));
             cables.push([0, 1].map(|device| {
                 world.connect([end(switch, device), end(Place::Device(device), zone)], zone_plan.quality)
@@ -190,7 +235,8 @@ impl Couple {
         Ok(Self { world, history, zones, cables, between })
     }
 
-    /// Two devices of which the first is active, the other passive and in the know.
+    /// Two devices of which the first is active or active-primary, the other passive or active-secondary and
+    /// in the know.
     ///
     /// # Errors
     /// When a device refuses its configuration, or the pair does not come to stand in time.
@@ -198,12 +244,16 @@ impl Couple {
         let mut pair = Self::new(setup, build)?;
         pair.run_until(setup.profile.stands_after());
         let states = pair.states();
-        let is_told = pair.pair_of(0).is_some_and(|(_, sync)| sync == SyncStatus::Complete);
-        if states == [Some(HaState::Active), Some(HaState::Passive)] && is_told {
+        let has_told = |device| pair.pair_of(device).is_some_and(|(_, sync)| sync == SyncStatus::Complete);
+        let is_told = match setup.mode {
+            Mode::ActivePassive => has_told(0),
+            Mode::ActiveActive(_) => has_told(0) && has_told(1),
+        };
+        if states == setup.calm_states() && is_told {
             return Ok(pair);
         }
         let after = setup.profile.stands_after();
-        Err(format!("after {after:?} the devices are {states:?} and the first one told all: {is_told}"))
+        Err(format!("after {after:?} the devices are {states:?} and those that forward told all: {is_told}"))
     }
 
     /// How much time has passed.

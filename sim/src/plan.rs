@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+pub(crate) use configuration::Hidden;
 pub use configuration::interface;
 pub use mix::Mix;
 pub use script::ScriptError;

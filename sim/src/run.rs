@@ -7,7 +7,7 @@ use bifrons_model::Timestamp;
 use crate::{
     device::{Blueprint, Device, Order},
     host::{
-        Host,
+        Addresses, Host,
         crowd::{CrowdClient, CrowdServer},
         file_transfer::{FtpClient, FtpServer},
         flood::Flood,
@@ -467,7 +467,11 @@ fn lay_cable(
     }
     let hosts: Vec<(Option<u16>, Box<dyn Host>)> = zones
         .iter()
-        .flat_map(|zone| hosts(plan, *zone).into_iter().map(|host| (plan.zones[*zone].tag, host)))
+        .flat_map(|zone| {
+            hosts(plan, *zone, &|zone, place| plan.addresses(zone, place))
+                .into_iter()
+                .map(|host| (plan.zones[*zone].tag, host))
+        })
         .collect();
     let switch = world.add_switch(hosts.len() + 1);
     let up = Endpoint { place: Place::Switch(switch), port: 0 };
@@ -482,8 +486,11 @@ fn lay_cable(
     }
 }
 
+/// The addresses of the host at a place of a zone.
+pub(crate) type AddressesOf<'a> = &'a dyn Fn(usize, usize) -> Addresses;
+
 /// The hosts of a zone: those with stacks, then those that talks have for themselves.
-pub(crate) fn hosts(plan: &Plan, zone: usize) -> Vec<Box<dyn Host>> {
+pub(crate) fn hosts(plan: &Plan, zone: usize, addresses: AddressesOf<'_>) -> Vec<Box<dyn Host>> {
     let mut hosts: Vec<Box<dyn Host>> = Vec::new();
     for place in 0..plan.zones[zone].hosts {
         let mut tasks: Vec<Box<dyn Task>> =
@@ -495,11 +502,11 @@ pub(crate) fn hosts(plan: &Plan, zone: usize) -> Vec<Box<dyn Host>> {
             tasks.extend(client(plan, BEGIN + at, talk));
         }
         let seed = plan.seed.wrapping_mul(31).wrapping_add(zone as u64 * 1_000 + place as u64);
-        let addresses = plan.addresses(zone, place);
-        hosts.push(Box::new(Stack::new(BEGIN, addresses, plan.zones[zone].mtu, seed, tasks)));
+        let own = addresses(zone, place);
+        hosts.push(Box::new(Stack::new(BEGIN, own, plan.zones[zone].mtu, seed, tasks)));
     }
     for (at, talk) in plan.talks().filter(|(_, talk)| talk.kind.has_own_hosts()) {
-        hosts.extend(own_hosts(plan, BEGIN + at, talk, zone));
+        hosts.extend(own_hosts(plan, BEGIN + at, talk, zone, addresses));
     }
     hosts
 }
@@ -518,10 +525,16 @@ fn client(plan: &Plan, at: Timestamp, talk: &Talk) -> Option<Box<dyn Task>> {
     }
 }
 
-fn own_hosts(plan: &Plan, at: Timestamp, talk: &Talk, zone: usize) -> Vec<Box<dyn Host>> {
+fn own_hosts(
+    plan: &Plan,
+    at: Timestamp,
+    talk: &Talk,
+    zone: usize,
+    addresses: AddressesOf<'_>,
+) -> Vec<Box<dyn Host>> {
     let mut hosts: Vec<Box<dyn Host>> = Vec::new();
-    let own = plan.addresses(talk.client.0, talk.client.1);
-    let target = plan.addresses(talk.server.0, talk.server.1);
+    let own = addresses(talk.client.0, talk.client.1);
+    let target = addresses(talk.server.0, talk.server.1);
     match talk.kind {
         TalkKind::Crowd(throng) => {
             if talk.client.0 == zone {

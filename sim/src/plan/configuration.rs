@@ -1,25 +1,43 @@
 //! A plan's network and rules as an operator would write them.
 
-use std::fmt::Write as _;
+use std::{
+    fmt::Write as _,
+    net::{Ipv4Addr, Ipv6Addr},
+};
 
 use super::{Plan, Rule, Service, TalkKind, Topology, Verdict, ZONES};
+
+/// Behind which address sources of the first zone are hidden in the second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hidden {
+    /// The address.
+    pub behind: Ipv4Addr,
+    /// The device of an active/active pair whose sessions are; `None` for all sessions.
+    pub binding: Option<u8>,
+}
 
 impl Plan {
     /// The firewall's configuration with these rules, as `set` lines.
     pub fn configuration(&self, rules: &[Rule]) -> String {
+        let hidden = Hidden { behind: self.gateway(1).0, binding: None };
+        self.configuration_at(rules, &|zone| self.gateway(zone), &[hidden])
+    }
+
+    /// The same with other interface addresses, and sources hidden otherwise.
+    pub(crate) fn configuration_at(
+        &self,
+        rules: &[Rule],
+        own: &dyn Fn(usize) -> (Ipv4Addr, Ipv6Addr),
+        hidden: &[Hidden],
+    ) -> String {
         let mut text = String::from("set deviceconfig system hostname simulated\n");
         let _ = writeln!(text, "set deviceconfig setting session capacity {}", self.capacity);
         match self.topology {
-            Topology::Routed => self.write_routed(&mut text),
+            Topology::Routed => self.write_routed(&mut text, own),
             Topology::VirtualWire => self.write_wire(&mut text),
         }
-        if self.hides && self.topology == Topology::Routed {
-            let [from, to, ..] = ZONES;
-            let rule = "set rulebase nat rules hide";
-            let address = self.gateway(1).0;
-            let _ = writeln!(text, "{rule} from {from} to {to} source any destination any service any");
-            let _ =
-                writeln!(text, "{rule} source-translation dynamic-ip-and-port translated-address {address}");
+        for hidden in hidden.iter().filter(|_| self.hides && self.topology == Topology::Routed) {
+            write_hidden(&mut text, hidden);
         }
         for (place, rule) in rules.iter().enumerate() {
             write_rule(&mut text, &format!("rule-{place}"), rule);
@@ -29,9 +47,9 @@ impl Plan {
         text
     }
 
-    fn write_routed(&self, text: &mut String) {
+    fn write_routed(&self, text: &mut String, own: &dyn Fn(usize) -> (Ipv4Addr, Ipv6Addr)) {
         for (zone, plan) in self.zones.iter().enumerate() {
-            let (v4, v6) = self.gateway(zone);
+            let (v4, v6) = own(zone);
             let (interface, base) = self.interface(zone);
             let _ = writeln!(text, "{base} ip {v4}/16");
             let _ = writeln!(text, "{base} ipv6 enabled yes");
@@ -86,6 +104,18 @@ impl Plan {
 /// The interface of a port.
 pub fn interface(port: usize) -> String {
     format!("ethernet1/{}", port + 1)
+}
+
+fn write_hidden(text: &mut String, hidden: &Hidden) {
+    let [from, to, ..] = ZONES;
+    let base = "set rulebase nat rules hide";
+    let address = hidden.behind;
+    let rule = hidden.binding.map_or_else(|| base.to_owned(), |device| format!("{base}-{device}"));
+    if let Some(device) = hidden.binding {
+        let _ = writeln!(text, "{rule} active-active-device-binding {device}");
+    }
+    let _ = writeln!(text, "{rule} from {from} to {to} source any destination any service any");
+    let _ = writeln!(text, "{rule} source-translation dynamic-ip-and-port translated-address {address}");
 }
 
 fn write_rule(text: &mut String, name: &str, rule: &Rule) {
