@@ -90,9 +90,12 @@ impl Seen {
     fn new(verdict: Verdict, names: &Names, came: Vec<u8>) -> Self {
         let interface = match verdict {
             Verdict::Transmit(interface) => names.interface(interface).into(),
-            Verdict::Pending | Verdict::Drop(_) | Verdict::Held | Verdict::Host(_) | Verdict::HandOver(_) => {
-                String::new()
-            }
+            Verdict::Pending
+            | Verdict::Drop(_)
+            | Verdict::Held
+            | Verdict::Host(_)
+            | Verdict::HandOver(_)
+            | Verdict::ToPeer => String::new(),
         };
         Self { verdict, interface, came, left: Vec::new() }
     }
@@ -111,6 +114,7 @@ impl Seen {
             Verdict::Held => "held".into(),
             Verdict::Host(_) => "for the device itself".into(),
             Verdict::HandOver(worker) => format!("for worker {worker}"),
+            Verdict::ToPeer => "for the other device".into(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use bifrons_model::DropReason;
 
 /// A worker's counters since its start. Every frame is in exactly one of the sums:
-/// `received = transmitted + dropped + held + to_host + handed_over`.
+/// `received = transmitted + dropped + held + to_host + handed_over + to_peer`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counters {
     /// Frames that came in.
@@ -20,6 +20,10 @@ pub struct Counters {
     pub to_host: u64,
     /// Frames that were handed over to another worker, which counts them, too.
     pub handed_over: u64,
+    /// Frames that were given to the other device of an active/active pair.
+    pub to_peer: u64,
+    /// Frames of `received` that the other device gave to this one.
+    pub from_peer: u64,
     /// Frames that a stricter configuration would have dropped for this reason.
     pub noticed: [u64; DropReason::TABLE_LEN],
     /// Sessions made.
@@ -59,6 +63,8 @@ impl Default for Counters {
             held: 0,
             to_host: 0,
             handed_over: 0,
+            to_peer: 0,
+            from_peer: 0,
             noticed: [0; DropReason::TABLE_LEN],
             sessions_created: 0,
             sessions_ended: 0,
@@ -95,7 +101,7 @@ impl Counters {
     /// Whether every frame is accounted for.
     pub fn is_conserved(&self) -> bool {
         let gone = self.transmitted + self.dropped_total() + self.to_host + self.handed_over;
-        self.received == gone + self.held
+        self.received == gone + self.to_peer + self.held
     }
 
     pub(crate) const fn drop(&mut self, reason: DropReason, frames: u64) {

@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
-use bifrons_model::{DropReason, InterfaceId, Timestamp, TrafficRecord};
-use bifrons_wire::LinkType;
+use bifrons_model::{DropReason, InterfaceId, Timestamp, TrafficRecord, ZoneId};
+use bifrons_wire::{Ha3Kind, LinkType};
 
 use crate::{Alarm, Block, Claim, SessionEvent, Step};
 
@@ -45,6 +45,8 @@ pub enum Verdict {
     /// It is of a session that the worker at this place owns: the device gives it to that one, its bytes or
     /// what `Outbox::replaced` has in its place.
     HandOver(u16),
+    /// It is for the other device of an active/active pair: it stands in `Outbox::to_peer`.
+    ToPeer,
 }
 
 /// What leaves in the place of a frame that cannot be changed where it lies: a packet that gets longer or
@@ -67,6 +69,25 @@ pub struct Emitted {
     pub link: LinkType,
     /// The packet.
     pub packet: Vec<u8>,
+}
+
+/// A frame on its way between the devices of an active/active pair, over HA3.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerFrame {
+    /// What the receiver is asked to do.
+    pub kind: Ha3Kind,
+    /// The interface that the frame came in by; both devices number them alike. Of one that returns, the one
+    /// opposite to which it leaves: the other end of the wire.
+    pub interface: InterfaceId,
+    /// Its zone.
+    pub zone: ZoneId,
+    /// The number of the session that it belongs to; 0 where the sender knows of none.
+    pub session: u64,
+    /// Of a setup reply: the session, as `MirrorItem` reads it. Empty where the setup device has made none:
+    /// then the owner sets it up itself.
+    pub description: Vec<u8>,
+    /// The frame as it came in, from its Ethernet header on.
+    pub frame: Vec<u8>,
 }
 
 /// What a worker asks or tells the device.
@@ -100,6 +121,8 @@ pub struct Outbox {
     pub events: Vec<Event>,
     /// What the other device of a pair is to know of own sessions (`PairView::mirrors`).
     pub session_events: Vec<SessionEvent>,
+    /// Frames for the other device of an active/active pair.
+    pub to_peer: Vec<PeerFrame>,
     /// What packets met on their way, where somebody wants to know: an explanation gives frames one at a
     /// time.
     pub trace: Option<Vec<Step>>,
@@ -113,6 +136,7 @@ impl Outbox {
         self.emitted.clear();
         self.events.clear();
         self.session_events.clear();
+        self.to_peer.clear();
         if let Some(trace) = &mut self.trace {
             trace.clear();
         }

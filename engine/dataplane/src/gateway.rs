@@ -125,6 +125,11 @@ impl Foretold {
         self.by_deadline.first().map(|(deadline, _)| *deadline)
     }
 
+    /// Whether something is waited for under this key.
+    fn has(&self, key: &PredictionKey) -> bool {
+        self.by_key.contains_key(key)
+    }
+
     /// Whether nothing is waited for.
     pub fn is_empty(&self) -> bool {
         self.by_key.is_empty()
@@ -284,6 +289,11 @@ impl Worker {
             return None;
         }
         self.foretold.remove(&PredictionKey::of(key))
+    }
+
+    /// Whether a packet with this key begins a connection that is waited for.
+    pub(crate) fn is_foretold(&self, key: &FlowKey) -> bool {
+        !self.foretold.is_empty() && self.foretold.has(&PredictionKey::of(key))
     }
 
     /// Gives up the connections that were waited for in vain.

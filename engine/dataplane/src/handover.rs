@@ -8,8 +8,8 @@
 
 use alloc::{collections::BTreeMap, vec::Vec};
 
-use bifrons_model::Timestamp;
-use bifrons_session::FlowKey;
+use bifrons_model::{DeviceId, Timestamp};
+use bifrons_session::{FlowKey, nat::PortShare};
 use bifrons_wire::Addresses;
 
 use crate::{Event, Worker, gateway::PredictionKey, steer::steer_addresses};
@@ -68,6 +68,19 @@ impl Worker {
         self.place = place;
         self.table.share(place.worker, place.workers);
         self.nat.set_share(self.nat.share().of_worker(place.worker, place.workers));
+        if let Some(device) = self.device {
+            self.set_device(device);
+        }
+    }
+
+    /// Makes the worker one of a device of an active/active pair: its session numbers and its shares of NAT
+    /// pools are none of the other device's. Best before its first session; sessions keep what they have.
+    pub fn set_device(&mut self, device: DeviceId) {
+        self.device = Some(device);
+        let Place { worker, workers } = self.place;
+        let place = u32::from(device.number()) * u32::from(workers) + u32::from(worker);
+        self.table.interleave(place, 2 * u32::from(workers));
+        self.nat.set_share(PortShare::half(device.number()).of_worker(worker, workers));
     }
 
     /// Takes note of another worker's claim.

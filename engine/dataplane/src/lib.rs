@@ -28,6 +28,7 @@ mod links;
 mod mirror;
 mod nat;
 pub mod neighbor;
+mod ownership;
 mod pair;
 pub mod path_monitor;
 mod protection;
@@ -40,7 +41,7 @@ mod worker;
 pub use clear::ClearFilter;
 pub use compiled::Compiled;
 pub use counters::Counters;
-pub use frame::{Emitted, Event, Frame, Outbox, Replaced, Verdict};
+pub use frame::{Emitted, Event, Frame, Outbox, PeerFrame, Replaced, Verdict};
 pub use handover::{Claim, Place};
 pub use host::AwaitedEcho;
 pub use links::{Link, Links, Own, Port, PortMode, Wire};
@@ -48,6 +49,7 @@ pub use mirror::{
     DecodeError, EventKind, Life, MirrorCounters, MirrorItem, MirrorRefusal, NoteState, ParentState,
     SessionEvent, SessionState, Telling, Told, Who,
 };
+pub use ownership::{ActiveActiveView, Duties, FirstStep, Ownership};
 pub use pair::PairView;
 pub use protection::{Alarm, AlarmCause, Block, FloodKind};
 pub use steer::{steer, steer_addresses};

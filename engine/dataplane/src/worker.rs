@@ -5,7 +5,9 @@ use core::net::IpAddr;
 
 use bifrons_config::typed::TimeoutOverride;
 use bifrons_inspect::{Inspections, Limits, Signatures};
-use bifrons_model::{DropReason, Generation, InterfaceId, MacAddress, RuleId, Timestamp, Volume, ZoneId};
+use bifrons_model::{
+    DeviceId, DropReason, Generation, InterfaceId, MacAddress, RuleId, Timestamp, Volume, ZoneId,
+};
 use bifrons_policy::{NatOwner, Policy, RuleHits};
 use bifrons_session::{
     Candidate, FlowKey, FragmentFrame, HashSeed, Hit, Reassembler, SessionFlags, SessionTable,
@@ -23,7 +25,7 @@ use crate::{
     handover::Claims,
     mirror::Mirroring,
     protection::Protection,
-    stage::Exit,
+    stage::{Exit, FromPeer},
     timeouts::UsualTimeouts,
 };
 
@@ -56,6 +58,9 @@ pub struct Worker {
     pub(crate) place: Place,
     pub(crate) claims: Claims,
     pub(crate) pair: PairView,
+    pub(crate) device: Option<DeviceId>,
+    /// What the other device says of the frame at hand, where that came from it.
+    pub(crate) from_peer: Option<FromPeer>,
     pub(crate) mirroring: Mirroring,
     /// By `RuleId`.
     hits: Vec<RuleHits>,
@@ -115,7 +120,7 @@ pub(crate) struct Body<'a> {
 }
 
 impl Lane {
-    const fn empty() -> Self {
+    pub const fn empty() -> Self {
         Self {
             packet: Packet::BLANK,
             fate: None,
@@ -157,7 +162,7 @@ const BATCH: usize = 32;
 const FRAMES_AHEAD: usize = 6;
 
 /// Sessions that the ager looks at for one frame; what is left is looked at with the next.
-const AGER_BUDGET: usize = 64;
+pub(crate) const AGER_BUDGET: usize = 64;
 
 impl Worker {
     /// A worker without sessions. Its capacity is that of the configuration it begins with.
@@ -190,6 +195,8 @@ impl Worker {
             place: Place::ALONE,
             claims: Claims::default(),
             pair: PairView::ALONE,
+            device: None,
+            from_peer: None,
             mirroring: Mirroring::default(),
             hits: Vec::new(),
             refusals: Rate::default(),
@@ -239,7 +246,7 @@ impl Worker {
                 for replaced in outbox.replaced.iter_mut().skip(replaced) {
                     replaced.frame = place * BATCH + at;
                 }
-                self.account(frame);
+                self.account(frame.wire_length, frame.verdict);
             }
         }
         self.lanes = lanes;
@@ -255,14 +262,14 @@ impl Worker {
     fn refuse_all(&mut self, now: Timestamp, frames: &mut [Frame<'_>], outbox: &mut Outbox) {
         for frame in frames {
             frame.verdict = Verdict::Drop(DropReason::HaNotActive);
-            self.account(frame);
+            self.account(frame.wire_length, frame.verdict);
         }
         self.advance(now, AGER_BUDGET, outbox);
         outbox.events.extend(self.take_told());
     }
 
     /// The life of a packet.
-    fn live(&mut self, frame: &mut Frame<'_>, lane: &Lane, outbox: &mut Outbox) -> Verdict {
+    pub(crate) fn live(&mut self, frame: &mut Frame<'_>, lane: &Lane, outbox: &mut Outbox) -> Verdict {
         if let Some(fate) = lane.fate {
             if let Verdict::Drop(reason) = fate {
                 outbox.note(|| Step::Unreadable(reason));
@@ -302,7 +309,7 @@ impl Worker {
         }
         let hit = match self.lookup(lane, packet, outbox) {
             Some(hit) => hit,
-            None => match self.admit(body.bytes, lane, packet, outbox) {
+            None => match self.begin(body, lane, packet, outbox) {
                 Ok(hit) => hit,
                 Err(Verdict::Transmit(_)) if lane.wiring == Wiring::Routed => {
                     return self.bypass(body, lane, packet, outbox);
@@ -517,7 +524,7 @@ impl Worker {
     }
 
     /// Moves the clock and ends what is over, at most about `budget` sessions.
-    fn advance(&mut self, arrival: Timestamp, budget: usize, outbox: &mut Outbox) {
+    pub(crate) fn advance(&mut self, arrival: Timestamp, budget: usize, outbox: &mut Outbox) {
         self.now = self.now.max(arrival);
         if self.now < self.next_look {
             return;
@@ -578,14 +585,15 @@ impl Worker {
         }
     }
 
-    fn account(&mut self, frame: &Frame<'_>) {
+    pub(crate) fn account(&mut self, wire_length: u32, verdict: Verdict) {
         self.counters.received += 1;
-        self.counters.received_bytes += u64::from(frame.wire_length);
-        match frame.verdict {
+        self.counters.received_bytes += u64::from(wire_length);
+        match verdict {
             Verdict::Transmit(_) => self.counters.transmitted += 1,
             Verdict::Drop(reason) => self.counters.drop(reason, 1),
             Verdict::Host(_) => self.counters.to_host += 1,
             Verdict::HandOver(_) => self.counters.handed_over += 1,
+            Verdict::ToPeer => self.counters.to_peer += 1,
             Verdict::Held | Verdict::Pending => {}
         }
         self.count_held();

@@ -5,6 +5,7 @@
 
 extern crate alloc;
 
+mod active_active;
 mod addresses;
 mod announce;
 pub mod config_sync;
@@ -18,7 +19,6 @@ mod log;
 mod member;
 mod mismatch;
 mod monitoring;
-mod ownership;
 mod show;
 mod show_addresses;
 pub mod sync;
@@ -26,8 +26,10 @@ mod timers;
 mod virtual_mac;
 mod words;
 
+pub use active_active::active_active_view;
 pub use addresses::{AddressChanges, AddressPlan, AddressTable, Holding, PairAddress, Standing};
 pub use announce::{Announcement, Announcer};
+pub use bifrons_model::DeviceId;
 pub use control::CONTROL_LINKS;
 pub use election::{Event, Mode, StateReason, Verdict, is_better, judge, next};
 pub use flaps::{Flaps, Loop};
@@ -44,9 +46,8 @@ pub use member::{
 };
 pub use mismatch::{Consequence, Mismatch, Pairing};
 pub use monitoring::{DestinationGroupState, LinkGroupState, PathGroupState, PathId, PathState};
-pub use ownership::{Duties, FirstStep, Ownership, PairView, Wiring, transmitter};
 pub use show::ShowHighAvailability;
 pub use show_addresses::show_virtual_addresses;
 pub use timers::Timer;
 pub use virtual_mac::{InterfaceNumber, VirtualMac};
-pub use words::{DeviceId, HaLinkId, HaState};
+pub use words::{HaLinkId, HaState};

@@ -1,45 +1,5 @@
 //! The words that all machines of the pair share.
 
-/// Which device of an active/active pair: 0 or 1 (`mode active-active device-id`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum DeviceId {
-    /// Device 0.
-    #[default]
-    Zero = 0,
-    /// Device 1.
-    One = 1,
-}
-
-impl DeviceId {
-    /// From a number; only its lowest bit counts.
-    pub const fn of(number: u8) -> Self {
-        if number & 1 == 0 { Self::Zero } else { Self::One }
-    }
-
-    /// The other device.
-    #[must_use]
-    pub const fn peer(self) -> Self {
-        match self {
-            Self::Zero => Self::One,
-            Self::One => Self::Zero,
-        }
-    }
-
-    /// What of two things is this device's, that of device 0 first.
-    pub const fn of_two<T: Copy>(self, two: [T; 2]) -> T {
-        let [zero, one] = two;
-        match self {
-            Self::Zero => zero,
-            Self::One => one,
-        }
-    }
-
-    /// 0 or 1.
-    pub const fn number(self) -> u8 {
-        self as u8
-    }
-}
-
 /// A link between the two devices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum HaLinkId {
@@ -154,6 +114,5 @@ mod tests {
         for (place, link) in HaLinkId::ALL.into_iter().enumerate() {
             assert!(HaLinkId::ALL.iter().skip(place + 1).all(|other| other.name() != link.name()));
         }
-        assert_eq!(DeviceId::of(1).peer(), DeviceId::of(4));
     }
 }

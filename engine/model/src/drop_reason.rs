@@ -122,6 +122,7 @@ drop_reasons! {
     Ipv6InvalidOption = 147, "ipv6-invalid-option", "The packet has IPv6 options that are not well formed.";
     Ipv6ReservedField = 148, "ipv6-reserved-field", "A reserved field of an IPv6 extension header is not zero.";
     HaNotActive = 150, "ha-not-active", "The other device of the pair forwards, this one does not.";
+    HaOtherConfiguration = 151, "ha-other-configuration", "The other device of the pair gave a frame of an interface or zone that this device does not have.";
 }
 
 impl DropReason {

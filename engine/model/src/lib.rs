@@ -8,6 +8,7 @@
 extern crate alloc;
 
 mod action;
+mod device_id;
 mod drop_reason;
 mod end_reason;
 mod final_action;
@@ -19,6 +20,7 @@ mod seeded_hash;
 mod time;
 
 pub use action::{Action, ActionSource};
+pub use device_id::DeviceId;
 pub use drop_reason::DropReason;
 pub use end_reason::{EndReason, Tracker};
 pub use final_action::{FinalAction, Verdicts, final_action_of_app, final_action_of_reason};

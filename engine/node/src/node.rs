@@ -130,7 +130,11 @@ impl Node {
                 Verdict::HandOver(owner) if is_first => {
                     self.process(arrival, usize::from(owner), bytes, false);
                 }
-                Verdict::HandOver(_) | Verdict::Drop(_) | Verdict::Held | Verdict::Pending => {}
+                Verdict::HandOver(_)
+                | Verdict::ToPeer
+                | Verdict::Drop(_)
+                | Verdict::Held
+                | Verdict::Pending => {}
             }
         }
     }

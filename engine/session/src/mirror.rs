@@ -183,20 +183,25 @@ impl SessionTable {
     /// Looks at every session.
     pub fn stand_down(&mut self, now: Timestamp) {
         self.mirror.is_peer_gone = false;
-        let (epoch, join) = (self.mirror.epoch(), self.mirror.join);
         for slot in 0..self.sessions.len() as u32 {
             if self.sessions[slot as usize].state == State::Init || self.is_copy(slot) {
                 continue;
             }
             self.adopt(slot, now);
-            let session = &mut self.sessions[slot as usize];
-            if session.is_mirrorable() {
-                session.flags.set(SessionFlags::COPY, true);
-                session.flags.set(SessionFlags::PEER, true);
-                session.told = idle(session, now);
-                (session.epoch, session.join) = (epoch, join);
+            if self.get(slot).is_mirrorable() {
+                self.give(slot, now);
             }
         }
+    }
+
+    /// Gives an own session to the other device, which lives: what is here becomes a copy of it.
+    pub fn give(&mut self, slot: u32, now: Timestamp) {
+        let (epoch, join) = (self.mirror.epoch(), self.mirror.join);
+        let session = self.get_mut(slot);
+        session.flags.set(SessionFlags::COPY, true);
+        session.flags.set(SessionFlags::PEER, true);
+        session.told = idle(session, now);
+        (session.epoch, session.join) = (epoch, join);
     }
 
     /// The other device lives and begins to tell of all that it owns.

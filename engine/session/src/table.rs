@@ -107,10 +107,21 @@ impl SessionTable {
     /// one twice, and a part of the capacity, rounded up. To be called before the first session.
     pub fn share(&mut self, worker: u16, workers: u16) {
         self.capacity = self.capacity.div_ceil(usize::from(workers.max(1)));
-        self.id_step = u32::from(workers.max(1));
-        self.first_id = u32::from(worker) + 1;
+        self.interleave(worker.into(), workers.max(1).into());
+    }
+
+    /// Gives of all numbers only every `places`th from now on, beginning at `place`, so that nobody at
+    /// another place gives one of them. They lie beyond those given so far.
+    pub fn interleave(&mut self, place: u32, places: u32) {
+        let is_new = self.last_id.wrapping_add(self.id_step) == self.first_id;
+        let given = SessionId(self.last_id);
+        self.id_step = places.max(1);
+        self.first_id = place.wrapping_add(1);
         // One step before the first.
         self.last_id = self.first_id.wrapping_sub(self.id_step);
+        if !is_new {
+            self.skip_ids(given);
+        }
     }
 
     /// How many sessions there are.

@@ -187,6 +187,7 @@ impl Words<'_> {
             Verdict::Held => "waits for the other fragments of its packet".into(),
             Verdict::Host(_) => "is for the device itself".into(),
             Verdict::HandOver(_) => "belongs to another worker".into(),
+            Verdict::ToPeer => "is the other device's".into(),
             Verdict::Pending => "not judged".into(),
         }
     }

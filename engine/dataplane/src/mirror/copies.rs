@@ -346,7 +346,7 @@ impl Worker {
         }
     }
 
-    fn remove_copy(&mut self, slot: u32) {
+    pub(crate) fn remove_copy(&mut self, slot: u32) {
         self.free_inspection(slot);
         self.claim_session(slot, false);
         let notes = core::mem::replace(&mut self.table.get_mut(slot).notes, NONE);

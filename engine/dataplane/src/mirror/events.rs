@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use bifrons_inspect::Shown;
 use bifrons_model::{SessionId, Timestamp};
+use bifrons_policy::NatOwner;
 use bifrons_session::{NONE, SessionFlags};
 
 use super::{SessionState, wire};
@@ -54,6 +55,7 @@ impl Worker {
     /// Gives the worker its part in a pair. The first call with another device looks at every session.
     pub fn set_pair_view(&mut self, view: PairView) {
         self.pair = view;
+        self.nat_owner = view.shared.map_or(NatOwner::ALONE, |shared| shared.nat_owner(shared.device));
         if !view.forwards || view.mirrors {
             self.table.set_mirrored(view.mirrors);
         }

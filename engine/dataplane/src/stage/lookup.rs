@@ -51,9 +51,9 @@ impl Worker {
             Some(candidate) => self.table.confirm(candidate, &key, lane.hash)?,
             None => self.table.find(&key, lane.hash)?,
         };
-        if self.table.get(hit.slot).flags.has(SessionFlags::COPY) {
-            // Its owner is dead: a device that forwards sees packets of its own sessions only.
-            self.adopt(hit.slot);
+        if self.table.get(hit.slot).flags.has(SessionFlags::COPY) && !self.takes_copy(hit.slot, lane, outbox)
+        {
+            return None;
         }
         if self.table.is_expired(hit.slot, self.now) {
             self.close_aged(hit.slot, outbox);
@@ -77,12 +77,18 @@ impl Worker {
             if let Some(owner) = self.owner_of_quoted(body.bytes, lane, packet) {
                 return Some(Verdict::HandOver(owner));
             }
+            if let Some(verdict) = self.give_error(None, body, lane, packet, outbox) {
+                return Some(verdict);
+            }
             if self.policy.session().icmp_error_own_session {
                 self.counters.notice(DropReason::IcmpErrorWithoutSession);
                 return None;
             }
             return Some(Verdict::Drop(DropReason::IcmpErrorWithoutSession));
         };
+        if let Some(verdict) = self.give_error(Some(slot), body, lane, packet, outbox) {
+            return Some(verdict);
+        }
         let session = self.table.get(slot);
         if session.state == State::Discard {
             return Some(Verdict::Drop(DropReason::SessionDiscard));

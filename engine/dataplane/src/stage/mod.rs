@@ -6,6 +6,7 @@ mod forward;
 mod ingress;
 mod inspect;
 mod lookup;
+mod peer;
 mod reassemble;
 mod returns;
 mod track;
@@ -13,4 +14,5 @@ mod translate;
 
 pub(crate) use admit::segment_of;
 pub(crate) use forward::Exit;
+pub(crate) use peer::FromPeer;
 pub(crate) use returns::Return;

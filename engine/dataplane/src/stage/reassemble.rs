@@ -59,6 +59,8 @@ impl Worker {
                 self.counters.handed_over += waited;
                 outbox.replaced.extend(replaced);
             }
+            // The outbox has all of them already.
+            Verdict::ToPeer => self.counters.to_peer += waited,
             // All of them wait, and are counted when they leave.
             Verdict::Held | Verdict::Pending => {}
             Verdict::Transmit(_) => {

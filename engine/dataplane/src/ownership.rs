@@ -29,10 +29,23 @@
 use core::net::IpAddr;
 
 use bifrons_config::typed::{ActiveActive, SessionOwner, SessionSetup};
-use bifrons_model::SeededHash;
+use bifrons_model::{DeviceId, SeededHash};
+use bifrons_policy::NatOwner;
 use bifrons_wire::Addresses;
 
-use crate::{DeviceId, HaState};
+/// What a device of an active/active pair knows when it must choose who does what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ActiveActiveView {
+    /// The device itself.
+    pub device: DeviceId,
+    /// How owner and setup device are chosen.
+    pub ownership: Ownership,
+    /// The active-primary device; `None` while there is none.
+    pub primary: Option<DeviceId>,
+    /// Whether device 0 and device 1 can own and set up what arrives here: they forward, and HA3 leads to
+    /// them. A tentative device says no of itself.
+    pub can_work: [bool; 2],
+}
 
 /// How owner and setup device are chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,16 +53,6 @@ pub struct Ownership {
     owner: SessionOwner,
     /// Whether packets may go to the other device (`packet-forwarding`).
     forwards: bool,
-}
-
-/// What a device knows of the pair when it must choose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PairView {
-    /// The active-primary device; `None` while there is none.
-    pub primary: Option<DeviceId>,
-    /// Whether device 0 and device 1 can own and set up what arrives here: they forward, and HA3 leads to
-    /// them.
-    pub can_work: [bool; 2],
 }
 
 /// Who does what for a session.
@@ -72,34 +75,27 @@ pub enum FirstStep {
     ForwardToOwner,
 }
 
-/// What kind of interface a packet came in by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wiring {
-    /// One that routes.
-    Layer3,
-    /// One end of a wire: the other end is at the same device.
-    VirtualWire,
-}
-
 impl Ownership {
     /// What the configuration says.
     pub const fn new(mode: &ActiveActive) -> Self {
         Self { owner: mode.session_owner, forwards: mode.packet_forwarding }
     }
+}
 
+impl ActiveActiveView {
     /// Who owns a session whose first packet came to `receiver`.
-    pub fn owner(&self, receiver: DeviceId, pair: &PairView) -> DeviceId {
-        let wanted = match self.owner {
+    pub fn owner(&self, receiver: DeviceId) -> DeviceId {
+        let wanted = match self.ownership.owner {
             SessionOwner::FirstPacket(_) => receiver,
-            SessionOwner::PrimaryDevice => pair.primary.unwrap_or(receiver),
+            SessionOwner::PrimaryDevice => self.primary.unwrap_or(receiver),
         };
-        if self.forwards { pair.able(wanted, receiver) } else { receiver }
+        self.able(wanted, receiver)
     }
 
     /// Who sets it up. `client_to_server` are the addresses of the first packet as it arrived.
-    pub fn setup(&self, client_to_server: Addresses, receiver: DeviceId, pair: &PairView) -> DeviceId {
-        let primary = pair.primary.unwrap_or(receiver);
-        let wanted = match self.owner {
+    pub fn setup(&self, client_to_server: Addresses, receiver: DeviceId) -> DeviceId {
+        let primary = self.primary.unwrap_or(receiver);
+        let wanted = match self.ownership.owner {
             SessionOwner::PrimaryDevice | SessionOwner::FirstPacket(SessionSetup::PrimaryDevice) => primary,
             SessionOwner::FirstPacket(SessionSetup::FirstPacket) => receiver,
             SessionOwner::FirstPacket(SessionSetup::IpModulo) => by_modulo(client_to_server),
@@ -107,43 +103,37 @@ impl Ownership {
                 by_hash(client_to_server, with_destination, seed)
             }
         };
-        if self.forwards { pair.able(wanted, receiver) } else { receiver }
+        self.able(wanted, receiver)
     }
 
     /// Both.
-    pub fn duties(&self, client_to_server: Addresses, receiver: DeviceId, pair: &PairView) -> Duties {
-        Duties { owner: self.owner(receiver, pair), setup: self.setup(client_to_server, receiver, pair) }
+    pub fn duties(&self, client_to_server: Addresses, receiver: DeviceId) -> Duties {
+        Duties { owner: self.owner(receiver), setup: self.setup(client_to_server, receiver) }
     }
 
     /// Who does the owner's work for a session that `recorded` owns, when a packet of it comes to
-    /// `receiver`: the owner, or while it cannot, the other device. A session stays recorded with its first
-    /// owner and so returns to it.
-    pub fn acting_owner(&self, recorded: DeviceId, receiver: DeviceId, pair: &PairView) -> DeviceId {
-        if self.forwards { pair.able(recorded, receiver) } else { receiver }
-    }
-}
-
-impl PairView {
-    /// What the device `own` knows: its own state, its peer's while it hears from it, and whether HA3 works.
-    pub fn new(own: DeviceId, state: HaState, peer: Option<HaState>, is_ha3_up: bool) -> Self {
-        let is_primary = |state: HaState| state == HaState::ActivePrimary;
-        let primary = match (is_primary(state), peer.is_some_and(is_primary)) {
-            (true, _) => Some(own),
-            (false, true) => Some(own.peer()),
-            (false, false) => None,
-        };
-        let peer_works = is_ha3_up && peer.is_some_and(HaState::forwards);
-        let can_work = match own {
-            DeviceId::Zero => [state.forwards(), peer_works],
-            DeviceId::One => [peer_works, state.forwards()],
-        };
-        Self { primary, can_work }
+    /// `receiver`: the owner, or while it cannot, the other device.
+    pub fn acting_owner(&self, recorded: DeviceId, receiver: DeviceId) -> DeviceId {
+        self.able(recorded, receiver)
     }
 
-    /// The wanted device if it can work, else the other one if that can, else the receiver.
+    /// As whom the NAT rules know a device.
+    pub(crate) fn nat_owner(&self, device: DeviceId) -> NatOwner {
+        NatOwner { device_id: device.number(), is_primary: self.primary == Some(device) }
+    }
+
+    /// Whether this device may give packets to its peer.
+    pub const fn gives_to_peer(&self) -> bool {
+        self.ownership.forwards && self.device.peer().of_two(self.can_work)
+    }
+
+    /// The wanted device if it can work, else the other one if that can, else the receiver; that, too, where
+    /// nothing may go to the other device.
     fn able(&self, wanted: DeviceId, receiver: DeviceId) -> DeviceId {
         let can = |device: DeviceId| device.of_two(self.can_work);
-        if can(wanted) {
+        if !self.ownership.forwards {
+            receiver
+        } else if can(wanted) {
             wanted
         } else if can(wanted.peer()) {
             wanted.peer()
@@ -163,16 +153,6 @@ impl Duties {
         } else {
             FirstStep::Here
         }
-    }
-}
-
-/// Which device transmits a packet that `receiver` got and `owner` has judged. Behind a virtual wire the way
-/// out is at the device of the way in, and the owner returns the packet over HA3; otherwise the owner routes
-/// it itself (PAN-OS, "Virtual Wire Support of High Availability").
-pub const fn transmitter(owner: DeviceId, receiver: DeviceId, wiring: Wiring) -> DeviceId {
-    match wiring {
-        Wiring::Layer3 => owner,
-        Wiring::VirtualWire => receiver,
     }
 }
 
@@ -212,12 +192,13 @@ mod tests {
         SessionOwner::FirstPacket(SessionSetup::IpModulo),
         SessionOwner::FirstPacket(SessionSetup::IpHash { with_destination: true, seed: 7 }),
     ];
-    const BOTH: PairView = PairView { primary: Some(Zero), can_work: [true, true] };
 
-    fn ownership(owner: SessionOwner, forwards: bool) -> Ownership {
+    /// A calm pair of which Zero is primary.
+    fn view(owner: SessionOwner, forwards: bool) -> ActiveActiveView {
         let mode =
             ActiveActive { session_owner: owner, packet_forwarding: forwards, ..ActiveActive::default() };
-        Ownership::new(&mode)
+        let ownership = Ownership::new(&mode);
+        ActiveActiveView { device: Zero, ownership, primary: Some(Zero), can_work: [true, true] }
     }
 
     fn addresses(source: u32, destination: u32) -> Addresses {
@@ -259,7 +240,7 @@ mod tests {
         ];
         for (combination, wanted) in ADMITTED.into_iter().zip(wanted) {
             for (receiver, wanted) in [Zero, One].into_iter().zip(wanted) {
-                let found = ownership(combination, true).duties(odd, receiver, &BOTH);
+                let found = view(combination, true).duties(odd, receiver);
                 assert_eq!((found.owner, found.setup), wanted, "{combination:?} {receiver:?}");
                 let steps = match (found.owner == receiver, found.setup == receiver) {
                     (true, true) => FirstStep::Here,
@@ -267,60 +248,10 @@ mod tests {
                     (false, _) => FirstStep::ForwardToOwner,
                 };
                 assert_eq!(found.first_step(receiver), steps);
-                let alone = ownership(combination, false).duties(odd, receiver, &BOTH);
+                let alone = view(combination, false).duties(odd, receiver);
                 assert_eq!(alone, Duties { owner: receiver, setup: receiver }, "no packet forwarding");
             }
         }
-    }
-
-    /// Over all states of both devices, HA3 up and down: whoever works is one that can, and who owns what he
-    /// did not get sets it up too.
-    #[test]
-    fn nobody_is_chosen_who_cannot() {
-        let mut seen = 0;
-        for (own, state) in [Zero, One].into_iter().flat_map(|own| HaState::ALL.map(|state| (own, state))) {
-            for peer in HaState::ALL.into_iter().map(Some).chain([None]) {
-                for is_ha3_up in [true, false] {
-                    let view = PairView::new(own, state, peer, is_ha3_up);
-                    let [zero, one] = view.can_work;
-                    for combination in ADMITTED {
-                        for addresses in any_addresses().take(16) {
-                            let duties = ownership(combination, true).duties(addresses, own, &view);
-                            for device in [duties.owner, duties.setup] {
-                                let can = if device == Zero { zero } else { one };
-                                assert!(can || !zero && !one && device == own);
-                            }
-                            assert!(duties.owner == own || duties.setup == duties.owner);
-                            if peer.is_none_or(|peer| !peer.forwards()) || !is_ha3_up {
-                                assert_eq!(duties, Duties { owner: own, setup: own });
-                            }
-                            seen += 1;
-                        }
-                    }
-                }
-            }
-        }
-        assert_eq!(seen, 2 * 8 * 9 * 2 * 5 * 16);
-    }
-
-    #[test]
-    fn a_tentative_device_gives_its_packets_to_the_peer() {
-        let view = PairView::new(One, HaState::Tentative, Some(HaState::ActivePrimary), true);
-        for combination in ADMITTED {
-            let duties = ownership(combination, true).duties(addresses(1, 2), One, &view);
-            assert_eq!(duties, Duties { owner: Zero, setup: Zero });
-            assert_eq!(duties.first_step(One), FirstStep::ForwardToOwner);
-        }
-    }
-
-    #[test]
-    fn both_devices_compute_the_same() {
-        let views = [
-            PairView::new(Zero, HaState::ActiveSecondary, Some(HaState::ActivePrimary), true),
-            PairView::new(One, HaState::ActivePrimary, Some(HaState::ActiveSecondary), true),
-        ];
-        assert_eq!(views[0], views[1]);
-        assert_eq!(views[0], PairView { primary: Some(One), can_work: [true, true] });
     }
 
     #[test]
@@ -332,14 +263,14 @@ mod tests {
             (hash(true, u32::MAX), true),
             (hash(false, 1), false),
         ] {
-            let ownership = ownership(SessionOwner::FirstPacket(setup), true);
+            let view = view(SessionOwner::FirstPacket(setup), true);
             let (mut count, mut at_one, mut turned) = (0_u32, 0_u32, 0_u32);
             for addresses in any_addresses() {
-                let found = ownership.setup(addresses, Zero, &BOTH);
-                assert_eq!(found, ownership.setup(addresses, One, &BOTH), "the receiver does not matter");
+                let found = view.setup(addresses, Zero);
+                assert_eq!(found, view.setup(addresses, One), "the receiver does not matter");
                 count += 1;
                 at_one += u32::from(found == One);
-                turned += u32::from(found != ownership.setup(addresses.reversed(), Zero, &BOTH));
+                turned += u32::from(found != view.setup(addresses.reversed(), Zero));
             }
             let share = f64::from(at_one) / f64::from(count);
             assert!((0.49..=0.51).contains(&share), "{setup:?}: {share}");
@@ -360,11 +291,11 @@ mod tests {
 
     #[test]
     fn a_lost_owner_is_stood_in_for_until_it_returns() {
-        let ownership = ownership(ADMITTED[3], true);
-        let alone = PairView::new(Zero, HaState::ActivePrimary, None, true);
-        assert_eq!(ownership.acting_owner(One, Zero, &alone), Zero);
-        assert_eq!(ownership.acting_owner(One, Zero, &BOTH), One);
-        assert_eq!(transmitter(One, Zero, Wiring::Layer3), One);
-        assert_eq!(transmitter(One, Zero, Wiring::VirtualWire), Zero);
+        let calm = view(ADMITTED[3], true);
+        let alone = ActiveActiveView { can_work: [true, false], ..calm };
+        assert_eq!(alone.acting_owner(One, Zero), Zero);
+        assert_eq!(calm.acting_owner(One, Zero), One);
+        assert!(calm.gives_to_peer() && !alone.gives_to_peer());
+        assert!(!view(ADMITTED[3], false).gives_to_peer(), "packet-forwarding no");
     }
 }

@@ -1,0 +1,101 @@
+//! From the states of both devices to what the workers of one know of the pair.
+
+use bifrons_dataplane::{ActiveActiveView, Ownership};
+use bifrons_model::DeviceId;
+
+use crate::HaState;
+
+/// What `device` knows: its own state, its peer's while it hears from it, and whether HA3 works.
+pub fn active_active_view(
+    device: DeviceId,
+    ownership: Ownership,
+    (state, peer): (HaState, Option<HaState>),
+    is_ha3_up: bool,
+) -> ActiveActiveView {
+    let is_primary = |state: HaState| state == HaState::ActivePrimary;
+    let primary = match (is_primary(state), peer.is_some_and(is_primary)) {
+        (true, _) => Some(device),
+        (false, true) => Some(device.peer()),
+        (false, false) => None,
+    };
+    let peer_works = is_ha3_up && peer.is_some_and(HaState::forwards);
+    let can_work = match device {
+        DeviceId::Zero => [state.forwards(), peer_works],
+        DeviceId::One => [peer_works, state.forwards()],
+    };
+    ActiveActiveView { device, ownership, primary, can_work }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use DeviceId::{One, Zero};
+    use bifrons_config::typed::{ActiveActive, SessionOwner, SessionSetup};
+    use bifrons_dataplane::{Duties, FirstStep};
+    use bifrons_wire::Addresses;
+
+    const ADMITTED: [SessionOwner; 5] = [
+        SessionOwner::PrimaryDevice,
+        SessionOwner::FirstPacket(SessionSetup::PrimaryDevice),
+        SessionOwner::FirstPacket(SessionSetup::FirstPacket),
+        SessionOwner::FirstPacket(SessionSetup::IpModulo),
+        SessionOwner::FirstPacket(SessionSetup::IpHash { with_destination: true, seed: 7 }),
+    ];
+
+    fn ownership(owner: SessionOwner) -> Ownership {
+        Ownership::new(&ActiveActive { session_owner: owner, ..ActiveActive::default() })
+    }
+
+    /// Over all states of both devices, HA3 up and down: whoever works is one that can, and who owns what he
+    /// did not get sets it up too.
+    #[test]
+    fn nobody_is_chosen_who_cannot() {
+        let mut seen = 0;
+        for (own, state) in [Zero, One].into_iter().flat_map(|own| HaState::ALL.map(|state| (own, state))) {
+            for peer in HaState::ALL.into_iter().map(Some).chain([None]) {
+                for (is_ha3_up, owner) in
+                    [true, false].into_iter().flat_map(|up| ADMITTED.map(|one| (up, one)))
+                {
+                    let view = active_active_view(own, ownership(owner), (state, peer), is_ha3_up);
+                    for low in 0..16 {
+                        let addresses = Addresses::V4 { source: 0x0a00_0000 | low, destination: low / 4 };
+                        let duties = view.duties(addresses, own);
+                        for device in [duties.owner, duties.setup] {
+                            let nobody_can = view.can_work == [false; 2];
+                            assert!(device.of_two(view.can_work) || nobody_can && device == own);
+                        }
+                        assert!(duties.owner == own || duties.setup == duties.owner);
+                        if peer.is_none_or(|peer| !peer.forwards()) || !is_ha3_up {
+                            assert_eq!(duties, Duties { owner: own, setup: own });
+                            assert!(!view.gives_to_peer());
+                        }
+                        seen += 1;
+                    }
+                }
+            }
+        }
+        assert_eq!(seen, 2 * 8 * 9 * 2 * 5 * 16);
+    }
+
+    #[test]
+    fn a_tentative_device_gives_its_packets_to_the_peer() {
+        for owner in ADMITTED {
+            let states = (HaState::Tentative, Some(HaState::ActivePrimary));
+            let view = active_active_view(One, ownership(owner), states, true);
+            let duties = view.duties(Addresses::V4 { source: 1, destination: 2 }, One);
+            assert_eq!(duties, Duties { owner: Zero, setup: Zero });
+            assert_eq!(duties.first_step(One), FirstStep::ForwardToOwner);
+        }
+    }
+
+    #[test]
+    fn both_devices_compute_the_same() {
+        let (primary, secondary) = (HaState::ActivePrimary, HaState::ActiveSecondary);
+        let views = [
+            active_active_view(Zero, ownership(ADMITTED[3]), (secondary, Some(primary)), true),
+            active_active_view(One, ownership(ADMITTED[3]), (primary, Some(secondary)), true),
+        ];
+        assert_eq!(views[0], ActiveActiveView { device: Zero, ..views[1] });
+        assert_eq!((views[0].primary, views[0].can_work), (Some(One), [true, true]));
+    }
+}
