@@ -4,11 +4,14 @@
 pub mod failover;
 pub mod false_failover;
 pub mod flood;
+mod laboratory;
 pub mod switch_over;
 pub mod sync_loss;
 mod transfers;
 
-use crate::{pair::Profile, run::Build, shadow::Failure};
+pub use laboratory::{Laboratory, Progress};
+
+use crate::{pair::Profile, shadow::Failure};
 
 /// The experiments there are.
 pub const EXPERIMENTS: [&str; 6] =
@@ -19,6 +22,8 @@ pub const EXPERIMENTS: [&str; 6] =
 pub struct Extent {
     /// How often it is made; of `false-failover` the simulated hours.
     pub trials: Option<u32>,
+    /// How many transfers are in each trial, where it has any.
+    pub transfers: Option<usize>,
     /// The timers of a pair of firewalls.
     pub profile: Profile,
 }
@@ -61,37 +66,44 @@ impl Findings {
 ///
 /// # Errors
 /// When there is none of this name, or the firewall refuses its configuration.
-pub fn conduct(name: &str, build: Build<'_>) -> Result<Findings, String> {
-    conduct_with(name, Extent::default(), build)
+pub fn conduct(name: &str, laboratory: &Laboratory<'_>) -> Result<Findings, String> {
+    conduct_with(name, Extent::default(), laboratory)
 }
 
 /// Makes an experiment as large as it is to be.
 ///
 /// # Errors
 /// When there is none of this name, or the firewall refuses its configuration.
-pub fn conduct_with(name: &str, extent: Extent, build: Build<'_>) -> Result<Findings, String> {
-    let Extent { trials, profile } = extent;
+pub fn conduct_with(name: &str, extent: Extent, laboratory: &Laboratory<'_>) -> Result<Findings, String> {
+    let Extent { trials, transfers, profile } = extent;
     match name {
-        "flood" => flood::Siege::default().conduct(build),
+        "flood" => {
+            let usual = flood::Siege::default();
+            flood::Siege { transfers: transfers.unwrap_or(usual.transfers), ..usual }.conduct(laboratory)
+        }
         "failover" | "link-down" => {
             let cause = if name == "failover" { failover::Cause::Crash } else { failover::Cause::LinkDown };
             let usual = failover::Failover::default();
             let trials = trials.unwrap_or(usual.trials);
-            failover::Failover { trials, cause, profile, ..usual }.conduct(build)
+            let transfers = transfers.unwrap_or(usual.transfers);
+            failover::Failover { trials, transfers, cause, profile, ..usual }.conduct(laboratory)
         }
         "switch-over" => {
             let usual = switch_over::SwitchOver::default();
             let trials = trials.unwrap_or(usual.trials);
-            switch_over::SwitchOver { trials, profile, ..usual }.conduct(build)
+            let transfers = transfers.unwrap_or(usual.transfers);
+            switch_over::SwitchOver { trials, transfers, profile, ..usual }.conduct(laboratory)
         }
         "false-failover" => {
             let usual = false_failover::FalseFailover::default();
             let hours = trials.unwrap_or(usual.hours);
-            false_failover::FalseFailover { hours, ..usual }.conduct(build)
+            false_failover::FalseFailover { hours, ..usual }.conduct(laboratory)
         }
         "sync-loss" => {
             let usual = sync_loss::SyncLoss::default();
-            sync_loss::SyncLoss { trials: trials.unwrap_or(usual.trials), ..usual }.conduct(build)
+            let trials = trials.unwrap_or(usual.trials);
+            let transfers = transfers.unwrap_or(usual.transfers);
+            sync_loss::SyncLoss { trials, transfers, ..usual }.conduct(laboratory)
         }
         _ => Err(format!("no experiment {name}; there are {}", EXPERIMENTS.join(", "))),
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bifrons_sim::{
     experiment::{
-        Findings,
+        Findings, Laboratory,
         failover::{Cause, Failover},
         false_failover::FalseFailover,
         switch_over::SwitchOver,
@@ -22,7 +22,7 @@ fn value(findings: &Findings, name: &str) -> f64 {
 #[test]
 fn transfers_outlive_the_active_device_and_are_logged_once() {
     let failover = Failover { trials: 8, ..Failover::default() };
-    let findings = failover.conduct(&firewall::build).expect("a pair that stands");
+    let findings = failover.conduct(&Laboratory::new(&firewall::build)).expect("a pair that stands");
     assert!(findings.are_good(), "{findings:?}");
     assert_eq!(value(&findings, "transfers"), 160.0);
     for none in ["transfers_broken", "sessions_not_logged", "sessions_logged_twice"] {
@@ -36,7 +36,7 @@ fn transfers_outlive_the_active_device_and_are_logged_once() {
 #[test]
 fn transfers_outlive_a_link_of_the_active_device() {
     let link_down = Failover { trials: 4, cause: Cause::LinkDown, ..Failover::default() };
-    let findings = link_down.conduct(&firewall::build).expect("a pair that stands");
+    let findings = link_down.conduct(&Laboratory::new(&firewall::build)).expect("a pair that stands");
     assert!(findings.are_good(), "{findings:?}");
     assert_eq!(value(&findings, "transfers_broken"), 0.0);
     // Nobody waits for a silence: the device says what is wrong with it.
@@ -49,7 +49,7 @@ fn the_slower_profiles_take_their_documented_time() {
         [(Profile::Aggressive, 2_400.0, 3_600.0), (Profile::Recommended, 5_900.0, 8_100.0)]
     {
         let failover = Failover { trials: 2, transfers: 6, profile, ..Failover::default() };
-        let findings = failover.conduct(&firewall::build).expect("a pair that stands");
+        let findings = failover.conduct(&Laboratory::new(&firewall::build)).expect("a pair that stands");
         assert!(findings.are_good(), "{findings:?}");
         assert!((least..=most).contains(&value(&findings, "take_over_p50_ms")), "{findings:?}");
     }
@@ -58,7 +58,7 @@ fn the_slower_profiles_take_their_documented_time() {
 #[test]
 fn a_planned_change_loses_no_packet() {
     let change = SwitchOver { trials: 3, transfers: 10, ..SwitchOver::default() };
-    let findings = change.conduct(&firewall::build).expect("a pair that stands");
+    let findings = change.conduct(&Laboratory::new(&firewall::build)).expect("a pair that stands");
     assert!(findings.are_good(), "{findings:?}");
     assert_eq!((value(&findings, "switch_overs"), value(&findings, "packets_lost")), (6.0, 0.0));
 }
@@ -73,7 +73,7 @@ fn busy_processors_and_lossy_links_are_no_reason_to_take_over() {
 #[test]
 fn tables_are_equal_soon_after_the_traffic_however_bad_the_link() {
     let loss = SyncLoss { trials: 2, connections: 150, ..SyncLoss::default() };
-    let findings = loss.conduct(&firewall::build).expect("a pair that stands");
+    let findings = loss.conduct(&Laboratory::new(&firewall::build)).expect("a pair that stands");
     assert!(findings.are_good(), "{findings:?}");
     assert!(value(&findings, "sessions_compared") >= 300.0, "{findings:?}");
     assert!(value(&findings, "mishaps_on_ha2") > 50.0, "{findings:?}");

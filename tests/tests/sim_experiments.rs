@@ -1,11 +1,15 @@
 //! Experiments of the simulator, smaller than `bifrons sim --experiment NAME` makes them.
 
-use bifrons_sim::{experiment::flood::Siege, firewall};
+use bifrons_sim::{
+    experiment::{Laboratory, flood::Siege},
+    firewall,
+};
 
 #[test]
 fn transfers_that_stand_outlive_a_flood_upon_a_full_table() {
     let siege = Siege { transfers: 60, capacity: 300, syns_per_second: 100_000, seconds: 1 };
-    let findings = siege.conduct(&firewall::build).expect("a configuration that is accepted");
+    let findings =
+        siege.conduct(&Laboratory::new(&firewall::build)).expect("a configuration that is accepted");
     assert!(findings.are_good(), "{findings:?}");
     let value = |name| findings.value(name).expect("a figure of the experiment");
     assert_eq!((value("transfers_standing"), value("transfers_broken")), (60.0, 0.0));
@@ -17,6 +21,7 @@ fn transfers_that_stand_outlive_a_flood_upon_a_full_table() {
 
 #[test]
 fn an_experiment_that_is_not_there_is_told_by_name() {
-    let told = bifrons_sim::experiment::conduct("tea", &firewall::build).expect_err("there is none");
+    let told = bifrons_sim::experiment::conduct("tea", &Laboratory::new(&firewall::build))
+        .expect_err("there is none");
     assert!(told.contains("tea") && told.contains("flood"), "{told}");
 }

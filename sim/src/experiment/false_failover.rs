@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bifrons_ha::{HaLinkId, HaState};
 
-use super::{Figure, Findings, transfers};
+use super::{Figure, Findings, Laboratory, transfers};
 use crate::{
     pair::{Couple, Profile, Setup},
     random::Random,
@@ -40,8 +40,8 @@ impl FalseFailover {
     ///
     /// # Errors
     /// When a device refuses its configuration, or the pair does not come to stand.
-    pub fn conduct(&self, build: Build<'_>) -> Result<Findings, String> {
-        self.play(Duration::from_secs(3_600) * self.hours, build)
+    pub fn conduct(&self, laboratory: &Laboratory<'_>) -> Result<Findings, String> {
+        self.play(Duration::from_secs(3_600) * self.hours, laboratory.build)
     }
 
     /// Lets a pair stand for a while.

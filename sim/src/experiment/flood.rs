@@ -11,11 +11,11 @@
 
 use std::time::Duration;
 
-use super::{Figure, Findings};
+use super::{Figure, Findings, Laboratory};
 use crate::{
     host::{flood::Torrent, transfer::Load},
     plan::{Action, Line, Plan, Rule, Service, TRANSFER_PORTS, Talk, TalkKind, Verdict, ZonePlan},
-    run::{Build, Course, run},
+    run::{Course, run},
     shadow::ledger::REFUSALS_LOGGED,
 };
 
@@ -53,8 +53,8 @@ impl Siege {
     ///
     /// # Errors
     /// When the firewall refuses its configuration.
-    pub fn conduct(&self, build: Build<'_>) -> Result<Findings, String> {
-        let course = run(&self.plan(), build)?;
+    pub fn conduct(&self, laboratory: &Laboratory<'_>) -> Result<Findings, String> {
+        let course = run(&self.plan(), laboratory.build)?;
         Ok(self.findings(&course))
     }
 

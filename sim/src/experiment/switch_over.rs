@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bifrons_ha::{HaEvent, HaState, StateRequest};
 
-use super::{Figure, Findings, failover::OPENING, transfers};
+use super::{Figure, Findings, Laboratory, failover::OPENING, transfers};
 use crate::{
     device::Order,
     pair::{Couple, Profile, Setup},
@@ -54,9 +54,9 @@ impl SwitchOver {
     ///
     /// # Errors
     /// When a device refuses its configuration or an order, or a pair does not come to stand.
-    pub fn conduct(&self, build: Build<'_>) -> Result<Findings, String> {
-        let trials: Result<Vec<Trial>, String> =
-            (0..self.trials).map(|number| self.trial(self.first_seed + u64::from(number), build)).collect();
+    pub fn conduct(&self, laboratory: &Laboratory<'_>) -> Result<Findings, String> {
+        let trials = laboratory
+            .trials(self.trials, |number| self.trial(self.first_seed + u64::from(number), laboratory.build));
         Ok(self.findings(&trials?))
     }
 

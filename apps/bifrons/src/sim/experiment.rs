@@ -1,17 +1,33 @@
 //! An experiment and its figures.
 
-use std::process::ExitCode;
+use std::{
+    io::{IsTerminal as _, stderr},
+    process::ExitCode,
+};
 
 use anyhow::anyhow;
-use bifrons_sim::{
-    experiment::{self, Extent, Figure, Findings},
-    run::Build,
-};
+use bifrons_sim::experiment::{self, Extent, Figure, Findings, Laboratory};
 use serde_json::{Map, Value, json};
 
 /// Makes an experiment and prints its figures; the exit code is 1 where they are not what they must be.
-pub fn conduct(name: &str, extent: Extent, as_json: bool, build: Build<'_>) -> anyhow::Result<ExitCode> {
-    let findings = experiment::conduct_with(name, extent, build).map_err(|why| anyhow!(why))?;
+/// Who looks at a terminal is told how far it is.
+pub fn conduct(
+    name: &str,
+    extent: Extent,
+    as_json: bool,
+    laboratory: Laboratory<'_>,
+) -> anyhow::Result<ExitCode> {
+    let is_watched = stderr().is_terminal();
+    let tell = |over: u32, count: u32| {
+        // Every hundredth part, and the end of the line behind the last one.
+        if over == count {
+            eprintln!("\r{over} of {count} trials");
+        } else if over.is_multiple_of(count.div_ceil(100).max(1)) {
+            eprint!("\r{over} of {count} trials");
+        }
+    };
+    let laboratory = if is_watched { Laboratory { progress: Some(&tell), ..laboratory } } else { laboratory };
+    let findings = experiment::conduct_with(name, extent, &laboratory).map_err(|why| anyhow!(why))?;
     if as_json {
         println!("{:#}", to_json(name, &findings));
     } else {

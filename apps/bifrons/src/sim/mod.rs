@@ -7,7 +7,7 @@ use std::{fs, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, anyhow, bail};
 use bifrons_sim::{
-    experiment::{EXPERIMENTS, Extent},
+    experiment::{EXPERIMENTS, Extent, Laboratory},
     firewall,
     pair::Profile,
     plan::{Mix, Plan, Topology},
@@ -55,6 +55,10 @@ pub struct Arguments {
     #[arg(long, value_name = "N", requires = "experiment")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     trials: Option<u32>,
+    /// With --experiment: transfers in each trial, where it has any
+    #[arg(long, value_name = "N", requires = "experiment")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    transfers: Option<u16>,
     /// With --experiment: the timers of the pair
     #[arg(long, value_name = "NAME", requires = "experiment", default_value = "fast", value_parser = profile)]
     profile: Profile,
@@ -96,8 +100,14 @@ pub fn run_command(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let build: Build<'_> = &firewall::build;
     let mix = Mix::from_name(&arguments.mix).unwrap_or_default();
     if let Some(name) = &arguments.experiment {
-        let extent = Extent { trials: arguments.trials, profile: arguments.profile };
-        return experiment::conduct(name, extent, arguments.json, build);
+        let extent = Extent {
+            trials: arguments.trials,
+            transfers: arguments.transfers.map(usize::from),
+            profile: arguments.profile,
+        };
+        let laboratory = Laboratory::new(build);
+        let jobs = arguments.jobs.map_or(laboratory.jobs, usize::from);
+        return experiment::conduct(name, extent, arguments.json, Laboratory { jobs, ..laboratory });
     }
     if let Some(name) = &arguments.story {
         print!("{}", story::tell(name, build).map_err(|why| anyhow!(why))?);
