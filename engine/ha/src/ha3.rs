@@ -141,6 +141,11 @@ impl Ha3Channel {
         self.assembler = Ha3Assembler::new();
     }
 
+    /// Whether there are keys.
+    pub const fn is_connected(&self) -> bool {
+        self.life.is_some()
+    }
+
     /// The Ethernet frames that carry a frame to the peer, in order. Of the header kind, interface, zone and
     /// session count.
     ///

@@ -156,9 +156,6 @@ pub enum CommandError {
     /// There is no such port.
     #[error("there is no port {0}; the device has {1}")]
     Port(u16, usize),
-    /// The configuration has both devices of a pair forward.
-    #[error("active/active pairs are not carried out: set `mode active-passive`")]
-    ActiveActive,
     /// There is no pair.
     #[error("high availability is not enabled")]
     NoPair,

@@ -10,13 +10,14 @@ use core::net::IpAddr;
 
 use bifrons_config::{
     self as config, Cause, CommitError, CommitRequest, Committed, Config, ConfigStore, Document,
-    HistoryLimits, MOST_MINUTES, Sources, Validated, typed::HaMode,
+    HistoryLimits, MOST_MINUTES, Sources, Validated,
+    typed::{AddressRange, HaMode},
 };
 use bifrons_dataplane::{
     AwaitedEcho, Compiled, Links,
     neighbor::{LinkSettings, NeighborOutput, NeighborUpdate, Neighbors, Resolution},
 };
-use bifrons_ha::{AddressPlan, Announcement};
+use bifrons_ha::{AddressPlan, AddressTable, Announcement};
 use bifrons_model::{Generation, InterfaceId, MacAddress, Timestamp};
 use bifrons_policy::{DynamicRoute, Policy, Rib};
 use bifrons_wire::EthernetHeader;
@@ -63,6 +64,8 @@ pub(crate) struct Controller {
     pub(crate) paths: Paths,
     /// The Ethernet addresses of a pair of devices.
     stations: AddressPlan,
+    /// The virtual addresses of an active/active pair, and which of them are here.
+    virtuals: AddressTable,
     /// Whether the other device of a pair has all addresses.
     is_silent: bool,
     /// Whether the other device of a pair has taken over the addresses that both have, while this one still
@@ -79,7 +82,6 @@ impl Controller {
         ports: Vec<PortInfo>,
     ) -> Result<Self, CommandError> {
         let validated = Validated::new(document, &sources).map_err(CommandError::Config)?;
-        check_pair(validated.config())?;
         let config = Arc::clone(validated.config());
         let policy = Policy::compile(&config, Generation(1)).with_serial(serial.to_string());
         let compiled = Compiled::new(policy)?;
@@ -96,8 +98,9 @@ impl Controller {
             neighbors: Neighbors::new(),
             paths: Paths::default(),
             stations: AddressPlan::new(&config),
+            virtuals: AddressTable::default(),
             // Until the device knows what it is in its pair.
-            is_silent: config.high_availability.enabled,
+            is_silent: is_silent_at_first(&config),
             is_relieved: false,
             config,
             compiled,
@@ -163,7 +166,6 @@ impl Controller {
 
     fn try_commit(&mut self, now: Timestamp, request: CommitRequest) -> Result<Committed, CommandError> {
         let validated = self.store.validate(&self.sources).map_err(CommandError::Config)?;
-        check_pair(validated.config())?;
         // What cannot be compiled is refused before it runs.
         Compiled::new(self.compile(validated.config()))?;
         Ok(self.store.commit(now, validated, request)?)
@@ -178,6 +180,12 @@ impl Controller {
         self.validate(document).map(|_| ())
     }
 
+    /// What a document says.
+    pub fn read(&self, document: Document) -> Result<Arc<Config>, CommandError> {
+        let validated = Validated::new(document, &self.sources).map_err(CommandError::Config)?;
+        Ok(Arc::clone(validated.config()))
+    }
+
     /// What runs, as it was written.
     pub fn document(&self) -> &Document {
         &self.store.running().document
@@ -185,7 +193,6 @@ impl Controller {
 
     pub fn validate(&self, document: Document) -> Result<Vec<String>, CommandError> {
         let validated = Validated::new(document, &self.sources).map_err(CommandError::Config)?;
-        check_pair(validated.config())?;
         Compiled::new(self.compile(validated.config()))?;
         Ok(validated.warnings)
     }
@@ -216,12 +223,20 @@ impl Controller {
         (0..self.config.interfaces.len()).filter(|place| !plan.is_up(*place)).collect()
     }
 
-    /// The other device of a pair has all addresses, or this one has.
-    pub fn set_silent(&mut self, now: Timestamp, is_silent: bool, is_relieved: bool) {
-        if (self.is_silent, self.is_relieved) != (is_silent, is_relieved) {
-            (self.is_silent, self.is_relieved) = (is_silent, is_relieved);
+    /// Other addresses of the pair are here: all or none in an active/passive pair, the virtual ones in an
+    /// active/active pair.
+    pub fn set_addresses(&mut self, now: Timestamp, table: AddressTable, is_relieved: bool) {
+        let AddressTable { mut addresses, is_silent } = table;
+        // An interface's own addresses are in the configuration.
+        addresses.retain(|address| address.holder.is_some());
+        let virtuals = AddressTable { addresses, is_silent };
+        if (&self.virtuals, self.is_silent, self.is_relieved) != (&virtuals, is_silent, is_relieved) {
+            let was_silent = core::mem::replace(&mut self.is_silent, is_silent);
+            (self.virtuals, self.is_relieved) = (virtuals, is_relieved);
             self.follow_links(now);
-            self.suspend_paths(now, is_silent);
+            if was_silent != is_silent {
+                self.suspend_paths(now, is_silent);
+            }
         }
     }
 
@@ -314,6 +329,7 @@ impl Controller {
             numbers: &self.numbers,
             ports: &self.ports,
             stations: &self.stations,
+            virtuals: &self.virtuals,
             is_relieved: self.is_relieved,
         }
     }
@@ -372,21 +388,31 @@ impl Controller {
             self.neighbors.set_up(now, *interface, false);
         }
         for (interface, is_up) in states {
-            let configured = self.config.interfaces.iter().zip(&self.numbers);
-            let configured = configured.into_iter().find(|(_, number)| **number == Some(*interface));
-            match (self.links.link(*interface), configured) {
-                (Some(link), Some((configured, _))) => {
-                    let proxied = self.compiled.policy.proxy_arp_addresses(*interface);
-                    let settings = LinkSettings::new(link.mac, configured, proxied);
-                    let is_silent = self.is_silent || self.is_relieved;
-                    let settings = LinkSettings { is_up: *is_up, is_silent, ..settings };
-                    self.neighbors.set_link(now, *interface, settings);
+            match self.link_settings(*interface) {
+                Some(settings) => {
+                    self.neighbors.set_link(now, *interface, LinkSettings { is_up: *is_up, ..settings });
                     self.neighbors.set_up(now, *interface, *is_up);
                 }
-                (None, _) | (_, None) => self.neighbors.remove_link(*interface),
+                None => self.neighbors.remove_link(*interface),
             }
         }
         self.follow_neighbors();
+    }
+
+    /// What an interface is to its neighbors; `None` for one without a link.
+    fn link_settings(&self, interface: InterfaceId) -> Option<LinkSettings> {
+        let link = self.links.link(interface)?;
+        let place = self.numbers.iter().position(|number| *number == Some(interface))?;
+        let configured = self.config.interfaces.get(place)?;
+        let proxied = self.compiled.policy.proxy_arp_addresses(interface);
+        let mut settings = LinkSettings::new(link.mac, configured, proxied);
+        settings.is_silent = self.is_silent || self.is_relieved;
+        settings.virtual_addresses = self.virtuals.virtual_addresses(place);
+        // Translation to a virtual address is no reason to answer for it where it is not.
+        let of_pair = self.virtuals.addresses.iter().filter(|address| address.interface == place);
+        let of_pair = of_pair.map(|address| address.prefix.address);
+        settings.excepted.extend(of_pair.map(|address| AddressRange { first: address, last: address }));
+        Some(settings)
     }
 
     pub(crate) fn follow_routes(&mut self) {
@@ -397,13 +423,11 @@ impl Controller {
     }
 }
 
-/// Two devices that forward at the same time need the frames of HA3, which the workers do not speak.
-fn check_pair(config: &Config) -> Result<(), CommandError> {
+/// Whether a device that does not know yet what it is in its pair says nothing: where both devices have the
+/// same addresses.
+pub(crate) const fn is_silent_at_first(config: &Config) -> bool {
     let pair = &config.high_availability;
-    match pair.mode {
-        HaMode::ActiveActive(_) if pair.enabled => Err(CommandError::ActiveActive),
-        HaMode::ActiveActive(_) | HaMode::ActivePassive { .. } => Ok(()),
-    }
+    pair.enabled && matches!(pair.mode, HaMode::ActivePassive { .. })
 }
 
 fn refused(route: &DynamicRoute, what: &'static str) -> CommandError {

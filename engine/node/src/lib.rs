@@ -24,6 +24,7 @@ mod links;
 mod node;
 mod pair;
 mod paths;
+mod sharing;
 
 pub use command::{
     Command, CommandError, MonitoredPath, Notice, Output, PairCommit, PairIdentity, PortId, PortInfo, Reply,

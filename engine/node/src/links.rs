@@ -8,7 +8,7 @@ use bifrons_config::{
     typed::{Interface, InterfaceKind, ManagementProfile, Prefix},
 };
 use bifrons_dataplane::{Link, Links, Own, Port, PortMode, Wire};
-use bifrons_ha::AddressPlan;
+use bifrons_ha::{AddressPlan, AddressTable};
 use bifrons_model::{InterfaceId, VirtualRouterId};
 
 use crate::PortInfo;
@@ -21,6 +21,8 @@ pub(crate) struct Plan<'a> {
     pub ports: &'a [PortInfo],
     /// The Ethernet addresses of a pair of devices.
     pub stations: &'a AddressPlan,
+    /// Their virtual addresses, and which of them are here.
+    pub virtuals: &'a AddressTable,
     /// Whether the other device has these now: switches must not find them here any more, and what is still
     /// on its way here is taken.
     pub is_relieved: bool,
@@ -131,7 +133,11 @@ impl Plan<'_> {
                     tag: interface.tag,
                     router: router_of(interface),
                     mac: station.filter(|_| !self.is_relieved).unwrap_or(port.mac),
-                    virtual_macs: station.filter(|_| self.is_relieved).into_iter().collect(),
+                    virtual_macs: station
+                        .filter(|_| self.is_relieved)
+                        .into_iter()
+                        .chain(self.virtuals.macs(place))
+                        .collect(),
                     mtu: interface.mtu,
                     segment_size: interface.adjust_mss.map(|less| {
                         [interface.mtu.saturating_sub(less.ipv4), interface.mtu.saturating_sub(less.ipv6)]
@@ -163,6 +169,14 @@ impl Plan<'_> {
                 own.push(((router, prefix.address), Own::Address(number)));
                 groups.extend(all_hosts(*prefix).map(|all| ((router, all), Own::Broadcast)));
             }
+        }
+        for address in self.virtuals.addresses.iter().filter(|address| address.is_here()) {
+            let place = address.interface;
+            let (Some(interface), Some(number)) = (self.config.interfaces.get(place), self.number(place))
+            else {
+                continue;
+            };
+            own.push(((router_of(interface), address.prefix.address), Own::Address(number)));
         }
         // Of equal ones the last counts.
         groups.extend(own);

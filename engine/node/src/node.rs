@@ -4,7 +4,7 @@ use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec, vec::Vec};
 
 use bifrons_dataplane::{Block, Counters, Event, Frame, Outbox, PairView, Place, Verdict, Worker};
 use bifrons_ha::{
-    ConfigurationMark, HaLinkId, HaState, Identity, Status,
+    AddressTable, ConfigurationMark, HaLinkId, HaState, Identity, Status,
     config_sync::ConfigState,
     sync::{ItemKind, Synchronizer},
 };
@@ -14,12 +14,13 @@ use bifrons_wire::LinkType;
 
 use crate::{
     Command, CommandError, Notice, Output, PairIdentity, PortId, Reply, Startup,
-    controller::{Controller, Order},
+    controller::{Controller, Order, is_silent_at_first},
     copies::{Copies, Ledger, kind_of},
     pair::{Beginning, Pair, PairOutput},
 };
 
 mod commits;
+mod peer_frames;
 
 use commits::Commits;
 
@@ -98,10 +99,12 @@ impl Node {
 
     /// Takes a message of the other device. HA1 brings it decrypted and authenticated.
     pub fn handle_pair_message(&mut self, now: Timestamp, link: HaLinkId, bytes: &[u8]) {
-        if let Some(pair) = &mut self.pair {
-            pair.handle_message(now, link, bytes);
-            self.follow(now);
+        match (&mut self.pair, link) {
+            (Some(_), HaLinkId::Ha3) => self.handle_ha3(now, bytes),
+            (Some(pair), _) => pair.handle_message(now, link, bytes),
+            (None, _) => return,
         }
+        self.follow(now);
     }
 
     /// Lets a worker take a frame; what it hands over goes to another one, once.
@@ -246,10 +249,14 @@ impl Node {
 
     /// Puts a frame onto the port of an interface.
     fn transmit(&mut self, interface: InterfaceId, bytes: Vec<u8>) {
-        let port = self.controller.links().port_of(interface);
-        if let Some(port) = self.ports.get(port.index()).copied().flatten() {
+        if let Some(port) = self.port_of(interface) {
             self.outputs.push_back(Output::Frame { port, bytes });
         }
+    }
+
+    fn port_of(&self, interface: InterfaceId) -> Option<PortId> {
+        let port = self.controller.links().port_of(interface);
+        self.ports.get(port.index()).copied().flatten()
     }
 
     /// A frame for the device itself.
@@ -270,6 +277,9 @@ impl Node {
             self.last_record += 1;
             record.sequence_number = self.last_record;
             self.outputs.push_back(Output::Record(Box::new(record)));
+        }
+        for frame in outbox.to_peer.drain(..) {
+            self.send_to_peer(&frame);
         }
         if let Some(pair) = self.pair.as_mut().filter(|pair| pair.tells()) {
             for event in outbox.session_events.drain(..) {
@@ -315,7 +325,7 @@ impl Node {
         if !config.high_availability.enabled {
             if self.pair.take().is_some() {
                 self.abandon_proposal();
-                self.controller.set_silent(now, false, false);
+                self.controller.set_addresses(now, AddressTable::default(), false);
                 self.set_pair_view(PairView::ALONE);
             }
             return;
@@ -336,7 +346,8 @@ impl Node {
         let (mark, common) = self.begin_configuration();
         let beginning = Beginning { config: &config, identity, secret: self.secret, down, mark, common };
         self.pair = Some(Pair::new(now, beginning));
-        self.controller.set_silent(now, true, false);
+        let is_silent = is_silent_at_first(&config);
+        self.controller.set_addresses(now, AddressTable { is_silent, ..AddressTable::default() }, false);
         self.set_pair_view(PairView::PASSIVE);
     }
 
@@ -359,8 +370,9 @@ impl Node {
             match output {
                 PairOutput::Message { link, bytes } => self.outputs.push_back(Output::Pair { link, bytes }),
                 PairOutput::State { from, to } => self.change_state(now, from, to),
-                PairOutput::Addresses { is_silent, is_relieved } => {
-                    self.controller.set_silent(now, is_silent, is_relieved);
+                PairOutput::Part(part, step) => self.share(now, &part, step),
+                PairOutput::Addresses { table, is_relieved } => {
+                    self.controller.set_addresses(now, table, is_relieved);
                 }
                 PairOutput::Announce(announcement) => self.controller.announce(&announcement),
                 PairOutput::Log(record) => self.outputs.push_back(Output::Notice(Notice::Pair(record))),
@@ -388,7 +400,9 @@ impl Node {
                 }
                 self.set_pair_view(PairView::PASSIVE);
             }
-            (true, true) | (false, false) => {}
+            // Another mode may have come with the state.
+            (true, true) => self.set_pair_view(PairView::ACTIVE),
+            (false, false) => self.set_pair_view(PairView::PASSIVE),
         }
     }
 

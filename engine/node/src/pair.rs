@@ -5,8 +5,10 @@
 //!    │        │ peer
 //!    │        ▼
 //!    └────► Keying ─── keys ───► Synchronizer ◄──► HA2
-//!                                 ▲        │
+//!                        │        ▲        │
 //!           sessions of workers ──┘        └──► copies in workers
+//!                        │
+//!                        └─────► SharedWork ◄──► HA3, in an active/active pair
 //!
 //!  HA1 ◄──► ConfigChannel ──► what both devices run: to the controller
 //! ```
@@ -15,7 +17,7 @@
 //! carries has one byte in front that says whose it is.
 
 use alloc::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     string::{String, ToString},
     sync::Arc,
     vec::Vec,
@@ -23,10 +25,11 @@ use alloc::{
 use core::time::Duration;
 
 use bifrons_config::{Config, typed::HighAvailability};
+use bifrons_dataplane::PeerFrame;
 use bifrons_ha::{
-    AddressPlan, AddressTable, Announcement, Announcer, ConfigurationMark, DeviceId, HaEvent, HaLinkId,
-    HaState, Hello, Identity, Keying, KeyingOutput, Member, MemberOutput, RequestError, Settings, Standing,
-    StateRequest, Status, SystemRecord,
+    AddressPlan, AddressTable, Announcement, Announcer, ConfigurationMark, DeviceId, Ha3Counters, HaEvent,
+    HaLinkId, HaState, Hello, Identity, InterfaceNumber, Keying, KeyingOutput, Member, MemberOutput,
+    RequestError, Settings, Standing, StateRequest, Status, SystemRecord,
     config_sync::{Busy, ConfigLog, ConfigMark, ConfigState, Refused, Transaction},
     sync::{self, PeerEvent, SyncLog, SyncOutput, SyncStatus, Synchronizer},
 };
@@ -35,6 +38,7 @@ use bifrons_model::Timestamp;
 use crate::{
     config_channel::{ChannelOutput, ConfigChannel},
     copies::Copies,
+    sharing::{Part, SharedWork, Step},
 };
 
 /// Whose a message on HA1 is.
@@ -70,6 +74,7 @@ pub(crate) struct Pair {
     announces_again: Option<Timestamp>,
     standing: Standing,
     peer_state: Option<HaState>,
+    shared: SharedWork,
     outputs: VecDeque<PairOutput>,
 }
 
@@ -78,10 +83,12 @@ pub(crate) struct Pair {
 pub(crate) enum PairOutput {
     /// Send this to the peer.
     Message { link: HaLinkId, bytes: Vec<u8> },
-    /// The device is something else now.
+    /// The device of an active/passive pair is something else now.
     State { from: HaState, to: HaState },
+    /// The workers of a device of an active/active pair have another part, and this becomes of sessions.
+    Part(Part, Option<Step>),
     /// Other addresses are the device's, or it is to be silent, or the other one has taken over from it.
-    Addresses { is_silent: bool, is_relieved: bool },
+    Addresses { table: AddressTable, is_relieved: bool },
     /// That an address is here now.
     Announce(Announcement),
     /// For the system log.
@@ -137,6 +144,7 @@ impl Pair {
             announces_again: None,
             standing: Standing { state: member.state(), down: down.into_iter().collect() },
             peer_state: None,
+            shared: SharedWork::new(config),
             outputs: VecDeque::new(),
             member,
         };
@@ -155,6 +163,7 @@ impl Pair {
         self.configuration.set_enabled(now, config.high_availability.configuration_sync);
         self.sync.handle_settings(now, sync_settings(&config.high_availability));
         self.plan = AddressPlan::new(config);
+        self.shared.handle_config(config);
         self.stand(now);
     }
 
@@ -162,6 +171,9 @@ impl Pair {
     pub fn handle_link(&mut self, now: Timestamp, link: HaLinkId, is_up: bool) {
         self.member.handle_link(now, link, is_up);
         self.sync.handle_link(now, link, is_up);
+        if link == HaLinkId::Ha3 {
+            self.shared.handle_link(is_up);
+        }
         for (control, known) in CONTROL.iter().zip(&mut self.is_control_up) {
             *known = if *control == link { is_up } else { *known };
         }
@@ -183,7 +195,8 @@ impl Pair {
         self.member.handle_request(now, request)
     }
 
-    /// A message of the peer's. HA1 brings it decrypted and authenticated. What is none changes nothing.
+    /// A message of the peer's, but one on HA3. HA1 brings it decrypted and authenticated. What is none
+    /// changes nothing.
     pub fn handle_message(&mut self, now: Timestamp, link: HaLinkId, bytes: &[u8]) {
         match link {
             HaLinkId::Ha1 | HaLinkId::Ha1Backup | HaLinkId::HeartbeatBackup => match bytes.split_first() {
@@ -199,6 +212,21 @@ impl Pair {
             }
             HaLinkId::Ha3 => {}
         }
+    }
+
+    /// The messages that carry a frame to the peer on HA3.
+    pub fn seal(&mut self, frame: &PeerFrame) -> Vec<Vec<u8>> {
+        self.shared.seal(frame)
+    }
+
+    /// The frame that a message on HA3 completes.
+    pub fn open(&mut self, message: &[u8]) -> Option<PeerFrame> {
+        self.shared.open(message)
+    }
+
+    /// What HA3 has carried and refused.
+    pub const fn forwarding(&self) -> Ha3Counters {
+        self.shared.counters()
     }
 
     /// What the peer is to know of sessions here.
@@ -369,6 +397,9 @@ impl Pair {
                 self.follow_keying(now, output);
             }
             self.follow_sync(now, copies);
+            if let Some((part, step)) = self.shared.follow(self.member.state(), self.peer_state) {
+                self.outputs.push_back(PairOutput::Part(part, step));
+            }
             while let Some(announcement) = self.announcer.poll_output() {
                 self.outputs.push_back(PairOutput::Announce(announcement));
             }
@@ -383,7 +414,9 @@ impl Pair {
             MemberOutput::Message { link, bytes } => self.say(link, MEMBER, &bytes),
             MemberOutput::State { from, to, reason: _ } => {
                 self.standing.state = to;
-                self.outputs.push_back(PairOutput::State { from, to });
+                if !self.shared.is_active_active() {
+                    self.outputs.push_back(PairOutput::State { from, to });
+                }
                 self.sync.handle_sending(now, to.forwards());
                 self.stand(now);
                 let is_shared = to.forwards() && self.peer_state.is_some_and(HaState::forwards);
@@ -397,6 +430,7 @@ impl Pair {
                 }
                 self.keying.handle_peer(now, self.member.peer().map(|peer| peer.epoch));
                 if !is_alive {
+                    self.shared.handle_keys(None);
                     // Without a peer there are no keys that could be old.
                     let _ = self.sync.handle_peer(now, PeerEvent::Lost);
                 }
@@ -418,6 +452,7 @@ impl Pair {
             }
             KeyingOutput::Agreed(keys) => {
                 let number = keys.ha2.epoch;
+                self.shared.handle_keys(Some(&keys.ha3));
                 // Numbers grow with each agreement, so these keys are not old.
                 if self.sync.handle_peer(now, PeerEvent::Connected(keys.ha2)).is_ok() {
                     self.member.handle_ha2_epoch(now, number.into());
@@ -440,8 +475,9 @@ impl Pair {
                     copies.end_join();
                     is_joined = true;
                 }
-                SyncOutput::Told(_) | SyncOutput::Resumed => {}
-                SyncOutput::Lost(_) => {}
+                SyncOutput::Told(_) => {}
+                SyncOutput::Resumed => self.shared.handle_resumed(),
+                SyncOutput::Lost(action) => self.shared.handle_silence(action),
                 SyncOutput::Log(log) => {
                     self.outputs.push_back(PairOutput::Log(record(now, log)));
                 }
@@ -462,18 +498,25 @@ impl Pair {
 
     /// Who has which address now.
     fn stand(&mut self, now: Timestamp) {
-        let peer = self.peer_state.map(|state| Standing { state, ..Standing::default() });
+        let peer = self.peer_state.map(|state| Standing { state, down: self.down_at_peer() });
         let table = self.plan.table(&self.standing, peer.as_ref());
-        let is_relieved = self.member.is_relieved();
+        let is_relieved = self.member.is_relieved() && !self.shared.is_active_active();
         if table == self.table && is_relieved == self.is_relieved {
             return;
         }
         let changes = table.changes_from(&self.table);
         self.table = table;
         self.is_relieved = is_relieved;
-        let is_silent = self.table.is_silent;
-        self.outputs.push_back(PairOutput::Addresses { is_silent, is_relieved });
+        self.outputs.push_back(PairOutput::Addresses { table: self.table.clone(), is_relieved });
         self.announcer.handle_changes(now, &changes);
+    }
+
+    /// The interfaces that are down at the peer, as places in this device's configuration.
+    fn down_at_peer(&self) -> BTreeSet<usize> {
+        let down = self.member.peer().map_or(&[][..], |peer| &peer.down);
+        let names = (0..).zip(&self.settings.interfaces);
+        let is_down = |name: &str| InterfaceNumber::of(name).is_some_and(|port| down.contains(&port));
+        names.filter(|(_, name)| is_down(name)).map(|(place, _)| place).collect()
     }
 }
 

@@ -165,8 +165,7 @@ pub(super) const PAIR: Section = Section {
 
 pub(super) const MODE: Section = Section {
     title: "High availability: modes",
-    text: "A pair is `active-passive`, which holds without a line, or `active-active`, which a \
-           device refuses to run so far.",
+    text: "A pair is `active-passive`, which holds without a line, or `active-active`.",
     leaves: &[
         entry(
             "deviceconfig high-availability group mode active-passive",

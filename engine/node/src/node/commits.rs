@@ -9,7 +9,7 @@
 
 use alloc::{format, string::ToString, sync::Arc};
 
-use bifrons_config::{CommitError, CommitRequest, Committed, Document};
+use bifrons_config::{CommitError, CommitRequest, Committed, Config, Document, typed::HaMode};
 use bifrons_ha::config_sync::{Common, ConfigMark, Refused, Transaction};
 use bifrons_model::Timestamp;
 
@@ -36,8 +36,21 @@ struct Pending {
     request: CommitRequest,
 }
 
-/// Devices of which one forwards: all lines are shared but those that are always a device's own.
-const COMMON: Common = Common { active_active: false, virtual_router: true, logical_router: true, qos: true };
+/// Which lines both devices of a pair have in common. Where one forwards, all but those that are always a
+/// device's own.
+fn common_of(config: &Config) -> Common {
+    match &config.high_availability.mode {
+        HaMode::ActivePassive { .. } => {
+            Common { active_active: false, virtual_router: true, logical_router: true, qos: true }
+        }
+        HaMode::ActiveActive(mode) => Common {
+            active_active: true,
+            virtual_router: mode.sync_virtual_router,
+            logical_router: mode.sync_logical_router,
+            qos: mode.sync_qos,
+        },
+    }
+}
 
 impl Node {
     /// `commit`
@@ -47,8 +60,15 @@ impl Node {
         document: Document,
         request: CommitRequest,
     ) -> Result<Reply, CommandError> {
-        let common: Arc<str> = COMMON.common_part(&document.to_set()).into();
-        if self.pair.is_none() || self.common() == common {
+        if self.pair.is_none() {
+            return self.commit_alone(now, document, request);
+        }
+        let lines = common_of(&*self.controller.read(document.clone())?);
+        let common: Arc<str> = lines.common_part(&document.to_set()).into();
+        if lines != self.common_lines() {
+            return self.commit_apart(now, document, request);
+        }
+        if self.common() == common {
             return self.commit_alone(now, document, request);
         }
         self.controller.check(document.clone(), &request)?;
@@ -137,6 +157,19 @@ impl Node {
         committed
     }
 
+    /// What the devices have in common is something else from now on, here first: until the peer's
+    /// configuration says the same, each keeps its lines.
+    fn commit_apart(
+        &mut self,
+        now: Timestamp,
+        document: Document,
+        request: CommitRequest,
+    ) -> Result<Reply, CommandError> {
+        let committed = self.commit_alone(now, document, request)?;
+        self.give_up(now);
+        Ok(committed)
+    }
+
     /// The outcome, where it is there at once: alone, or where the device itself cannot.
     fn await_outcome(&mut self, now: Timestamp) -> Result<Reply, CommandError> {
         self.commits.is_answering = true;
@@ -161,13 +194,17 @@ impl Node {
     }
 
     fn common(&self) -> Arc<str> {
-        COMMON.common_part(&self.controller.document().to_set()).into()
+        self.common_lines().common_part(&self.controller.document().to_set()).into()
+    }
+
+    fn common_lines(&self) -> Common {
+        common_of(self.controller.config())
     }
 
     /// What the device would run with this common part.
     fn joined(&self, text: &str) -> Result<Document, CommandError> {
         let own = self.controller.document().to_set();
-        Document::parse(&COMMON.joined(text, &own), "peer").map_err(CommandError::Config)
+        Document::parse(&self.common_lines().joined(text, &own), "peer").map_err(CommandError::Config)
     }
 
     fn check_common(&self, transaction: Transaction, text: &str) -> Result<(), CommandError> {
@@ -210,7 +247,8 @@ impl Node {
         }
     }
 
-    /// What was checked cannot run after all: the device goes on with what it has, and takes the peer's.
+    /// The device goes on with what it has, for what was checked cannot run after all or nobody has asked the
+    /// peer, and takes the peer's.
     fn give_up(&mut self, now: Timestamp) {
         let common = self.common();
         let mark = ConfigMark { digest: ConfigMark::digest_of(&common), ..ConfigMark::default() };

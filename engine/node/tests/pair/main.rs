@@ -13,6 +13,7 @@ use bifrons_session::HashSeed;
 use bifrons_wire::{Arp, EthernetHeader};
 use etherparse::PacketBuilder;
 
+mod active_active;
 mod configuration;
 
 const CONFIG: &str = "
@@ -30,7 +31,7 @@ set deviceconfig high-availability interface ha2 port ha2
 set deviceconfig high-availability group group-id 7 election-option timers fast
 ";
 
-const LINKS: [HaLinkId; 2] = [HaLinkId::Ha1, HaLinkId::Ha2];
+const LINKS: [HaLinkId; 3] = [HaLinkId::Ha1, HaLinkId::Ha2, HaLinkId::Ha3];
 const INSIDE: PortId = PortId(0);
 const OUTSIDE: PortId = PortId(1);
 const CLIENT: MacAddress = MacAddress([2, 0, 0, 0, 0, 0x11]);
@@ -48,6 +49,8 @@ struct Pair {
     notices: [Vec<Notice>; 2],
     /// Whether messages on HA1 are lost.
     is_cut: bool,
+    /// Another link whose messages are lost.
+    lost: Option<HaLinkId>,
 }
 
 fn config(device: usize) -> String {
@@ -94,8 +97,12 @@ fn node_with(device: usize, now: Timestamp, workers: usize, text: &str) -> Node 
 
 impl Pair {
     fn new(workers: usize) -> Self {
+        Self::with(workers, config)
+    }
+
+    fn with(workers: usize, config: impl Fn(usize) -> String) -> Self {
         let now = Timestamp::from_secs(1_000);
-        let nodes = [0, 1].map(|device| Some(node(device, now, workers)));
+        let nodes = [0, 1].map(|device| Some(node_with(device, now, workers, &config(device))));
         let mut pair = Self {
             nodes,
             now,
@@ -104,6 +111,7 @@ impl Pair {
             records: Vec::new(),
             notices: Default::default(),
             is_cut: false,
+            lost: None,
         };
         pair.run(Duration::from_secs(12));
         pair
@@ -117,7 +125,7 @@ impl Pair {
             for _ in 0..self.wire.len() {
                 let Some((to, link, bytes)) = self.wire.pop_front() else { break };
                 if let Some(node) = &mut self.nodes[to]
-                    && !(self.is_cut && link == HaLinkId::Ha1)
+                    && !(self.is_cut && link == HaLinkId::Ha1 || self.lost == Some(link))
                 {
                     node.handle_pair_message(self.now, link, &bytes);
                 }
@@ -342,15 +350,8 @@ fn a_device_that_returns_gets_all_sessions() {
 }
 
 #[test]
-fn what_cannot_be_is_refused() {
+fn without_a_pair_there_is_nobody_to_suspend() {
     let mut pair = Pair::new(1);
-    let text = config(0)
-        + "set rulebase nat rules hide active-active-device-binding 0\n\
-           set deviceconfig high-availability group mode active-active device-id 0\n";
-    let document = Document::parse(&text, "test").unwrap();
-    let command = Command::Commit { document, request: CommitRequest::default() };
-    let refused = pair.nodes[0].as_mut().unwrap().handle_command(pair.now, command);
-    assert_eq!(refused.unwrap_err(), CommandError::ActiveActive);
     let text = config(0).replace("enabled yes", "enabled no");
     let document = Document::parse(&text, "test").unwrap();
     let command = Command::Commit { document, request: CommitRequest::default() };

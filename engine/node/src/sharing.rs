@@ -1,0 +1,189 @@
+//! What an active/active pair adds: which device can work for the other one, and the way to it.
+//!
+//! ```text
+//!  states of both ──┐
+//!  HA3, its keys ───┼──► can each device work? ──► view of the workers, take-over, stand-down
+//!  HA2 keep-alives ─┘
+//!
+//!  worker ──► frame for the peer ──► Ha3Channel ──► HA3 ──► Ha3Channel ──► the peer's worker
+//! ```
+//!
+//! | state | frames | sessions |
+//! |---|---|---|
+//! | active-primary, active-secondary | taken; those of the peer's sessions go to it | owns, sets up |
+//! | tentative | taken; all but those for the device itself go to the peer | are the peer's |
+//! | initial, non-functional, suspended | refused | are the peer's |
+//!
+//! A device that works while the peer does not has the sessions of both. With `split-datapath` that is so
+//! on both devices while HA2 answers no keep-alives: each has a table of its own.
+
+use alloc::vec::Vec;
+
+use bifrons_config::{
+    Config,
+    typed::{HaMode, HighAvailability, KeepAliveAction},
+};
+use bifrons_dataplane::{Ownership, PairView, PeerFrame};
+use bifrons_ha::{DeviceId, Ha3Channel, Ha3Counters, HaState, active_active_view, sync::Keys};
+use bifrons_wire::Ha3Header;
+
+/// What the two devices do for each other.
+pub(crate) struct SharedWork {
+    /// `None` in an active/passive pair.
+    rule: Option<Rule>,
+    channel: Ha3Channel,
+    is_link_up: bool,
+    /// Nothing is told over HA2 and the devices go on apart.
+    is_split: bool,
+    told: Option<Part>,
+}
+
+/// What the configuration says.
+#[derive(Clone, Copy)]
+struct Rule {
+    device: DeviceId,
+    ownership: Ownership,
+    /// Whether packets may go to the peer at all.
+    has_link: bool,
+}
+
+/// What the workers are to do from now on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Part {
+    pub device: DeviceId,
+    pub view: PairView,
+    /// Whether this device owns and sets up sessions.
+    works: bool,
+    /// Whether it does so alone.
+    is_alone: bool,
+}
+
+/// What becomes of the sessions that are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Those of the peer are this device's.
+    TakeOver,
+    /// Those of this device are the peer's.
+    StandDown,
+}
+
+impl SharedWork {
+    /// For a device that begins, without a peer.
+    pub fn new(config: &Config) -> Self {
+        let rule = Rule::of(&config.high_availability);
+        let (device, group, mtu) = channel_settings(&config.high_availability, rule.as_ref());
+        let channel = Ha3Channel::new(device, group, mtu);
+        Self { rule, channel, is_link_up: false, is_split: false, told: None }
+    }
+
+    /// Another configuration runs.
+    pub fn handle_config(&mut self, config: &Config) {
+        self.rule = Rule::of(&config.high_availability);
+        if self.rule.is_none() {
+            self.told = None;
+        }
+        let (device, group, mtu) = channel_settings(&config.high_availability, self.rule.as_ref());
+        self.channel.handle_settings(device, group, mtu);
+    }
+
+    /// Whether both devices forward.
+    pub const fn is_active_active(&self) -> bool {
+        self.rule.is_some()
+    }
+
+    /// HA3 went up or down.
+    pub const fn handle_link(&mut self, is_up: bool) {
+        self.is_link_up = is_up;
+    }
+
+    /// Keys for another connection; `None` when the peer is lost.
+    pub fn handle_keys(&mut self, keys: Option<&Keys>) {
+        self.channel.handle_keys(keys);
+        self.is_split = false;
+    }
+
+    /// Keep-alives on HA2 stay unanswered.
+    pub fn handle_silence(&mut self, action: KeepAliveAction) {
+        self.is_split = action == KeepAliveAction::SplitDatapath;
+    }
+
+    /// They are answered again.
+    pub const fn handle_resumed(&mut self) {
+        self.is_split = false;
+    }
+
+    /// What the workers are to do now that the devices are in these states, where it is something else.
+    pub fn follow(&mut self, own: HaState, peer: Option<HaState>) -> Option<(Part, Option<Step>)> {
+        let Rule { device, ownership, has_link } = self.rule?;
+        let peer = peer.filter(|_| !self.is_split);
+        let is_ha3_up = has_link && self.is_link_up && self.channel.is_connected();
+        let takes_frames = own.forwards() || own == HaState::Tentative;
+        let shared = active_active_view(device, ownership, (own, peer), is_ha3_up);
+        let part = Part {
+            device,
+            view: PairView { forwards: takes_frames, mirrors: takes_frames, shared: Some(shared) },
+            works: own.forwards(),
+            is_alone: own.forwards() && !peer.is_some_and(HaState::forwards),
+        };
+        let before = self.told.replace(part).filter(|before| before.device == device);
+        if before == Some(part) {
+            return None;
+        }
+        let (worked, was_alone) = before.map_or((false, false), |before| (before.works, before.is_alone));
+        let step = match (worked && !part.works, part.is_alone && !was_alone) {
+            (true, _) => Some(Step::StandDown),
+            (false, true) => Some(Step::TakeOver),
+            (false, false) => None,
+        };
+        Some((part, step))
+    }
+
+    /// The messages that carry a frame to the peer; none where it cannot be carried, which is counted.
+    pub fn seal(&mut self, frame: &PeerFrame) -> Vec<Vec<u8>> {
+        let header = Ha3Header {
+            kind: frame.kind,
+            sender: 0,
+            interface: frame.interface,
+            zone: frame.zone,
+            epoch: 0,
+            sequence: 0,
+            session: frame.session,
+        };
+        self.channel.seal(&header, &frame.description, &frame.frame).unwrap_or_default()
+    }
+
+    /// The frame that a message completes. One that is refused is counted and changes nothing.
+    pub fn open(&mut self, message: &[u8]) -> Option<PeerFrame> {
+        let message = self.channel.open(message).ok().flatten().filter(|_| self.rule.is_some())?;
+        Some(PeerFrame {
+            kind: message.header.kind,
+            interface: message.header.interface,
+            zone: message.header.zone,
+            session: message.header.session,
+            description: message.description,
+            frame: message.frame,
+        })
+    }
+
+    /// What HA3 has carried and refused.
+    pub const fn counters(&self) -> Ha3Counters {
+        self.channel.counters()
+    }
+}
+
+impl Rule {
+    fn of(config: &HighAvailability) -> Option<Self> {
+        match &config.mode {
+            HaMode::ActivePassive { .. } => None,
+            HaMode::ActiveActive(mode) => Some(Self {
+                device: DeviceId::of(mode.device_id),
+                ownership: Ownership::new(mode),
+                has_link: mode.packet_forwarding && config.links.ha3.is_some(),
+            }),
+        }
+    }
+}
+
+fn channel_settings(config: &HighAvailability, rule: Option<&Rule>) -> (DeviceId, u8, u16) {
+    (rule.map(|rule| rule.device).unwrap_or_default(), config.group_id, config.links.ha3_mtu)
+}
