@@ -239,7 +239,9 @@ impl Devices {
                 ItemKind::Neighbor
                 | ItemKind::NeighborGone
                 | ItemKind::SecurityAssociation
-                | ItemKind::SecurityAssociationGone => {}
+                | ItemKind::SecurityAssociationGone
+                | ItemKind::Name
+                | ItemKind::NameGone => {}
             }
         }
         answers

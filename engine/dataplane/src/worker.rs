@@ -397,6 +397,13 @@ impl Worker {
         self.adjacencies.outdate();
     }
 
+    /// Swaps in the same configuration with more names (`Policy::with_reserved`).
+    pub fn handle_names(&mut self, policy: Arc<Policy>) {
+        self.hits.resize(policy.names().rules.len(), RuleHits::default());
+        self.policy = policy;
+        self.take_knobs();
+    }
+
     /// Takes note of the station address of a neighbor on an interface; `None` says that it does not answer.
     /// What has waited for it leaves, or is lost. The next use of one that is stale is told by an event.
     pub fn handle_neighbor(

@@ -15,6 +15,7 @@ mod final_action;
 mod handshake;
 mod ids;
 mod mac;
+mod name_kind;
 mod record;
 mod seeded_hash;
 mod time;
@@ -29,6 +30,7 @@ pub use ids::{
     AppId, CategoryId, Generation, InterfaceId, NatRuleId, RuleId, SessionId, UserId, VirtualRouterId, ZoneId,
 };
 pub use mac::MacAddress;
+pub use name_kind::NameKind;
 pub use record::{
     CustomName, Flags, Names, RUN_SPECIFIC_FIELDS, Subtype, TrafficRecord, Translation, Volume,
 };

@@ -117,6 +117,12 @@ impl Controller {
         &self.compiled
     }
 
+    /// The same configuration runs, with numbers for more names.
+    pub fn reserve(&mut self, policy: Policy) -> &Arc<Policy> {
+        self.compiled.policy = Arc::new(policy);
+        &self.compiled.policy
+    }
+
     pub const fn links(&self) -> &Arc<Links> {
         &self.links
     }

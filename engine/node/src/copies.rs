@@ -1,10 +1,15 @@
 //! Sessions of the workers as HA2 asks for them, and what it tells of the other device's.
 
-use alloc::vec::Vec;
+use alloc::{sync::Arc, vec::Vec};
 
 use bifrons_dataplane::{EventKind, MirrorItem, SessionEvent, Telling, Told, Worker, steer_addresses};
 use bifrons_ha::sync::{ItemKind, Source, Space};
 use bifrons_model::{SessionId, Timestamp};
+
+use crate::{
+    controller::Controller,
+    numbers::{OwnNumbers, PeerNumbers},
+};
 
 /// What is kept between two batches.
 #[derive(Debug, Default)]
@@ -13,6 +18,9 @@ pub(crate) struct Ledger {
     more: Vec<SessionId>,
     /// Items that could not be read, or that no worker took.
     pub refused: u64,
+    /// What the peer calls by its numbers, and what it is told of the own ones.
+    pub numbers: PeerNumbers,
+    pub own_numbers: OwnNumbers,
 }
 
 impl Ledger {
@@ -34,6 +42,7 @@ pub(crate) const fn kind_of(event: &SessionEvent) -> ItemKind {
 /// The workers, for HA2.
 pub(crate) struct Copies<'a> {
     pub ledger: &'a mut Ledger,
+    pub controller: &'a mut Controller,
     pub workers: &'a mut [Worker],
     pub now: Timestamp,
     /// The longest item, in bytes.
@@ -46,7 +55,9 @@ impl Source for Copies<'_> {
             ItemKind::SessionCreate => Telling::Whole,
             ItemKind::SessionUpdate => Telling::News,
             ItemKind::SessionEnd => return true,
-            ItemKind::Neighbor
+            ItemKind::Name => return self.ledger.own_numbers.encode(id, out),
+            ItemKind::NameGone
+            | ItemKind::Neighbor
             | ItemKind::NeighborGone
             | ItemKind::SecurityAssociation
             | ItemKind::SecurityAssociationGone => return false,
@@ -66,8 +77,10 @@ impl Source for Copies<'_> {
     }
 
     fn next_ids(&mut self, space: Space, after: Option<u64>, limit: usize, out: &mut Vec<u64>) {
-        if space != Space::Sessions {
-            return;
+        match space {
+            Space::Names => return self.ledger.own_numbers.next_items(after, limit, out),
+            Space::Neighbors | Space::SecurityAssociations => return,
+            Space::Sessions => {}
         }
         let mut ids = Vec::new();
         for worker in &mut *self.workers {
@@ -83,8 +96,11 @@ impl Copies<'_> {
     /// Makes of an item what it says. One that means nothing here changes nothing and is counted.
     pub fn apply(&mut self, kind: ItemKind, id: u64, payload: &[u8]) {
         let is_taken = match (kind, number(id)) {
+            (ItemKind::Name, _) => self.ledger.numbers.learn(id, payload),
             (ItemKind::SessionCreate | ItemKind::SessionUpdate, Some(id)) => {
-                MirrorItem::decode(id, payload, self.now).is_ok_and(|item| self.take(&item))
+                self.settle_numbers();
+                let item = self.ledger.numbers.session(id, payload, self.now);
+                item.is_ok_and(|item| self.take(&item))
             }
             (ItemKind::SessionEnd, Some(id)) => {
                 self.workers.iter_mut().any(|worker| worker.handle_mirrored_end(id))
@@ -93,6 +109,7 @@ impl Copies<'_> {
                 ItemKind::SessionCreate
                 | ItemKind::SessionUpdate
                 | ItemKind::SessionEnd
+                | ItemKind::NameGone
                 | ItemKind::Neighbor
                 | ItemKind::NeighborGone
                 | ItemKind::SecurityAssociation
@@ -103,8 +120,19 @@ impl Copies<'_> {
         self.ledger.refused += u64::from(!is_taken);
     }
 
-    /// The peer tells of all its sessions.
-    pub fn begin_join(&mut self) {
+    /// Finds what the peer's numbers are here, and lets the workers know of names that are new.
+    pub fn settle_numbers(&mut self) {
+        let Ledger { numbers, own_numbers, .. } = &mut *self.ledger;
+        let Some(policy) = numbers.settle(&self.controller.compiled().policy, own_numbers) else { return };
+        let policy = self.controller.reserve(policy);
+        for worker in &mut *self.workers {
+            worker.handle_names(Arc::clone(policy));
+        }
+    }
+
+    /// The peer tells of all its sessions, by the connection of this number.
+    pub fn begin_join(&mut self, epoch: u32) {
+        self.ledger.numbers.begin(epoch);
         for worker in &mut *self.workers {
             worker.handle_join_begin(self.now);
         }

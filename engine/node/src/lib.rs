@@ -22,6 +22,7 @@ mod controller;
 mod copies;
 mod links;
 mod node;
+mod numbers;
 mod pair;
 mod paths;
 mod sharing;

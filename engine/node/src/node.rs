@@ -5,7 +5,7 @@ use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec, vec::Vec};
 use bifrons_dataplane::{Block, Counters, Event, Frame, Outbox, PairView, Place, Verdict, Worker};
 use bifrons_ha::{
     AddressTable, ConfigurationMark, HaLinkId, HaState, Identity, Status,
-    config_sync::ConfigState,
+    config_sync::{ConfigMark, ConfigState},
     sync::{ItemKind, Synchronizer},
 };
 use bifrons_model::{InterfaceId, Timestamp};
@@ -307,12 +307,8 @@ impl Node {
         loop {
             self.follow_pair(now);
             self.collect(now);
-            let orders = self.controller.take_orders();
-            if orders.is_empty() {
+            if !self.obey_orders() {
                 break;
-            }
-            for order in &orders {
-                self.obey(order);
             }
             self.collect(now);
         }
@@ -417,9 +413,14 @@ impl Node {
     }
 
     fn with_copies(&mut self, now: Timestamp, act: impl FnOnce(&mut Pair, &mut Copies<'_>)) {
-        let Self { pair: Some(pair), ledger, workers, .. } = self else { return };
+        // Copies are of the policy that the workers have.
+        self.obey_orders();
+        self.follow_names(now);
+        let Self { pair: Some(pair), ledger, workers, controller, .. } = self else { return };
         let room = pair.room();
-        act(pair, &mut Copies { ledger, workers, now, room });
+        let mut copies = Copies { ledger, controller, workers, now, room };
+        act(pair, &mut copies);
+        copies.settle_numbers();
         // A copy's answers may come to another worker than its packets.
         self.outbox.events.extend(self.workers.iter_mut().flat_map(Worker::take_told));
         for id in self.ledger.take_more() {
@@ -429,11 +430,35 @@ impl Node {
         }
     }
 
+    /// What the policy calls by numbers is told, and what the peer calls by its own is found there.
+    fn follow_names(&mut self, now: Timestamp) {
+        if self.pair.is_none() || self.ledger.own_numbers.are_those_of(self.policy()) {
+            return;
+        }
+        let digest = ConfigMark::digest_of(&self.common());
+        let policy = Arc::clone(self.policy());
+        self.ledger.numbers.unsettle();
+        for item in self.ledger.own_numbers.follow(&policy, digest) {
+            if let Some(pair) = &mut self.pair {
+                pair.mark(now, ItemKind::Name, item);
+            }
+        }
+    }
+
     /// Every worker has the whole block table.
     fn block(&mut self, block: Block) {
         for worker in &mut self.workers {
             worker.block(block);
         }
+    }
+
+    /// Does what the controller has decided; whether that was anything.
+    fn obey_orders(&mut self) -> bool {
+        let orders = self.controller.take_orders();
+        for order in &orders {
+            self.obey(order);
+        }
+        !orders.is_empty()
     }
 
     fn obey(&mut self, order: &Order) {

@@ -60,6 +60,7 @@ const ANNOUNCES_AGAIN: Duration = Duration::from_millis(20);
 pub(crate) struct Pair {
     member: Member,
     keying: Keying,
+    epoch_of_keys: u32,
     sync: Synchronizer,
     configuration: ConfigChannel,
     /// What the member was told last.
@@ -132,6 +133,7 @@ impl Pair {
         let member = Member::new(now, settings.clone());
         let mut pair = Self {
             keying: Keying::new(member.epoch(), secret),
+            epoch_of_keys: 0,
             room: sync_settings(&config.high_availability).largest_payload(),
             sync: Synchronizer::new(sync_settings(&config.high_availability)),
             configuration: ConfigChannel::new(enabled, software, mark, common),
@@ -453,6 +455,7 @@ impl Pair {
             KeyingOutput::Agreed(keys) => {
                 let number = keys.ha2.epoch;
                 self.shared.handle_keys(Some(&keys.ha3));
+                self.epoch_of_keys = number;
                 // Numbers grow with each agreement, so these keys are not old.
                 if self.sync.handle_peer(now, PeerEvent::Connected(keys.ha2)).is_ok() {
                     self.member.handle_ha2_epoch(now, number.into());
@@ -470,7 +473,7 @@ impl Pair {
                     self.outputs.push_back(PairOutput::Message { link, bytes: bytes.to_vec() });
                 }
                 SyncOutput::Item { kind, id, payload, .. } => copies.apply(kind, id, payload),
-                SyncOutput::JoinBegins(_) => copies.begin_join(),
+                SyncOutput::JoinBegins(_) => copies.begin_join(self.epoch_of_keys),
                 SyncOutput::Joined(_) => {
                     copies.end_join();
                     is_joined = true;

@@ -31,6 +31,12 @@ impl Interfaces {
         Self(all.into_boxed_slice())
     }
 
+    /// The same with room for so many numbers.
+    pub(crate) fn with_count(&self, count: usize) -> Self {
+        let missing = iter::repeat_n(None, count.saturating_sub(self.0.len()));
+        Self(self.0.iter().cloned().chain(missing).collect())
+    }
+
     pub(crate) fn kind(&self, interface: InterfaceId) -> Option<InterfaceKind> {
         self.facts(interface).map(|facts| facts.kind)
     }

@@ -44,6 +44,14 @@ impl Retired {
         numbers
     }
 
+    /// Gives a name that is not in force the number that it will have when it is: as if it had been there
+    /// and gone. `None` when every number is in force.
+    pub(crate) fn reserve(&mut self, names: &mut Vec<String>, name: &str, limit: usize) -> Option<u32> {
+        let number = self.give(names, name, limit)?;
+        self.0.push_back(number);
+        Some(number)
+    }
+
     /// Keeps what is still gone in its order, and adds what is newly gone.
     fn retire(&mut self, count: usize, in_force: &[Option<u32>]) {
         let mut is_settled = vec![false; count];
@@ -116,6 +124,17 @@ mod tests {
         assert_eq!(chain.commit(&[]), []);
         assert_eq!(chain.commit(&["b", "newer", "new"]), [Some(1), Some(4), Some(3)]);
         assert_eq!(chain.names, ["a", "b", "c", "new", "newer"]);
+    }
+
+    #[test]
+    fn a_reserved_number_waits_for_its_name() {
+        let mut chain = Chain::new(3);
+        chain.commit(&["a"]);
+        assert_eq!(chain.retired.reserve(&mut chain.names, "b", 3), Some(1));
+        assert_eq!(chain.commit(&["c", "b", "a"]), [Some(2), Some(1), Some(0)]);
+        assert_eq!(chain.retired.reserve(&mut chain.names, "d", 3), None);
+        chain.commit(&["c"]);
+        assert_eq!(chain.retired.reserve(&mut chain.names, "d", 3), Some(0));
     }
 
     #[test]

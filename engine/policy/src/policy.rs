@@ -37,6 +37,8 @@ use crate::{
     zones::ZonePlaces,
 };
 
+mod reserve;
+
 /// A configuration compiled for lookup. Immutable; every id is an index into the lists of `Policy::names`.
 #[derive(Clone, Debug)]
 pub struct Policy {

@@ -26,11 +26,13 @@
 
 mod copies;
 mod events;
+mod numbers;
 mod state;
 mod wire;
 
 pub use copies::{MirrorCounters, MirrorRefusal};
 pub use events::{EventKind, SessionEvent, Telling, Told};
+pub use numbers::{Renumber, UnknownNumber};
 pub use state::{Life, NoteState, ParentState, SessionState};
 pub use wire::{DecodeError, MirrorItem, Who};
 

@@ -83,14 +83,18 @@ const fn merge(pending: ItemKind, newer: ItemKind) -> ItemKind {
             | ItemKind::Neighbor
             | ItemKind::NeighborGone
             | ItemKind::SecurityAssociation
-            | ItemKind::SecurityAssociationGone => newer,
+            | ItemKind::SecurityAssociationGone
+            | ItemKind::Name
+            | ItemKind::NameGone => newer,
         },
         ItemKind::SessionCreate
         | ItemKind::SessionEnd
         | ItemKind::Neighbor
         | ItemKind::NeighborGone
         | ItemKind::SecurityAssociation
-        | ItemKind::SecurityAssociationGone => newer,
+        | ItemKind::SecurityAssociationGone
+        | ItemKind::Name
+        | ItemKind::NameGone => newer,
     }
 }
 

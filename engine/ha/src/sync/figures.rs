@@ -14,7 +14,7 @@ use crate::{HaEvent, HaLinkId, Severity};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     messages: [Both; 5],
-    items: [Both; 7],
+    items: [Both; 9],
     /// Batches that were sent again.
     pub retransmitted: u64,
     /// Items that were not sent because they do not fit into a message.

@@ -27,11 +27,17 @@ pub enum ItemKind {
     SecurityAssociation,
     /// Such an association has gone.
     SecurityAssociationGone,
+    /// What a number is called that items of this kind's sender refer to. Told before all that refer to it.
+    Name,
+    /// A number is nobody's any more.
+    NameGone,
 }
 
 /// The tables that are kept equal. Each has ids of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Space {
+    /// What the numbers in other tables' entries are called.
+    Names,
     /// ARP and neighbor entries.
     Neighbors,
     /// IPsec security associations.
@@ -41,12 +47,14 @@ pub enum Space {
 }
 
 impl Space {
-    /// All tables, the small ones first; a join goes through them in this order.
-    pub const ALL: [Self; 3] = [Self::Neighbors, Self::SecurityAssociations, Self::Sessions];
+    /// All tables: first what the others refer to, then the small ones; a join goes through them in this
+    /// order.
+    pub const ALL: [Self; 4] = [Self::Names, Self::Neighbors, Self::SecurityAssociations, Self::Sessions];
 
     /// The kind that tells of a whole entry of this table.
     pub const fn whole(self) -> ItemKind {
         match self {
+            Self::Names => ItemKind::Name,
             Self::Neighbors => ItemKind::Neighbor,
             Self::SecurityAssociations => ItemKind::SecurityAssociation,
             Self::Sessions => ItemKind::SessionCreate,
@@ -56,6 +64,7 @@ impl Space {
     /// The kind that tells that an entry of this table is no more.
     pub const fn gone(self) -> ItemKind {
         match self {
+            Self::Names => ItemKind::NameGone,
             Self::Neighbors => ItemKind::NeighborGone,
             Self::SecurityAssociations => ItemKind::SecurityAssociationGone,
             Self::Sessions => ItemKind::SessionEnd,
@@ -65,7 +74,7 @@ impl Space {
 
 impl ItemKind {
     /// All kinds.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::SessionCreate,
         Self::SessionUpdate,
         Self::SessionEnd,
@@ -73,6 +82,8 @@ impl ItemKind {
         Self::NeighborGone,
         Self::SecurityAssociation,
         Self::SecurityAssociationGone,
+        Self::Name,
+        Self::NameGone,
     ];
 
     /// The table that an item of this kind belongs to.
@@ -81,6 +92,7 @@ impl ItemKind {
             Self::SessionCreate | Self::SessionUpdate | Self::SessionEnd => Space::Sessions,
             Self::Neighbor | Self::NeighborGone => Space::Neighbors,
             Self::SecurityAssociation | Self::SecurityAssociationGone => Space::SecurityAssociations,
+            Self::Name | Self::NameGone => Space::Names,
         }
     }
 
@@ -94,6 +106,8 @@ impl ItemKind {
             Self::NeighborGone => "neighbor gone",
             Self::SecurityAssociation => "ipsec sa",
             Self::SecurityAssociationGone => "ipsec sa gone",
+            Self::Name => "name",
+            Self::NameGone => "name gone",
         }
     }
 
@@ -106,6 +120,8 @@ impl ItemKind {
             Self::NeighborGone => 5,
             Self::SecurityAssociation => 6,
             Self::SecurityAssociationGone => 7,
+            Self::Name => 8,
+            Self::NameGone => 9,
         }
     }
 }
@@ -156,6 +172,8 @@ impl Record {
             5 => Self::Item(ItemKind::NeighborGone),
             6 => Self::Item(ItemKind::SecurityAssociation),
             7 => Self::Item(ItemKind::SecurityAssociationGone),
+            8 => Self::Item(ItemKind::Name),
+            9 => Self::Item(ItemKind::NameGone),
             JOIN_BEGINS => Self::JoinBegins,
             JOIN_ENDS => Self::JoinEnds,
             _ => Self::Unknown,
@@ -238,7 +256,7 @@ mod tests {
 
     #[test]
     fn records_come_back_as_they_were_written() {
-        let ids = [0, 1, u64::MAX, 1 << 63, 77, 76, 0x0100_0000_0000_0007];
+        let ids = [0, 1, u64::MAX, 1 << 63, 77, 76, 0x0100_0000_0000_0007, 5 << 32, 3];
         let mut batch = Vec::new();
         let mut previous = 0;
         for (kind, id) in ItemKind::ALL.into_iter().zip(ids) {

@@ -1,8 +1,10 @@
 //! A join: every entry is told once to a peer that has come anew, while changes are told beside it.
 //!
 //! ```text
-//!   Begins ──► Neighbors ──► SecurityAssociations ──► Sessions ──► Ends ──► Acknowledged by the peer
+//!   Begins ──► Names ──► Neighbors ──► SecurityAssociations ──► Sessions ──► Ends ──► Acknowledged
 //! ```
+//!
+//! What has changed waits until the names are told: it refers to them.
 
 use alloc::{collections::VecDeque, vec::Vec};
 
@@ -53,6 +55,16 @@ impl Join {
         }
     }
 
+    /// Whether it has names to tell, without which nothing else means anything.
+    pub const fn is_naming(&self) -> bool {
+        match self.stage {
+            Stage::Begins | Stage::Entries(Space::Names) => true,
+            Stage::Entries(Space::Neighbors | Space::SecurityAssociations | Space::Sessions)
+            | Stage::Ends
+            | Stage::Told(_) => false,
+        }
+    }
+
     /// Whether all is told and the peer has everything before the sequence `acknowledged`.
     pub const fn is_complete(&self, acknowledged: u64) -> bool {
         match self.stage {
@@ -96,7 +108,7 @@ impl Join {
     /// What [`Self::peek`] gave has gone into the batch of this sequence, or is no more.
     pub fn placed(&mut self, sequence: u64) {
         match self.stage {
-            Stage::Begins => self.stage = Stage::Entries(Space::Neighbors),
+            Stage::Begins => self.stage = Stage::Entries(Space::Names),
             Stage::Entries(_) => self.cursor = self.fetched.pop_front().or(self.cursor),
             Stage::Ends => self.stage = Stage::Told(sequence),
             Stage::Told(_) => {}
@@ -119,6 +131,7 @@ impl Join {
 
 const fn after(space: Space) -> Stage {
     match space {
+        Space::Names => Stage::Entries(Space::Neighbors),
         Space::Neighbors => Stage::Entries(Space::SecurityAssociations),
         Space::SecurityAssociations => Stage::Entries(Space::Sessions),
         Space::Sessions => Stage::Ends,

@@ -36,7 +36,7 @@ struct InFlight {
 }
 
 pub(super) struct Sender {
-    dirty: [DirtySet; 3],
+    dirty: [DirtySet; 4],
     /// What had no room in the last batch: it was asked for once and may not be asked for again.
     held: Option<Held>,
     join: Option<Join>,
@@ -85,7 +85,7 @@ impl Sender {
     pub fn new(seed: u64) -> Self {
         let seed = FixedState::with_seed(seed);
         Self {
-            dirty: [DirtySet::new(seed.clone()), DirtySet::new(seed.clone()), DirtySet::new(seed)],
+            dirty: core::array::from_fn(|_| DirtySet::new(seed.clone())),
             held: None,
             join: None,
             joins: 0,
@@ -105,8 +105,9 @@ impl Sender {
     }
 
     pub fn mark(&mut self, now: Timestamp, kind: ItemKind, id: u64) -> Marked {
-        let [neighbors, associations, sessions] = &mut self.dirty;
+        let [names, neighbors, associations, sessions] = &mut self.dirty;
         match kind.space() {
+            Space::Names => names.mark(now, kind, id),
             Space::Neighbors => neighbors.mark(now, kind, id),
             Space::SecurityAssociations => associations.mark(now, kind, id),
             Space::Sessions => sessions.mark(now, kind, id),
@@ -214,9 +215,10 @@ impl Sender {
         }
     }
 
-    /// Changes and the join take turns in being first, so that neither waits for the other's end.
+    /// Changes and the join take turns in being first, so that neither waits for the other's end; but the
+    /// join's names come before all.
     fn fill(&mut self, batch: &mut Batch, sequence: u64, source: &mut impl Source, counters: &mut Counters) {
-        self.join_first = !self.join_first;
+        self.join_first = !self.join_first || self.join.as_ref().is_some_and(Join::is_naming);
         let filled = if self.join_first {
             match self.fill_from_join(batch, sequence, source, counters) {
                 Filled::Full => Filled::Full,
@@ -258,7 +260,9 @@ impl Sender {
                     | ItemKind::Neighbor
                     | ItemKind::NeighborGone
                     | ItemKind::SecurityAssociation
-                    | ItemKind::SecurityAssociationGone => kind,
+                    | ItemKind::SecurityAssociationGone
+                    | ItemKind::Name
+                    | ItemKind::NameGone => kind,
                 };
                 self.scratch.clear();
                 if !source.encode(told, id, &mut self.scratch) {

@@ -50,6 +50,8 @@ struct Device {
     events: Vec<alloc::string::String>,
     /// Updates of entries that the copy did not hold.
     surprises: usize,
+    /// The tables of all items, as they came.
+    order: Vec<Space>,
 }
 
 impl Device {
@@ -63,6 +65,7 @@ impl Device {
             logs: Vec::new(),
             events: Vec::new(),
             surprises: 0,
+            order: Vec::new(),
         }
     }
 
@@ -80,6 +83,7 @@ impl Device {
 
     fn apply(&mut self, kind: ItemKind, id: u64, payload: &[u8]) {
         let key = (kind.space(), id);
+        self.order.push(kind.space());
         if kind == kind.space().gone() {
             self.copy.remove(&key);
             return;
@@ -262,7 +266,7 @@ impl World {
     }
 
     fn change(&mut self, device: usize, ids: u64) {
-        let space = Space::ALL[self.random(3) as usize];
+        let space = Space::ALL[self.random(4) as usize];
         let id = (self.random(ids) << 3) | device as u64;
         let revision = self.random(u64::MAX);
         let now = self.now;

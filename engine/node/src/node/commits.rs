@@ -193,7 +193,7 @@ impl Node {
         }
     }
 
-    fn common(&self) -> Arc<str> {
+    pub(super) fn common(&self) -> Arc<str> {
         self.common_lines().common_part(&self.controller.document().to_set()).into()
     }
 

@@ -17,11 +17,11 @@ set rulebase security rules ADDED application any service any action deny
 ";
 
 impl Pair {
-    fn node(&mut self, device: usize) -> &mut Node {
+    pub fn node(&mut self, device: usize) -> &mut Node {
         self.nodes[device].as_mut().unwrap()
     }
 
-    fn commit(&mut self, device: usize, text: &str) -> Result<Reply, CommandError> {
+    pub fn commit(&mut self, device: usize, text: &str) -> Result<Reply, CommandError> {
         let command = Command::Commit {
             document: Document::parse(text, "test").unwrap(),
             request: CommitRequest { admin: "alice".into(), ..CommitRequest::default() },
@@ -32,7 +32,7 @@ impl Pair {
         reply
     }
 
-    fn order(&mut self, device: usize, command: Command) -> Result<Reply, CommandError> {
+    pub fn order(&mut self, device: usize, command: Command) -> Result<Reply, CommandError> {
         let now = self.now;
         let reply = self.node(device).handle_command(now, command);
         self.drain(device);
@@ -40,7 +40,7 @@ impl Pair {
     }
 
     /// HA1 is cut, or carries again; both devices see it.
-    fn cut(&mut self, is_cut: bool) {
+    pub fn cut(&mut self, is_cut: bool) {
         self.is_cut = is_cut;
         for device in [0, 1] {
             self.order(device, Command::PairLink { link: HaLinkId::Ha1, is_up: !is_cut }).unwrap();

@@ -15,6 +15,7 @@ use etherparse::PacketBuilder;
 
 mod active_active;
 mod configuration;
+mod numbers;
 
 const CONFIG: &str = "
 set network interface ethernet ethernet1/1 layer3 ip 10.0.0.254/24

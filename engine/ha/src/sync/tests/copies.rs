@@ -9,7 +9,7 @@ fn a_fresh_peer_gets_everything_while_changes_go_on() {
     let settings = Settings { window: 2, ..Settings::default() };
     let mut world = World::new(7, &settings);
     for id in 0..5_000u64 {
-        let space = Space::ALL[(id % 3) as usize];
+        let space = Space::ALL[(id % 4) as usize];
         world.devices[0].own.entries.insert((space, id << 3), id);
     }
     for device in 0..2 {
@@ -25,6 +25,30 @@ fn a_fresh_peer_gets_everything_while_changes_go_on() {
     world.assert_equal_copies();
     assert!(world.devices[0].events.iter().any(|event| event == "Told(1)"));
     assert!(world.devices.iter().all(|device| device.machine.is_quiet() && device.surprises == 0));
+}
+
+#[test]
+fn names_are_told_before_what_refers_to_them() {
+    let settings = Settings { window: 2, ..Settings::default() };
+    let mut world = World::new(7, &settings);
+    for id in 0..2_000u64 {
+        world.devices[0].own.entries.insert((Space::Names, id), id);
+    }
+    world.link(0, HaLinkId::Ha2, true);
+    world.link(1, HaLinkId::Ha2, true);
+    world.devices[0].machine.handle_sending(world.now, true);
+    world.connect();
+    let now = world.now;
+    world.devices[0].set(now, Space::Sessions, 1 << 40, 1);
+    world.run(100 * MILLISECOND);
+    world.devices[0].set(world.now, Space::Sessions, 2 << 40, 1);
+    world.devices[0].set(world.now, Space::Names, 2_000, 1);
+    world.run(100 * MILLISECOND);
+    world.assert_equal_copies();
+    let told = &world.devices[1].order;
+    let first = told.iter().position(|space| *space == Space::Sessions).unwrap();
+    assert!(first >= 2_000 && told.iter().take(2_000).all(|space| *space == Space::Names));
+    assert!(told.ends_with(&[Space::Names, Space::Sessions]));
 }
 
 #[test]
