@@ -13,6 +13,8 @@
 //! | floating | the device of the lower priority number, else device 0 | while that one cannot; then back |
 //! | bound to active-primary | the active-primary device | with the role |
 //! | shared, share 0 and share 1 | device 0 and device 1 | while that one cannot; back when it can |
+//! | of a NAT rule bound to a device | that device | while that one cannot; back when it can |
+//! | of a NAT rule bound to primary or both | the active-primary device | with the role |
 //!
 //! A device can when it forwards (`HaState::forwards`) and its interface is up; floating addresses without
 //! `failover-on-link-down` do not ask for the interface. Where neither can for its interface's sake, the
@@ -28,10 +30,11 @@ use core::net::IpAddr;
 
 use bifrons_config::{
     Config,
-    typed::{AddressHolder, HaMode, Interface, InterfaceKind, Prefix},
+    typed::{AddressHolder, AddressRange, DeviceBinding, HaMode, Interface, InterfaceKind, Prefix},
 };
-use bifrons_dataplane::neighbor::{Answers, Sharing, VirtualAddress};
+use bifrons_dataplane::neighbor::{Answers, Hearers, Sharing, VirtualAddress};
 use bifrons_model::MacAddress;
+use bifrons_policy::{ProxyArp, proxied_addresses};
 
 use crate::{Announcement, DeviceId, HaState, InterfaceNumber, VirtualMac};
 
@@ -55,6 +58,8 @@ pub struct AddressPlan {
     macs: BTreeMap<usize, [MacAddress; 2]>,
     /// The ports of units.
     parents: BTreeMap<usize, usize>,
+    /// What the devices answer for, by interface, in an active/active pair.
+    proxied: Vec<(usize, ProxyArp)>,
 }
 
 /// An address of the pair, and where it is.
@@ -91,11 +96,26 @@ pub enum Holding {
     },
 }
 
+/// Addresses of translation rules that no interface has and one device of an active/active pair answers for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PairRange {
+    /// The interface: a place in `Config::interfaces`.
+    pub interface: usize,
+    /// The addresses.
+    pub addresses: AddressRange,
+    /// The Ethernet address that goes with them.
+    pub mac: MacAddress,
+    /// Whether this device answers.
+    pub is_here: bool,
+}
+
 /// Who has which address now, as one device sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AddressTable {
     /// All addresses of the pair, in the order of the configuration.
     pub addresses: Vec<PairAddress>,
+    /// What one of the devices of an active/active pair answers for.
+    pub proxied: Vec<PairRange>,
     /// Whether this device says nothing on any interface, because the other one has all addresses.
     pub is_silent: bool,
 }
@@ -141,13 +161,12 @@ impl AddressPlan {
                 (DeviceId::of(mode.device_id), planned.collect())
             }
         };
-        Self {
-            device,
-            is_active_passive: matches!(pair.mode, HaMode::ActivePassive { .. }),
-            planned,
-            macs: macs.collect(),
-            parents: parents.collect(),
-        }
+        let is_active_passive = matches!(pair.mode, HaMode::ActivePassive { .. });
+        // One of an active/passive pair answers with the address that both have, like a device alone.
+        let places = if is_active_passive { 0..0 } else { 0..config.interfaces.len() };
+        let proxied = places.flat_map(|place| proxied_of(config, place, &planned));
+        let proxied = proxied.collect();
+        Self { device, is_active_passive, planned, macs: macs.collect(), parents: parents.collect(), proxied }
     }
 
     /// Which device this one is; 0 in an active/passive pair.
@@ -186,8 +205,25 @@ impl AddressPlan {
         });
         AddressTable {
             addresses: addresses.collect(),
+            proxied: self
+                .proxied
+                .iter()
+                .filter_map(|(place, own)| self.range(*place, own, &devices))
+                .collect(),
             is_silent: self.is_active_passive && !own.state.forwards(),
         }
+    }
+
+    fn range(&self, interface: usize, proxied: &ProxyArp, devices: &Devices<'_>) -> Option<PairRange> {
+        let (home, at) = match proxied.binding {
+            DeviceBinding::Device(number) => {
+                let home = DeviceId::of(number);
+                (home, devices.holder(interface, home, true))
+            }
+            DeviceBinding::Both | DeviceBinding::Primary => (DeviceId::Zero, devices.primary()),
+        };
+        let mac = home.of_two(*self.macs.get(&interface)?);
+        Some(PairRange { interface, addresses: proxied.addresses, mac, is_here: at == Some(self.device) })
     }
 
     fn holding(&self, interface: usize, holder: AddressHolder, devices: &Devices<'_>) -> Option<Holding> {
@@ -224,7 +260,15 @@ impl AddressTable {
     /// The Ethernet addresses of the pair that frames to this device come to on an interface.
     pub fn macs(&self, interface: usize) -> BTreeSet<MacAddress> {
         let own = self.addresses.iter().filter(|own| own.interface == interface);
-        own.filter_map(PairAddress::answers).flat_map(|answers| answers.held()).map(|(mac, _)| mac).collect()
+        let held =
+            own.filter_map(PairAddress::answers).flat_map(|answers| answers.held()).map(|(mac, _)| mac);
+        held.chain(self.proxied_at(interface).map(|(_, mac)| mac)).collect()
+    }
+
+    /// What this device answers for on an interface, and with which Ethernet address.
+    pub fn proxied_at(&self, interface: usize) -> impl Iterator<Item = (AddressRange, MacAddress)> {
+        let here = self.proxied.iter().filter(move |own| own.interface == interface && own.is_here);
+        here.map(|own| (own.addresses, own.mac))
     }
 
     /// What is here and was not before, and the other way round.
@@ -242,7 +286,14 @@ impl AddressTable {
             let held = own.answers().into_iter().flat_map(|answers| answers.held());
             held.map(move |(mac, hearers)| Announcement { interface, address, mac, hearers })
         };
-        self.addresses.iter().flat_map(held).collect()
+        // Whose place switches learn, and nobody else.
+        let proxied = self.proxied.iter().filter(|own| own.is_here).map(|own| Announcement {
+            interface: own.interface,
+            address: own.addresses.first,
+            mac: own.mac,
+            hearers: Hearers::Switches,
+        });
+        self.addresses.iter().flat_map(held).chain(proxied).collect()
     }
 }
 
@@ -309,6 +360,20 @@ fn interface_addresses(interfaces: &[Interface]) -> Vec<Planned> {
     routed
         .flat_map(|(place, own)| own.addresses.iter().map(move |prefix| (place, *prefix)))
         .map(|(interface, prefix)| Planned { interface, prefix, holder: None })
+        .collect()
+}
+
+/// What translation rules have an interface answer for, but for the pair's own addresses. Beyond IPv4 only
+/// where it does so at all.
+fn proxied_of(config: &Config, place: usize, planned: &[Planned]) -> Vec<(usize, ProxyArp)> {
+    let has_nd_proxy = config.interfaces.get(place).is_some_and(|own| own.nd_proxy.is_some());
+    let is_planned = |range: &AddressRange| {
+        range.first == range.last && planned.iter().any(|own| own.prefix.address == range.first)
+    };
+    let all = proxied_addresses(config, place).into_iter();
+    all.filter(|own| has_nd_proxy || own.addresses.first.is_ipv4())
+        .filter(|own| !is_planned(&own.addresses))
+        .map(|own| (place, own))
         .collect()
 }
 

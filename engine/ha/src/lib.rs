@@ -27,7 +27,7 @@ mod virtual_mac;
 mod words;
 
 pub use active_active::active_active_view;
-pub use addresses::{AddressChanges, AddressPlan, AddressTable, Holding, PairAddress, Standing};
+pub use addresses::{AddressChanges, AddressPlan, AddressTable, Holding, PairAddress, PairRange, Standing};
 pub use announce::{Announcement, Announcer};
 pub use bifrons_model::DeviceId;
 pub use control::CONTROL_LINKS;

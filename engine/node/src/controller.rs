@@ -232,10 +232,10 @@ impl Controller {
     /// Other addresses of the pair are here: all or none in an active/passive pair, the virtual ones in an
     /// active/active pair.
     pub fn set_addresses(&mut self, now: Timestamp, table: AddressTable, is_relieved: bool) {
-        let AddressTable { mut addresses, is_silent } = table;
+        let is_silent = table.is_silent;
+        let mut virtuals = table;
         // An interface's own addresses are in the configuration.
-        addresses.retain(|address| address.holder.is_some());
-        let virtuals = AddressTable { addresses, is_silent };
+        virtuals.addresses.retain(|address| address.holder.is_some());
         if (&self.virtuals, self.is_silent, self.is_relieved) != (&virtuals, is_silent, is_relieved) {
             let was_silent = core::mem::replace(&mut self.is_silent, is_silent);
             (self.virtuals, self.is_relieved) = (virtuals, is_relieved);
@@ -410,10 +410,15 @@ impl Controller {
         let link = self.links.link(interface)?;
         let place = self.numbers.iter().position(|number| *number == Some(interface))?;
         let configured = self.config.interfaces.get(place)?;
+        let is_shared = matches!(self.config.high_availability.mode, HaMode::ActiveActive(_));
+        // Of two devices that forward one answers, for both.
+        let is_shared = is_shared && self.config.high_availability.enabled;
         let proxied = self.compiled.policy.proxy_arp_addresses(interface);
+        let proxied = if is_shared { &[] } else { proxied };
         let mut settings = LinkSettings::new(link.mac, configured, proxied);
         settings.is_silent = self.is_silent || self.is_relieved;
         settings.virtual_addresses = self.virtuals.virtual_addresses(place);
+        settings.proxied_for_pair = self.virtuals.proxied_at(place).collect();
         // Translation to a virtual address is no reason to answer for it where it is not.
         let of_pair = self.virtuals.addresses.iter().filter(|address| address.interface == place);
         let of_pair = of_pair.map(|address| address.prefix.address);

@@ -41,6 +41,9 @@ pub struct LinkSettings {
     pub is_silent: bool,
     /// Addresses that it answers for with `mac`.
     pub proxied: Vec<AddressRange>,
+    /// Addresses that it answers for as long as it does so for a pair of devices, with Ethernet addresses
+    /// that move between the two.
+    pub proxied_for_pair: Vec<(AddressRange, MacAddress)>,
     /// Addresses among them that it does not answer for.
     pub excepted: Vec<AddressRange>,
     /// Neighbors that are known without asking.
@@ -80,6 +83,7 @@ impl LinkSettings {
             virtual_addresses: Vec::new(),
             is_silent: false,
             proxied: translated.chain(listed).collect(),
+            proxied_for_pair: Vec::new(),
             excepted: nd_proxy.map(|proxy| proxy.except.clone()).unwrap_or_default(),
             fixed: interface.neighbors.clone(),
             retransmission: Duration::from_secs(ipv6.ns_interval.max(1).into()),
@@ -147,8 +151,17 @@ impl Link {
             return own.address.answers.mac_for(requester).map(|mac| (mac, true));
         }
         let is_in = |ranges: &[AddressRange]| ranges.iter().any(|range| holds(range, address));
-        (is_in(&self.settings.proxied) && !is_in(&self.settings.excepted))
-            .then_some((self.settings.mac, false))
+        if is_in(&self.settings.excepted) {
+            return None;
+        }
+        let of_pair = self.proxied_for_pair(address);
+        of_pair.or_else(|| is_in(&self.settings.proxied).then_some(self.settings.mac)).map(|mac| (mac, false))
+    }
+
+    /// The Ethernet address that the device answers with for an address that is none of its own, for a pair.
+    pub fn proxied_for_pair(&self, address: IpAddr) -> Option<MacAddress> {
+        let mut ranges = self.settings.proxied_for_pair.iter();
+        ranges.find(|(range, _)| holds(range, address)).map(|(_, mac)| *mac)
     }
 
     /// Our address that asks for `neighbor`: the one in whose network it lies, else another of its scope.

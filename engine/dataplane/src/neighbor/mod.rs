@@ -240,7 +240,7 @@ impl Neighbors {
     }
 
     /// Announces one address of ours once, at this Ethernet address: the device has just taken it over from
-    /// the other one of a pair. Nothing happens where it is none of ours.
+    /// the other one of a pair. Nothing happens where it is none of ours, nor answered for for the pair.
     pub fn announce_address(
         &mut self,
         interface: InterfaceId,
@@ -248,7 +248,8 @@ impl Neighbors {
         mac: MacAddress,
         hearers: Hearers,
     ) {
-        if !self.is_own(interface, address) {
+        let is_proxied = |link: &Link| link.proxied_for_pair(address).is_some();
+        if !self.is_own(interface, address) && !self.links.get(&interface).is_some_and(is_proxied) {
             return;
         }
         match hearers {

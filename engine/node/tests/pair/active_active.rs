@@ -324,6 +324,37 @@ fn a_floating_address_is_the_devices_own_where_it_is_held() {
     assert!(answered(&passed), "{passed:?}");
 }
 
+#[test]
+fn what_rules_translate_to_is_answered_by_the_device_that_they_are_bound_to() {
+    let dynamic = "source any source-translation dynamic-ip-and-port";
+    let fixed = "source 10.0.0.50 source-translation static-ip";
+    let rules =
+        [(dynamic, "0", "192.0.2.100"), (dynamic, "1", "192.0.2.101"), (fixed, "both", "192.0.2.102")];
+    let lines = rules.map(|(translation, binding, address)| {
+        let rule = format!("set rulebase nat rules of-{binding}");
+        format!(
+            "{rule} from inside to outside destination any service any {translation} translated-address \
+             {address}\n{rule} active-active-device-binding {binding}\n"
+        )
+    });
+    let mut pair = Pair::sharing(1, COMBINATIONS[3], &lines.concat());
+    let macs = [0, 1].map(|device| Some(virtual_mac(device, "ethernet1/2")));
+    let wanted = [[macs[0], None], [None, macs[1]], [macs[0], None]];
+    let all = rules.map(|(.., address)| address.parse().unwrap());
+    assert_eq!(all.map(|address| pair.answers(OUTSIDE, SERVER_IP, address)), wanted);
+    // Hosts know the way to them still when their device is dead.
+    pair.nodes[0] = None;
+    pair.frames = Default::default();
+    pair.run(Duration::from_millis(100));
+    let searches = pair.frames[1].iter().filter_map(|(_, frame)| {
+        let (header, length) = EthernetHeader::read(frame)?;
+        Some((header.source, Arp::read(frame.get(length..)?)?.target))
+    });
+    assert_eq!(searches.filter(|search| Some(search.0) == macs[0] && search.1 == all[0]).count(), 2);
+    let wanted = [macs[0], macs[1], macs[0]];
+    assert_eq!(all.map(|address| pair.asked(1, OUTSIDE, SERVER_IP, address)), wanted);
+}
+
 /// A handshake of which one device sees the client and the other one the server, who answers at once. Then
 /// data and the end.
 fn connect(pair: &mut Pair, receiver: usize, from: End, owner: usize, what: &str) {

@@ -191,6 +191,9 @@ impl Pair {
 fn answer(port: PortId, frame: &[u8]) -> Option<Vec<u8>> {
     let (header, length) = EthernetHeader::read(frame)?;
     let ask = Arp::read(frame.get(length..)?).filter(|ask| ask.is_request && ask.sender != ask.target)?;
+    if ask.sender.is_unspecified() {
+        return None;
+    }
     let mac = if port == INSIDE { CLIENT } else { SERVER };
     let reply = Arp {
         is_request: false,

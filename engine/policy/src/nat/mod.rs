@@ -14,7 +14,7 @@ mod conditions;
 mod proxy_arp;
 mod warnings;
 
-pub use proxy_arp::ProxyArp;
+pub use proxy_arp::{ProxyArp, proxied_addresses};
 pub use warnings::NatWarning;
 
 use alloc::{boxed::Box, vec::Vec};

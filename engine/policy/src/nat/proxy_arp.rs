@@ -21,18 +21,27 @@ pub struct ProxyArp {
     pub binding: DeviceBinding,
 }
 
+/// Those of an interface, by its place in the configuration.
+pub fn proxied_addresses(config: &Config, place: usize) -> Vec<ProxyArp> {
+    let mut own = Vec::new();
+    let Some(interface) = config.interfaces.get(place) else { return own };
+    let zone = config.zones.iter().position(|zone| zone.interfaces.contains(&place));
+    for rule in config.nat_rules.iter().filter(|rule| !rule.disabled && concerns(rule, zone)) {
+        for addresses in answered(rule) {
+            add(&mut own, interface, addresses, rule.binding);
+        }
+    }
+    own
+}
+
 /// By interface number. An address counts where the interface's zone is one that the rule's traffic comes
 /// from or goes to.
 pub(super) fn of(config: &Config, numbers: &Numbers) -> Box<[Box<[ProxyArp]>]> {
     let count = numbers.interfaces.iter().flatten().map(|id| id.index() + 1).max().unwrap_or(0);
     let mut by_interface = vec![Vec::new(); count];
-    for (place, (interface, id)) in config.interfaces.iter().zip(&numbers.interfaces).enumerate() {
-        let Some(own) = id.and_then(|id| by_interface.get_mut(id.index())) else { continue };
-        let zone = config.zones.iter().position(|zone| zone.interfaces.contains(&place));
-        for rule in config.nat_rules.iter().filter(|rule| !rule.disabled && concerns(rule, zone)) {
-            for addresses in answered(rule) {
-                add(own, interface, addresses, rule.binding);
-            }
+    for (place, id) in numbers.interfaces.iter().enumerate() {
+        if let Some(own) = id.and_then(|id| by_interface.get_mut(id.index())) {
+            own.extend(proxied_addresses(config, place));
         }
     }
     by_interface.into_iter().map(Vec::into_boxed_slice).collect()
