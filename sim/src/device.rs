@@ -157,6 +157,8 @@ pub struct Figures {
     pub held: u64,
     /// Frames for the firewall itself.
     pub own: u64,
+    /// Frames that went to the other device of a pair.
+    pub to_peer: u64,
     /// Frames that it made itself.
     pub emitted: u64,
     /// Sessions at the moment.
@@ -170,7 +172,7 @@ pub struct Figures {
 impl Figures {
     /// Whether every frame has one fate.
     pub const fn is_conserved(&self) -> bool {
-        self.received == self.transmitted + self.dropped + self.held + self.own
+        self.received == self.transmitted + self.dropped + self.held + self.own + self.to_peer
     }
 }
 

@@ -4,6 +4,7 @@
 pub mod failover;
 pub mod false_failover;
 pub mod flood;
+pub mod handshakes;
 mod laboratory;
 pub mod switch_over;
 pub mod sync_loss;
@@ -14,13 +15,13 @@ pub use laboratory::{Laboratory, Progress};
 use crate::{pair::Profile, shadow::Failure};
 
 /// The experiments there are.
-pub const EXPERIMENTS: [&str; 6] =
-    ["flood", "failover", "link-down", "switch-over", "false-failover", "sync-loss"];
+pub const EXPERIMENTS: [&str; 7] =
+    ["flood", "failover", "link-down", "switch-over", "false-failover", "sync-loss", "handshakes"];
 
 /// How an experiment is to be made, where it is not as usual.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Extent {
-    /// How often it is made; of `false-failover` the simulated hours.
+    /// How often it is made; of `false-failover` the simulated hours, of `handshakes` how many of these.
     pub trials: Option<u32>,
     /// How many transfers are in each trial, where it has any.
     pub transfers: Option<usize>,
@@ -104,6 +105,11 @@ pub fn conduct_with(name: &str, extent: Extent, laboratory: &Laboratory<'_>) -> 
             let trials = trials.unwrap_or(usual.trials);
             let transfers = transfers.unwrap_or(usual.transfers);
             sync_loss::SyncLoss { trials, transfers, ..usual }.conduct(laboratory)
+        }
+        "handshakes" => {
+            let usual = handshakes::Handshakes::default();
+            let handshakes = trials.unwrap_or(usual.handshakes);
+            handshakes::Handshakes { handshakes, ..usual }.conduct(laboratory)
         }
         _ => Err(format!("no experiment {name}; there are {}", EXPERIMENTS.join(", "))),
     }

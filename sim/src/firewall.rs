@@ -233,6 +233,7 @@ impl Device for Firewall {
             figures.dropped += counters.dropped_total();
             figures.held += counters.held;
             figures.own += counters.to_host;
+            figures.to_peer += counters.to_peer;
             figures.emitted += counters.emitted;
             figures.refused += counters.sessions_refused;
             figures.sessions += worker.sessions().len() as u64;

@@ -6,6 +6,7 @@ pub mod crowd;
 pub mod everyone;
 pub mod file_transfer;
 pub mod flood;
+pub mod handshake;
 pub mod ping;
 pub mod stack;
 pub mod transfer;

@@ -24,6 +24,7 @@ use self::{
 };
 use crate::{
     device::{Blueprint, Order, Seat},
+    host::Host,
     link::{Endpoint, Place, Quality},
     plan::{Hidden, Plan, interface},
     run::{self, BEGIN, Build},
@@ -180,6 +181,9 @@ impl Setup {
 /// Longer than any world lasts.
 const FOR_GOOD: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
 
+/// A host that is no part of the plan, and its zone.
+pub type Guest = (usize, Box<dyn Host>);
+
 /// A pair in its world.
 pub struct Couple {
     /// The world; the devices are 0 and 1 in it.
@@ -199,6 +203,14 @@ impl Couple {
     /// # Errors
     /// When a device refuses its configuration.
     pub fn new(setup: &Setup, build: Build<'_>) -> Result<Self, String> {
+        Self::with_guests(setup, Vec::new(), build)
+    }
+
+    /// Two devices that begin, and hosts that are no part of the plan behind those that are.
+    ///
+    /// # Errors
+    /// When a device refuses its configuration.
+    pub fn with_guests(setup: &Setup, mut guests: Vec<Guest>, build: Build<'_>) -> Result<Self, String> {
         let plan = &setup.plan;
         let zones = plan.zones.len();
         let mut world = World::new(BEGIN, plan.seed, setup.watch);
@@ -213,7 +225,8 @@ impl Couple {
         let mut cables = Vec::new();
         let mut macs = Vec::new();
         for (zone, zone_plan) in plan.zones.iter().enumerate() {
-            let hosts = run::hosts(plan, zone, &|zone, place| setup.mode.addresses(plan, zone, place));
+            let mut hosts = run::hosts(plan, zone, &|zone, place| setup.mode.addresses(plan, zone, place));
+            hosts.extend(guests.extract_if(.., |(of, _)| *of == zone).map(|(_, guest)| guest));
             let switch = Place::Switch(world.add_switch(hosts.len() + 2));
             cables.push([0, 1].map(|device| {
                 world.connect([end(switch, device), end(Place::Device(device), zone)], zone_plan.quality)
@@ -241,7 +254,15 @@ impl Couple {
     /// # Errors
     /// When a device refuses its configuration, or the pair does not come to stand in time.
     pub fn standing(setup: &Setup, build: Build<'_>) -> Result<Self, String> {
-        let mut pair = Self::new(setup, build)?;
+        Self::standing_with(setup, Vec::new(), build)
+    }
+
+    /// The same with hosts that are no part of the plan.
+    ///
+    /// # Errors
+    /// When a device refuses its configuration, or the pair does not come to stand in time.
+    pub fn standing_with(setup: &Setup, guests: Vec<Guest>, build: Build<'_>) -> Result<Self, String> {
+        let mut pair = Self::with_guests(setup, guests, build)?;
         pair.run_until(setup.profile.stands_after());
         let states = pair.states();
         let has_told = |device| pair.pair_of(device).is_some_and(|(_, sync)| sync == SyncStatus::Complete);

@@ -122,6 +122,9 @@ struct Station {
     wake: Option<Timestamp>,
 }
 
+/// Takes the side that sends and the frame.
+pub type Tap = Box<dyn FnMut(usize, &[u8])>;
+
 /// Everything that there is.
 pub struct World {
     now: Timestamp,
@@ -133,6 +136,8 @@ pub struct World {
     /// The firewalls.
     pub devices: Vec<Chassis>,
     wiring: HashMap<Endpoint, (usize, usize)>,
+    /// Who is told what is sent on a cable, by its number.
+    taps: Vec<(usize, Tap)>,
     watch: Watch,
     news: Vec<News>,
     digest: u64,
@@ -152,6 +157,7 @@ impl World {
             stations: Vec::new(),
             devices: Vec::new(),
             wiring: HashMap::new(),
+            taps: Vec::new(),
             watch,
             news: Vec::new(),
             digest: seed,
@@ -199,6 +205,11 @@ impl World {
         }
         self.links.push(Link::new(ends, quality, random));
         number
+    }
+
+    /// From now on somebody is told of every frame that is sent on a cable, also of those that are lost there.
+    pub fn listen(&mut self, link: usize, tap: Tap) {
+        self.taps.push((link, tap));
     }
 
     /// The present moment.
@@ -377,6 +388,9 @@ impl World {
 
     fn send(&mut self, from: Endpoint, frame: Vec<u8>) {
         let Some((number, side)) = self.wiring.get(&from).copied() else { return };
+        for (_, tap) in self.taps.iter_mut().filter(|(link, _)| *link == number) {
+            tap(side, &frame);
+        }
         let link = &mut self.links[number];
         let to = link.ends[1 - side];
         let [first, second] = link.transmit(self.now, side, frame.len());

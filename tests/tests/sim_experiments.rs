@@ -1,7 +1,7 @@
 //! Experiments of the simulator, smaller than `bifrons sim --experiment NAME` makes them.
 
 use bifrons_sim::{
-    experiment::{Laboratory, flood::Siege},
+    experiment::{Laboratory, flood::Siege, handshakes::Handshakes},
     firewall,
 };
 
@@ -24,4 +24,13 @@ fn an_experiment_that_is_not_there_is_told_by_name() {
     let told = bifrons_sim::experiment::conduct("tea", &Laboratory::new(&firewall::build))
         .expect_err("there is none");
     assert!(told.contains("tea") && told.contains("flood"), "{told}");
+}
+
+#[test]
+fn handshakes_lose_nothing_whose_answers_take_the_other_device() {
+    let handshakes = Handshakes { handshakes: 5_000, ..Handshakes::default() };
+    let findings = handshakes.conduct(&Laboratory::new(&firewall::build)).expect("pairs that stand");
+    assert!(findings.are_good(), "{findings:#?}");
+    let value = |name| findings.value(name).expect("a figure of the experiment");
+    assert_eq!((value("handshakes"), value("packets_lost")), (5_000.0, 0.0));
 }

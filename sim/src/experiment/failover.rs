@@ -7,8 +7,8 @@
 //!
 //! Each trial is a world of its own. Transfers that were well under way when the device died never stop
 //! sending before the survivor can have noticed, so the time until it forwards something of one is the pair's
-//! gap, and not the patience of a host but for the pause between two pieces. Transfers that were still opening
-//! count with those that have to come through.
+//! gap, and not the patience of a host but for the pause between two pieces. Transfers that were still
+//! opening count with those that have to come through.
 
 use std::time::Duration;
 
@@ -106,11 +106,7 @@ impl Failover {
         }
         pair.history.watch_for_first(1);
         let transfers = self.transfers;
-        pair.run_while(crash + PATIENCE, |pair| {
-            let is_over = |fate: &Fate| fate.finished.is_some() || fate.is_broken;
-            let over = pair.history.fates.values().filter(|fate| is_over(fate)).count();
-            over < transfers || pair.sessions()[1] > 0
-        });
+        pair.run_while(crash + PATIENCE, |pair| pair.history.over < transfers || pair.sessions()[1] > 0);
         let history = &pair.history;
         if let Some(device) = history.unaccounted {
             return Err(format!("seed {seed}: device {device} does not account for every frame"));

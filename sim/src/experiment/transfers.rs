@@ -8,8 +8,10 @@ use crate::{
     random::Random,
 };
 
-/// Hosts in each zone.
+/// Hosts in each zone at least.
 const HOSTS: usize = 4;
+/// Transfers of a host at most: its stack looks at all of them each time.
+const CROWDED: usize = 6;
 /// What a transfer sends one way. With the pauses it takes seven tenths of a second.
 const LONG: u64 = 200_000;
 /// What it sends the other way.
@@ -20,7 +22,8 @@ const PAUSE: Duration = Duration::from_millis(7);
 /// Two zones with transfers between them, which open in a span from `begin` on. Half of the plans hide the
 /// clients behind the firewall's address.
 pub(super) fn plan(seed: u64, transfers: usize, begin: Duration, opening: Duration) -> Plan {
-    let zone = ZonePlan { hosts: HOSTS, ..ZonePlan::default() };
+    let hosts = HOSTS.max(transfers / CROWDED);
+    let zone = ZonePlan { hosts, ..ZonePlan::default() };
     let mut random = Random::new(seed, "transfers", 0);
     let mut plan = Plan {
         seed,
@@ -34,8 +37,8 @@ pub(super) fn plan(seed: u64, transfers: usize, begin: Duration, opening: Durati
         let (up, down) = if random.coin() { (LONG, SHORT) } else { (SHORT / 10, LONG) };
         let talk = Talk {
             number,
-            client: (0, number % HOSTS),
-            server: (1, number / HOSTS % HOSTS),
+            client: (0, number % hosts),
+            server: (1, number / hosts % hosts),
             is_v6: false,
             port: TRANSFER_PORTS[number % TRANSFER_PORTS.len()],
             kind: TalkKind::Transfer(Load { up, down, pause: PAUSE }),

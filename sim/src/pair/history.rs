@@ -40,6 +40,13 @@ pub struct Fate {
     pub first_passed: [Option<Timestamp>; 2],
 }
 
+impl Fate {
+    /// Whether it came through or was given up.
+    pub const fn is_over(&self) -> bool {
+        self.finished.is_some() || self.is_broken
+    }
+}
+
 /// A device is something else now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Change {
@@ -56,6 +63,8 @@ pub struct Change {
 pub struct History {
     /// By talk.
     pub fates: BTreeMap<usize, Fate>,
+    /// How many of them are over.
+    pub over: usize,
     /// What the devices were, from the beginning.
     pub changes: Vec<Change>,
     /// The system logs of the devices: how long after the beginning, and whose.
@@ -180,7 +189,10 @@ impl History {
                 (talk, |fate, _| fate.is_broken = true)
             }
         };
-        note(self.fates.entry(*talk).or_default(), now);
+        let fate = self.fates.entry(*talk).or_default();
+        let was_over = fate.is_over();
+        note(fate, now);
+        self.over += usize::from(fate.is_over() && !was_over);
     }
 
     /// A frame comes from the clients' zone.

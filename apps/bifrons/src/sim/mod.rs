@@ -48,10 +48,10 @@ pub struct Arguments {
     /// failover: the active device of a pair dies in the middle of transfers. link-down: it loses a link
     /// instead. switch-over: an operator suspends it, there and back. false-failover: a pair with busy
     /// processors and links that lose messages, in which nobody may take over. sync-loss: a pair with a bad
-    /// HA2 link
+    /// HA2 link. handshakes: both devices of a pair forward; SYNs come to one, the answers to the other
     #[arg(long, value_name = "NAME", group = "what", value_parser = EXPERIMENTS)]
     experiment: Option<String>,
-    /// With --experiment: how often it is made; of false-failover the simulated hours
+    /// With --experiment: how often it is made; of false-failover the hours, of handshakes their number
     #[arg(long, value_name = "N", requires = "experiment")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     trials: Option<u32>,
