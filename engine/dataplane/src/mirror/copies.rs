@@ -5,10 +5,11 @@ use core::time::Duration;
 
 use bifrons_catalog::app;
 use bifrons_inspect::{Opening, Shown};
-use bifrons_model::{DropReason, SessionId, Timestamp};
+use bifrons_model::{DeviceId, DropReason, SessionId, Timestamp};
 use bifrons_session::{FlowKey, NO_NUMBER, NONE, Session, SessionFlags, tcp::Tracking};
+use bifrons_wire::protocol;
 
-use super::{Life, MirrorItem, NoteState, Who};
+use super::{Life, MirrorItem, NoteState, Who, lent::Lent};
 use crate::{Worker, close::Notes, gateway::Parent};
 
 /// How long after a take-over TCP may begin in mid-connection.
@@ -26,6 +27,7 @@ pub(crate) struct Mirroring {
     /// The sessions that a join tells of, while it does.
     pub ids: Vec<SessionId>,
     forgotten: Vec<u32>,
+    pub lent: Lent,
 }
 
 /// What was done for the other device since the start.
@@ -65,16 +67,22 @@ impl Worker {
     /// Why nothing was made of it.
     pub fn handle_mirrored(&mut self, now: Timestamp, item: &MirrorItem) -> Result<bool, MirrorRefusal> {
         self.move_clock(now);
+        self.mirroring.lent.forget(item.id);
+        self.yield_session(item.id);
         let outcome = match &item.who {
             Some(who) => self.mirror_session(item, who).map(|()| true),
             None => self.with_copy(item.id, |worker, slot| worker.change_copy(slot, item)),
         };
-        self.mirroring.counters.refused += u64::from(outcome.is_err());
+        if outcome.is_err() {
+            self.mirroring.counters.refused += 1;
+            self.learn_connection(item);
+        }
         outcome
     }
 
     /// Removes the copy of a session that has ended, in silence; false where there is none.
     pub fn handle_mirrored_end(&mut self, id: SessionId) -> bool {
+        self.yield_session(id);
         self.with_copy(id, Self::remove_copy).unwrap_or(false)
     }
 
@@ -82,6 +90,7 @@ impl Worker {
     /// are. The caller lets the worker forward (`set_pair_view`).
     pub fn handle_take_over(&mut self, now: Timestamp) {
         self.move_clock(now);
+        self.mirroring.lent.clear();
         self.table.take_over(self.now);
         self.mirroring.pick_up_until = self.now + PICK_UP_FOR;
         self.take_knobs();
@@ -128,7 +137,33 @@ impl Worker {
     /// A copy that a packet has found, or whose time has come, is this device's own from now on.
     #[cold]
     pub(crate) fn adopt(&mut self, slot: u32) {
+        self.mirroring.lent.forget(self.table.get(slot).id);
         self.table.adopt(slot, self.now);
+    }
+
+    /// Of a session that both take for their own, the segments that the other device saw last are no reason to
+    /// drop those that come here now.
+    fn learn_connection(&mut self, item: &MirrorItem) {
+        if self.pair.shared.is_some()
+            && let (Some(slot), Some(image)) = (self.table.find_id(item.id), &item.life.tcp)
+            && self.table.get(slot).protocol() == protocol::TCP
+            && item.life.idle < self.table.idle(slot, self.now)
+        {
+            self.table.get_mut(slot).tcp = Tracking::from_image(image);
+        }
+    }
+
+    /// Two devices may take a session for their own after they could not reach each other: then device 0
+    /// keeps it, and here it becomes the copy.
+    fn yield_session(&mut self, id: SessionId) {
+        let yields = self.pair.shared.is_some_and(|view| view.device == DeviceId::One);
+        if yields
+            && let Some(slot) = self.table.find_id(id)
+            && !self.table.get(slot).flags.has(SessionFlags::COPY)
+            && self.table.get(slot).is_mirrorable()
+        {
+            self.table.give(slot, self.now);
+        }
     }
 
     /// Removes copies that the last join has left out.
@@ -169,7 +204,7 @@ impl Worker {
         }
     }
 
-    fn mirror_session(&mut self, item: &MirrorItem, who: &Who) -> Result<(), MirrorRefusal> {
+    pub(super) fn mirror_session(&mut self, item: &MirrorItem, who: &Who) -> Result<(), MirrorRefusal> {
         let id = item.id;
         let names = self.policy.names();
         let is_known = who.keys.iter().all(|key| key.zone().index() < names.zones.len())
@@ -347,6 +382,7 @@ impl Worker {
     }
 
     pub(crate) fn remove_copy(&mut self, slot: u32) {
+        self.mirroring.lent.forget(self.table.get(slot).id);
         self.free_inspection(slot);
         self.claim_session(slot, false);
         let notes = core::mem::replace(&mut self.table.get_mut(slot).notes, NONE);

@@ -26,6 +26,7 @@
 
 mod copies;
 mod events;
+mod lent;
 mod numbers;
 mod state;
 mod wire;

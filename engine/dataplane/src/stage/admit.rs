@@ -222,6 +222,42 @@ impl Worker {
         self.install(bytes, lane, packet, (plan, way, judged, cause), outbox)
     }
 
+    /// Makes a session for the other device of a pair, which owns it: route, address translation by that
+    /// one's rules, rule, a place in the table. `Err` says why there is none; nothing is logged or answered.
+    pub(crate) fn open_for_peer(
+        &mut self,
+        lane: &Lane,
+        packet: &Packet,
+        outbox: &mut Outbox,
+    ) -> Result<u32, Verdict> {
+        let drop = Verdict::Drop;
+        let mut way = self.way_of(lane, packet, outbox).map_err(drop)?;
+        let mut plan = self.plan(lane, &mut way, outbox)?;
+        let judged = self.judge(&way, packet, outbox);
+        if way.is_host {
+            return Err(drop(DropReason::HostService));
+        }
+        if !judged.decision.action.passes() {
+            return Err(drop(DropReason::PolicyDeny));
+        }
+        if self.table.len() >= self.table.capacity() {
+            return Err(drop(DropReason::SessionTableFull));
+        }
+        self.translate_source(&way.c2s, way.zone_to, &mut plan).map_err(drop)?;
+        let s2c = plan.leaving.reversed(way.zone_to);
+        if plan.translates() {
+            self.displace_blocked(&s2c, outbox);
+        }
+        let inserted = self.insert(&way, &s2c, &judged.decision);
+        let slot = inserted.map_err(|()| drop(DropReason::SessionTableFull))?;
+        self.describe(slot, &way, &judged);
+        self.describe_translation(slot, &plan, plan.translates());
+        self.hit_rule(judged.decision.rule);
+        self.claim_session(slot, true);
+        outbox.note(|| Step::Admitted { session: self.table.get(slot).id, keys: self.table.keys(slot) });
+        Ok(slot)
+    }
+
     /// Makes a session that is judged: its translation, and a place in the table.
     fn install(
         &mut self,
@@ -236,6 +272,12 @@ impl Worker {
             return Err(self.refuse(&way, packet, decision, outbox));
         }
         let is_passing = decision.action.passes();
+        let zones = (way.c2s.zone(), way.zone_to);
+        if !way.is_host
+            && let Some(verdict) = self.ask_before_admission((bytes, is_passing), zones, lane, packet, outbox)
+        {
+            return Err(verdict);
+        }
         if is_passing && let Err(reason) = self.translate_source(&way.c2s, way.zone_to, &mut plan) {
             return Err(self.refuse_translation(&way, packet, decision, reason, outbox));
         }
@@ -328,7 +370,7 @@ impl Worker {
     }
 
     /// Whether a TCP segment may begin a session.
-    fn may_open(&mut self, zone: ZoneId, packet: &Packet) -> Result<(), DropReason> {
+    pub(super) fn may_open(&mut self, zone: ZoneId, packet: &Packet) -> Result<(), DropReason> {
         if let Some(noticed) = tcp::Tracking::admits(&packet.tcp, &self.knobs_of(zone))? {
             self.counters.notice(noticed);
         }

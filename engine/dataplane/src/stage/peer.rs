@@ -20,18 +20,21 @@
 
 use alloc::{vec, vec::Vec};
 
-use bifrons_model::{DropReason, InterfaceId, Timestamp};
+use bifrons_model::{DropReason, InterfaceId, SessionId, Timestamp, ZoneId};
 use bifrons_session::{FlowKey, Hit};
 use bifrons_wire::{FrameInfo, Ha3Kind, LinkType, Packet, TcpFlags, parse_into, protocol, verify};
 
 use crate::{
-    ActiveActiveView, EventKind, FirstStep, Frame, Outbox, PeerFrame, Verdict, Worker,
+    ActiveActiveView, EventKind, FirstStep, Frame, MirrorItem, Outbox, PeerFrame, Step, Telling, Verdict,
+    Worker,
     links::PortMode,
     worker::{AGER_BUDGET, Body, Lane, Wiring},
 };
 
 /// ICMP and ICMPv6 echo replies.
 const ECHO_REPLIES: [u8; 2] = [0, 129];
+/// How long the description of a session may be, in bytes; there is room for any.
+const DESCRIPTION_MAX: usize = 1_024;
 
 /// What the other device says of a frame that it gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +88,91 @@ impl Worker {
             return Verdict::Drop(reason);
         }
         self.from_peer = Some(FromPeer { kind: frame.kind, session: frame.session });
-        self.live_from_peer(frame, &lane, outbox)
+        match frame.kind {
+            Ha3Kind::SetupRequest => self.set_up_for_peer(frame, &lane, outbox),
+            Ha3Kind::SetupReply => {
+                self.take_setup(frame, outbox);
+                self.live_from_peer(frame, &lane, outbox)
+            }
+            Ha3Kind::ForwardToOwner | Ha3Kind::ReturnToReceiver => self.live_from_peer(frame, &lane, outbox),
+        }
+    }
+
+    /// Sets up the session of a packet that the other device owns, and answers. A packet of a session of this
+    /// device's goes on here.
+    fn set_up_for_peer(&mut self, frame: &mut PeerFrame, lane: &Lane, outbox: &mut Outbox) -> Verdict {
+        let packet = &lane.packet;
+        let key = FlowKey::of(packet, lane.zone);
+        if let Some(owner) = self.owner_of(&key) {
+            return Verdict::HandOver(owner);
+        }
+        if packet.fragment.is_some() || self.is_foretold(&key) {
+            return self.live_from_peer(frame, lane, outbox);
+        }
+        if let Some(hit) = self.table.find(&key, lane.hash) {
+            if !self.table.is_copy(hit.slot) {
+                return self.live_from_peer(frame, lane, outbox);
+            }
+            if self.lends_again(hit.slot) {
+                return self.answer_setup(Some(hit.slot), frame, outbox);
+            }
+            self.remove_copy(hit.slot);
+        }
+        let opened = self.open_as_peer(lane, outbox);
+        match opened {
+            Ok(slot) => {
+                self.lend(slot);
+                self.answer_setup(Some(slot), frame, outbox)
+            }
+            Err(Verdict::HandOver(owner)) => Verdict::HandOver(owner),
+            // The owner refuses it itself: it logs and answers.
+            Err(_) => self.answer_setup(None, frame, outbox),
+        }
+    }
+
+    /// The NAT rules are those that the other device uses.
+    fn open_as_peer(&mut self, lane: &Lane, outbox: &mut Outbox) -> Result<u32, Verdict> {
+        let refused = Verdict::Drop(DropReason::HaNotActive);
+        let view = self.pair.shared.ok_or(refused)?;
+        if !can_be_lent(&lane.packet) {
+            return Err(refused);
+        }
+        let own = core::mem::replace(&mut self.nat_owner, view.nat_owner(view.device.peer()));
+        let opened = self.open_for_peer(lane, &lane.packet, outbox);
+        self.nat_owner = own;
+        opened
+    }
+
+    /// Gives a packet back, with the session that was set up for it.
+    fn answer_setup(&mut self, slot: Option<u32>, frame: &mut PeerFrame, outbox: &mut Outbox) -> Verdict {
+        let (mut session, mut description) = (0, Vec::new());
+        if let Some(slot) = slot {
+            let id = self.table.get(slot).id;
+            self.encode_mirrored(id, Telling::Whole, DESCRIPTION_MAX, &mut description);
+            session = id.0.into();
+        }
+        outbox.to_peer.push(PeerFrame {
+            kind: Ha3Kind::SetupReply,
+            interface: frame.interface,
+            zone: frame.zone,
+            session,
+            description,
+            frame: core::mem::take(&mut frame.frame),
+        });
+        Verdict::ToPeer
+    }
+
+    /// Takes over the session that a setup reply describes. Without one this device sets it up itself.
+    fn take_setup(&mut self, frame: &PeerFrame, outbox: &mut Outbox) {
+        if frame.description.is_empty() {
+            return;
+        }
+        let id = u32::try_from(frame.session).ok().filter(|id| *id != 0).map(SessionId);
+        let item = id.and_then(|id| MirrorItem::decode(id, &frame.description, self.now).ok());
+        match item {
+            Some(item) => self.take_lent(&item, outbox),
+            None => self.mirroring.counters.refused += 1,
+        }
     }
 
     /// A frame that the other device has let pass leaves by the other end of its wire.
@@ -192,11 +279,66 @@ impl Worker {
     ) -> Result<Hit, Verdict> {
         let Some(view) = self.pair.shared else { return self.admit(body.bytes, lane, packet, outbox) };
         match self.beginning(&view, lane, packet) {
-            Beginning::Here | Beginning::Ask => self.admit(body.bytes, lane, packet, outbox),
+            // It was let through before the other device was asked.
+            Beginning::Here if self.is_answered() => self.admit_opening(body.bytes, lane, packet, outbox),
+            Beginning::Here => self.admit(body.bytes, lane, packet, outbox),
             Beginning::Peer(session) => {
                 Err(give((Ha3Kind::ForwardToOwner, session), body, lane, packet, outbox))
             }
+            Beginning::Ask => self.ask_peer(body, lane, packet, outbox),
         }
+    }
+
+    /// Asks the other device to set up a session, if the zone's protection and TCP let it begin.
+    fn ask_peer(
+        &mut self,
+        body: &mut Body<'_>,
+        lane: &Lane,
+        packet: &Packet,
+        outbox: &mut Outbox,
+    ) -> Result<Hit, Verdict> {
+        self.counters.slow += 1;
+        outbox.note(|| Step::Miss);
+        match self.guard_opening(body.bytes, lane, packet, outbox) {
+            Ok(None) => {}
+            // It is this device's cookie that the packet acknowledges.
+            Ok(Some(recalled)) => return self.open_recalled(&recalled, body.bytes, lane, outbox),
+            Err(reason) => return Err(Verdict::Drop(reason)),
+        }
+        if packet.protocol == protocol::TCP {
+            self.may_open(lane.zone, packet).map_err(Verdict::Drop)?;
+        }
+        Err(give((Ha3Kind::SetupRequest, 0), body, lane, packet, outbox))
+    }
+
+    /// Asks the other device before a packet gets a session that may be the answer in one of that one's of
+    /// which nothing was told yet: without connections it looks like a first packet. It does where no rule
+    /// allows it, or where it goes to an address that sources are translated to, from the side where that is.
+    pub(crate) fn ask_before_admission(
+        &self,
+        (bytes, is_passing): (&[u8], bool),
+        zones: (ZoneId, ZoneId),
+        lane: &Lane,
+        packet: &Packet,
+        outbox: &mut Outbox,
+    ) -> Option<Verdict> {
+        let view = self.pair.shared?;
+        let destination = packet.addresses.destination();
+        let is_answer = || !is_passing || zones.0 == zones.1 && self.nat.is_given(destination);
+        let asks = self.may_give(&view, lane, false)
+            && packet.protocol != protocol::TCP
+            && packet.frames == 1
+            && can_be_lent(packet)
+            && is_answer();
+        if !asks {
+            return None;
+        }
+        let body = &mut Body { bytes: &mut bytes.to_vec(), fragments: &mut [] };
+        Some(give((Ha3Kind::SetupRequest, 0), body, lane, packet, outbox))
+    }
+
+    fn is_answered(&self) -> bool {
+        self.from_peer.is_some_and(|from_peer| from_peer.kind == Ha3Kind::SetupReply)
     }
 
     /// Where the session of such a packet is, or is to be.
@@ -226,6 +368,8 @@ impl Worker {
         }
         match view.duties(packet.addresses, view.device).first_step(view.device) {
             FirstStep::Here => Beginning::Here,
+            // What came in fragments is whole at one device only.
+            FirstStep::AskPeer if packet.frames != 1 || !can_be_lent(packet) => Beginning::Here,
             FirstStep::AskPeer => Beginning::Ask,
             FirstStep::ForwardToOwner => Beginning::Peer(0),
         }
@@ -285,6 +429,12 @@ impl Worker {
         };
         Some(give((Ha3Kind::ForwardToOwner, session), body, lane, packet, outbox))
     }
+}
+
+/// Whether the other device would tell of the session, so that its setup device keeps what it has taken from
+/// a pool: not of ICMP (`Session::is_mirrorable`).
+const fn can_be_lent(packet: &Packet) -> bool {
+    !matches!(packet.protocol, protocol::ICMP | protocol::ICMPV6)
 }
 
 /// Puts the frames of a packet as they came into the outbox, for the other device.

@@ -145,6 +145,47 @@ fn numbers_are_given_once() {
     assert!(shared.get(slot).id.0 > 17);
 }
 
+/// Two devices of two workers each, however late they learn which device they are.
+#[test]
+fn devices_and_their_workers_give_numbers_of_their_own() {
+    let mut given = alloc::collections::BTreeSet::new();
+    for before in [0, 3] {
+        for place in 0..4 {
+            let mut table = table();
+            table.share((place % 2) as u16, 2);
+            let mut client = 0;
+            let mut next = |table: &mut SessionTable| {
+                client += 1;
+                let (c2s, s2c) = keys(client);
+                let slot = table.insert(&c2s, &s2c, NOW, 30).expect("there is room");
+                table.get(slot).id.0
+            };
+            let early = (0..before).map(|_| next(&mut table)).max();
+            for _ in 0..2 {
+                table.interleave(place, 4);
+                let id = next(&mut table);
+                assert_eq!((id - 1) % 4, place);
+                assert!(early.is_none_or(|early| id > early));
+                assert!(before > 0 || given.insert(id), "{id} twice");
+            }
+        }
+    }
+    assert_eq!(given.into_iter().collect::<Vec<_>>(), (1..=8).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_session_that_is_given_away_waits_for_its_owner_s_end() {
+    let mut table = table();
+    let (c2s, s2c) = keys(1);
+    let slot = table.insert(&c2s, &s2c, NOW, 30).expect("there is room");
+    table.give(slot, NOW.after_secs(10));
+    assert!(table.is_copy(slot) && ends(&mut table, NOW.after_secs(100)).is_empty());
+    let died = NOW.after_secs(200);
+    table.take_over(died);
+    assert_eq!(table.deadline(slot), died.after_secs(20), "what was left when it was given away");
+    assert_eq!(ends(&mut table, died.after_secs(20)), [slot]);
+}
+
 #[test]
 fn an_own_session_is_told_of_each_quarter_if_packets_came() {
     let mut table = table();

@@ -162,6 +162,11 @@ impl AddressPool {
         true
     }
 
+    /// Whether an address is of the pool.
+    pub fn has(&self, address: IpAddr) -> bool {
+        self.places.place_of(address).is_some()
+    }
+
     /// How many addresses have a source, and how many there are.
     pub fn usage(&self) -> (u32, u32) {
         (self.bindings.len() as u32, self.places.len().min(ADDRESSES_MAX) as u32)

@@ -381,6 +381,11 @@ impl Nat {
         Some(Mapped { rule: endpoint.rule, address: endpoint.inside.address, port: endpoint.port })
     }
 
+    /// Whether an address is one that sources are translated to: what comes there answers somebody.
+    pub fn is_given(&self, address: IpAddr) -> bool {
+        self.rules.iter().flatten().any(|rule| rule.gives(address))
+    }
+
     /// Whether each worker can serve the rule's sessions on its own. Addresses that a source keeps for
     /// itself, and ports that are a source's whatever it talks to, are known to one worker only.
     pub fn is_divisible(&self, rule: NatRuleId) -> bool {

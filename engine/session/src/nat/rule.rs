@@ -118,6 +118,20 @@ impl Rule {
         }
     }
 
+    /// Whether sources may get this address.
+    pub fn gives(&self, address: IpAddr) -> bool {
+        let has = |pool: &[Places; 2]| pool[usize::from(address.is_ipv6())].place_of(address).is_some();
+        match &self.source {
+            Source::Kept => false,
+            Source::Static(translation) => translation.backward(address).is_some(),
+            Source::Ports { pool, .. } => has(pool),
+            Source::Addresses { fallback } => {
+                let own = &self.bindings[usize::from(address.is_ipv6())];
+                own.as_ref().is_some_and(|own| own.has(address)) || fallback.as_ref().is_some_and(has)
+            }
+        }
+    }
+
     /// Which server takes a session from `source` to `destination`.
     pub fn server(
         &self,

@@ -1,0 +1,13 @@
+//! Two workers as the devices of an active/active pair: both forward, and frames go between them.
+
+mod carriers;
+#[path = "../mirror/pair.rs"]
+#[expect(dead_code, reason = "what only pairs do of which one device forwards")]
+mod device;
+mod failures;
+mod nat;
+#[path = "../worker/packets.rs"]
+mod packets;
+mod sessions;
+mod sharing;
+mod wires;
