@@ -119,7 +119,9 @@ fn take(pair: &mut Pair, at: DeviceId, client: u32) -> Result<u16, DropReason> {
     match fate.verdict {
         Verdict::Transmit(_) => Ok(fate.way().source.1),
         Verdict::Drop(reason) => Err(reason),
-        other => panic!("{other:?}"),
+        Verdict::Pending | Verdict::Held | Verdict::Host(_) | Verdict::HandOver(_) | Verdict::ToPeer => {
+            panic!("{fate:?}")
+        }
     }
 }
 
