@@ -55,6 +55,25 @@ fn transfers_come_through_bad_links_and_commits() {
     }
 }
 
+/// Packets in parts whose first part comes twice arrive at another worker than that of their session, which
+/// takes each frame once.
+#[test]
+fn parts_that_come_twice_are_handed_over() {
+    const WORLD: &str = "seed 1\n\
+        topology routed\n\
+        capacity 10000\n\
+        workers 8\n\
+        hide\n\
+        zone hosts 2 mtu 1500 latency 1000000 jitter 0 loss 0 duplicate 0 reorder 0 bandwidth 0\n\
+        zone hosts 3 mtu 1500 latency 1000000 jitter 0 loss 0 duplicate 300000 reorder 0 bandwidth 0\n\
+        rule allow any any any\n\
+        100000000 talk 0 0 0 1 1 ipv4 9000 udp 20 122000000 2441\n";
+    let plan = Plan::parse(WORLD).unwrap();
+    let course = run(&plan, &firewall::build).unwrap();
+    assert_eq!(course.failure, None);
+    assert!(course.coverage["frame-duplicated"] > 0 && course.coverage["packet-in-parts"] > 0);
+}
+
 #[test]
 fn two_runs_of_a_seed_are_equal() {
     for seed in [1, 17, 40, 99] {

@@ -54,6 +54,8 @@ pub struct Assembled {
     pub wire_length: u32,
     /// The fragments in the order of their data, repetitions left out: they leave one by one.
     pub fragments: Vec<FragmentFrame>,
+    /// Fragments that came again.
+    pub repeated: Vec<FragmentFrame>,
 }
 
 /// One fragment as it came.
@@ -71,6 +73,8 @@ struct Pending {
     first: Option<Packet>,
     /// By offset.
     parts: Vec<Part>,
+    /// Parts that came again.
+    repeated: Vec<Part>,
     /// The packet's length, once its last fragment came.
     length: Option<usize>,
     frames: u32,
@@ -179,12 +183,16 @@ impl Reassembler {
             frame: FragmentFrame { packet: *packet, bytes: frame.to_vec() },
         };
         let part_bytes = frame.len();
-        if pending.parts.len() >= PARTS_MAX || self.bytes + part_bytes > BYTES_MAX {
+        if pending.parts.len().max(pending.repeated.len()) >= PARTS_MAX || self.bytes + part_bytes > BYTES_MAX {
             return self.spoil(place, DropReason::FragmentLimit);
         }
         match pending.add(part, fragment.more) {
             Added::Overlaps => return self.spoil(place, DropReason::FragmentOverlap),
-            Added::Repeats => {}
+            Added::Repeats(part) => {
+                pending.repeated.push(part);
+                pending.bytes += part_bytes;
+                self.bytes += part_bytes;
+            }
             Added::New => {
                 pending.bytes += part_bytes;
                 self.bytes += part_bytes;
@@ -218,6 +226,7 @@ impl Reassembler {
         self.bytes -= pending.bytes;
         self.held -= u64::from(held);
         pending.parts = Vec::new();
+        pending.repeated = Vec::new();
         pending.bytes = 0;
         pending.frames = 0;
         pending.is_spoilt = true;
@@ -256,7 +265,7 @@ fn is_same(one: &FragmentKey, other: &FragmentKey) -> bool {
 
 enum Added {
     New,
-    Repeats,
+    Repeats(Part),
     Overlaps,
 }
 
@@ -267,6 +276,7 @@ impl Pending {
             since,
             first: None,
             parts: Vec::new(),
+            repeated: Vec::new(),
             length: None,
             frames: 0,
             wire_length: 0,
@@ -289,7 +299,7 @@ impl Pending {
             let is_same = same.length == part.length && same.data() == part.data();
             // A repetition that says more follows, or says it no longer, contradicts the first.
             let was_last = self.length == Some(end);
-            return if is_same && was_last != more { Added::Repeats } else { Added::Overlaps };
+            return if is_same && was_last != more { Added::Repeats(part) } else { Added::Overlaps };
         }
         let before = place.checked_sub(1).and_then(|before| self.parts.get(before));
         let overlaps_before = before.is_some_and(|before| before.offset + before.length > part.offset);
@@ -326,6 +336,7 @@ impl Pending {
             frames: self.frames,
             wire_length: self.wire_length,
             fragments: self.parts.into_iter().map(|part| part.frame).collect(),
+            repeated: self.repeated.into_iter().map(|part| part.frame).collect(),
         })
     }
 }

@@ -57,6 +57,9 @@ impl Worker {
             }
             Verdict::HandOver(_) => {
                 self.counters.handed_over += waited;
+                // The packet is not whole before the last of them is there: repetitions count where it lives.
+                let repeated = assembled.repeated.into_iter();
+                outbox.replaced.extend(repeated.map(|again| Replaced { frame: 0, bytes: again.bytes }));
                 outbox.replaced.extend(replaced);
             }
             // The outbox has all of them already.

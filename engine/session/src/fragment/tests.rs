@@ -94,6 +94,7 @@ fn a_repetition_is_counted_and_ignored() {
     assert_eq!(bench.take(7, PARTS[2]), FragmentOutcome::Held);
     let whole = complete(bench.take(7, PARTS[1]));
     assert_eq!((whole.data, whole.frames), (data(0, 3001), 5));
+    assert_eq!((whole.fragments.len(), whole.repeated.len()), (3, 2));
     assert!(bench.is_empty());
 }
 
@@ -331,7 +332,7 @@ proptest! {
                 FragmentOutcome::Dropped { held, .. } => 1 + u64::from(held),
             };
             let kept = &bench.reassembler.pending;
-            let parts = kept.iter().flat_map(|pending| &pending.parts);
+            let parts = kept.iter().flat_map(|pending| pending.parts.iter().chain(&pending.repeated));
             let bytes: usize = parts.map(|part| part.frame.bytes.len()).sum();
             prop_assert_eq!(bench.reassembler.bytes, bytes);
             prop_assert_eq!(bench.reassembler.held(), taken - gone);
