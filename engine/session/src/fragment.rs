@@ -111,7 +111,7 @@ const TIMEOUT: Duration = Duration::from_secs(4);
 /// Packets that may be incomplete at a time.
 const PACKETS_MAX: usize = 1024;
 
-/// Fragments that one packet may come in.
+/// Fragments that one packet may come in, and as many repetitions.
 const PARTS_MAX: usize = 128;
 
 /// Bytes held for all packets together.
@@ -183,7 +183,8 @@ impl Reassembler {
             frame: FragmentFrame { packet: *packet, bytes: frame.to_vec() },
         };
         let part_bytes = frame.len();
-        if pending.parts.len().max(pending.repeated.len()) >= PARTS_MAX || self.bytes + part_bytes > BYTES_MAX {
+        if pending.parts.len().max(pending.repeated.len()) >= PARTS_MAX || self.bytes + part_bytes > BYTES_MAX
+        {
             return self.spoil(place, DropReason::FragmentLimit);
         }
         match pending.add(part, fragment.more) {
