@@ -39,6 +39,10 @@ pub trait Device: Send {
     fn pair(&self) -> Option<(HaState, SyncStatus)> {
         None
     }
+    /// A number over the rules that it runs, by [`crate::firewall::rules_key`]; `None` where it tells none.
+    fn running(&self) -> Option<u64> {
+        None
+    }
     /// What it wrote to the system log of its pair since this was last asked for.
     fn take_system_log(&mut self) -> Vec<SystemRecord> {
         Vec::new()

@@ -1,15 +1,16 @@
 //! The firewall of the engine as a device of the world.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, hash::BuildHasher as _, sync::Arc};
 
 use bifrons_config::{CommitError, CommitRequest, Document, Sources};
 use bifrons_dataplane::ClearFilter;
-use bifrons_ha::{HaLinkId, HaState, SystemRecord, sync::SyncStatus};
+use bifrons_ha::{HaLinkId, HaState, SystemRecord, config_sync::ConfigMark, sync::SyncStatus};
 use bifrons_model::{DropReason, MacAddress, Names, Timestamp};
 use bifrons_node::{
     Command, CommandError, Node, Notice, Output, PairIdentity, PortId, PortInfo, Secrets, Startup,
 };
 use bifrons_session::{HashSeed, SessionTable};
+use foldhash::quality::FixedState;
 
 use crate::{
     device::{Blueprint, Device, DeviceOutput, Figures, Order, Seat, Written},
@@ -42,6 +43,8 @@ pub struct Firewall {
     workers: usize,
     member: Option<Member>,
     names: Arc<Names>,
+    /// Which rules run.
+    running: u64,
     /// Sessions that all workers have room for together.
     capacity: u64,
     system_log: Vec<SystemRecord>,
@@ -55,12 +58,14 @@ struct Member {
     links: Vec<(HaLinkId, bool)>,
     /// How often it began.
     starts: u64,
+    /// The mark of the configuration that runs.
+    mark: Option<ConfigMark>,
 }
 
 impl Member {
     fn new(seat: Seat<'_>) -> Self {
         let links = seat.links.iter().map(|link| (*link, true)).collect();
-        Self { device: seat.device, links, starts: 0 }
+        Self { device: seat.device, links, starts: 0, mark: None }
     }
 
     /// What the keys between the devices are made of, another one at each start.
@@ -71,7 +76,11 @@ impl Member {
     }
 
     fn identity(&self) -> PairIdentity {
-        PairIdentity { ha1_mac: MacAddress([0x02, 0xb1, 0xf0, 0xfe, self.device, 1]), ..Default::default() }
+        PairIdentity {
+            ha1_mac: MacAddress([0x02, 0xb1, 0xf0, 0xfe, self.device, 1]),
+            configuration: self.mark,
+            ..Default::default()
+        }
     }
 }
 
@@ -96,8 +105,10 @@ impl Firewall {
             hash: HashSeed::new(0x1f3a_77c1_0b5e_42d8 ^ u128::from(device)),
             pair: member.as_ref().map_or([0; 32], Member::secret),
         };
+        let document = document(text)?;
+        let running = key(&document);
         let startup = Startup {
-            document: document(text)?,
+            document,
             sources: Sources::default(),
             serial: member.as_ref().map(|member| format!("{:012}", member.device)).unwrap_or_default(),
             ports: ports.clone(),
@@ -113,7 +124,7 @@ impl Firewall {
         let links = member.as_ref().map(|member| member.links.clone()).unwrap_or_default();
         let text = text.to_owned();
         let system_log = Vec::new();
-        let mut firewall = Self { node, text, ports, workers, member, names, capacity, system_log };
+        let mut firewall = Self { node, text, ports, workers, member, names, running, capacity, system_log };
         for (link, is_up) in links {
             firewall.command(now, Command::PairLink { link, is_up })?;
         }
@@ -169,6 +180,23 @@ fn document(text: &str) -> Result<Document, String> {
     })
 }
 
+/// A number over the security rules of a configuration.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn rules_key(text: &str) -> Result<u64, String> {
+    document(text).map(|document| key(&document))
+}
+
+fn key(document: &Document) -> u64 {
+    let lines = document.to_set();
+    let of = |base: &'static str| lines.lines().filter(move |line| line.starts_with(base));
+    // The order of rules matters, that of services does not.
+    let rules: Vec<&str> = of("set rulebase security").collect();
+    let services: BTreeSet<&str> = of("set service").collect();
+    FixedState::with_seed(0).hash_one((rules, services))
+}
+
 impl Device for Firewall {
     fn handle_frame(&mut self, now: Timestamp, port: usize, frame: Vec<u8>) {
         match self.pair_link(port) {
@@ -216,6 +244,12 @@ impl Device for Firewall {
                 Output::Notice(Notice::Keep { text, .. }) => {
                     self.names = Arc::new(self.node.policy().names().clone());
                     self.text = text.to_string();
+                    self.running = rules_key(&self.text).unwrap_or_default();
+                }
+                Output::Notice(Notice::PairMark(mark)) => {
+                    if let Some(member) = &mut self.member {
+                        member.mark = Some(mark);
+                    }
                 }
                 // Nobody listens on the firewall itself, and notices are for its operator.
                 Output::Host { .. } | Output::Notice(_) => {}
@@ -257,6 +291,10 @@ impl Device for Firewall {
 
     fn pair(&self) -> Option<(HaState, SyncStatus)> {
         Some((self.node.pair_status()?.state, self.node.pair_sync()?.status()))
+    }
+
+    fn running(&self) -> Option<u64> {
+        Some(self.running)
     }
 
     fn take_system_log(&mut self) -> Vec<SystemRecord> {

@@ -26,7 +26,7 @@ use crate::{
     device::{Blueprint, Order, Seat},
     host::Host,
     link::{Endpoint, Place, Quality},
-    plan::{Hidden, Plan, interface},
+    plan::{Hidden, Plan, Rule, interface},
     run::{self, BEGIN, Build},
     world::{Watch, World},
 };
@@ -108,7 +108,12 @@ impl Setup {
 
     /// The configuration of a device, as `set` lines.
     pub fn configuration(&self, device: u8) -> String {
-        let mut text = self.zone_lines(device);
+        self.configuration_with(device, &self.plan.rules)
+    }
+
+    /// The configuration of a device with other rules.
+    pub fn configuration_with(&self, device: u8, rules: &[Rule]) -> String {
+        let mut text = self.zone_lines(device, rules);
         self.mode.write(&self.plan, device, &mut text);
         let base = "set deviceconfig high-availability";
         let group = "set deviceconfig high-availability group";
@@ -152,8 +157,8 @@ impl Setup {
         text
     }
 
-    /// Interfaces, zones, translation and rules of a device.
-    fn zone_lines(&self, device: u8) -> String {
+    /// Interfaces, zones and translation of a device, and rules.
+    fn zone_lines(&self, device: u8, rules: &[Rule]) -> String {
         let plan = &self.plan;
         let hidden: Vec<Hidden> = match self.mode {
             Mode::ActivePassive => vec![Hidden { behind: plan.gateway(1).0, binding: None }],
@@ -166,7 +171,7 @@ impl Setup {
                 .into(),
         };
         let own = |zone| self.mode.interface_address(plan, zone, device);
-        plan.configuration_at(&plan.rules, &own, &hidden)
+        plan.configuration_at(rules, &own, &hidden)
     }
 
     /// What the devices of the pair are when all is well.
@@ -345,6 +350,11 @@ impl Couple {
     /// The number of a cable between the devices in `world.links`.
     pub fn cable_between(&self, link: HaLinkId) -> Option<usize> {
         self.between.iter().find(|(known, _)| *known == link).map(|(_, cable)| *cable)
+    }
+
+    /// The number of a device's cable in a zone in `world.links`; its first end is the switch.
+    pub fn cable(&self, device: usize, zone: usize) -> Option<usize> {
+        self.cables.get(zone)?.get(device).copied()
     }
 
     /// What a device is and how well the other's copies follow; `None` for one that is not there.

@@ -5,7 +5,9 @@
 
 mod configuration;
 mod draw;
+mod draw_pair;
 mod mix;
+mod pair;
 mod script;
 
 use std::{
@@ -16,7 +18,10 @@ use std::{
 pub(crate) use configuration::Hidden;
 pub use configuration::interface;
 pub use mix::Mix;
+pub use pair::{Breach, Deed, PairPlan};
 pub use script::ScriptError;
+
+use bifrons_ha::HaLinkId;
 
 use crate::{
     host::{Addresses, crowd::Throng, flood::Torrent, transfer::Load, udp::Questions},
@@ -48,6 +53,8 @@ pub struct Plan {
     pub hides: bool,
     /// Whether the firewall lowers the segment sizes that hosts announce to what fits both links.
     pub adjusts: bool,
+    /// The two firewalls that stand in the place of one, where it is so.
+    pub pair: Option<PairPlan>,
     /// The zones. Those without a tag have a port of the firewall each, those with one share a port.
     pub zones: Vec<ZonePlan>,
     /// The rules at the beginning.
@@ -127,6 +134,12 @@ pub enum Action {
     Clear,
     /// Something goes wrong.
     Fault(Fault),
+    /// Something happens to a device of a pair.
+    Device(usize, Deed),
+    /// A link between two devices breaks for a while.
+    Between(HaLinkId, Breach, Duration),
+    /// For a while nothing that one device sends to the other arrives, whatever the link.
+    Partition(Duration),
 }
 
 /// Something that goes wrong.
@@ -224,6 +237,7 @@ impl Default for Plan {
             workers: 1,
             hides: false,
             adjusts: false,
+            pair: None,
             zones: Vec::new(),
             rules: Vec::new(),
             lines: Vec::new(),
@@ -294,7 +308,13 @@ impl Plan {
     pub fn talks(&self) -> impl Iterator<Item = (Duration, &Talk)> {
         self.lines.iter().filter_map(|line| match &line.action {
             Action::Talk(talk) => Some((line.at, talk)),
-            Action::Commit(_) | Action::Commits(_) | Action::Clear | Action::Fault(_) => None,
+            Action::Commit(_)
+            | Action::Commits(_)
+            | Action::Clear
+            | Action::Fault(_)
+            | Action::Device(..)
+            | Action::Between(..)
+            | Action::Partition(_) => None,
         })
     }
 
@@ -318,6 +338,11 @@ impl TalkKind {
                 }
             }
         }
+    }
+
+    /// Whether nobody is behind it.
+    pub const fn is_flood(&self) -> bool {
+        matches!(self, Self::Flood(_))
     }
 
     /// Whether its hosts serve nobody else.

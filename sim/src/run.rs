@@ -1,5 +1,7 @@
 //! A plan played from beginning to end, with the shadow beside it.
 
+mod pair;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use bifrons_model::Timestamp;
@@ -74,6 +76,9 @@ pub fn trace(plan: &Plan, build: Build<'_>, tell: &mut dyn FnMut(&str)) -> Resul
 }
 
 fn play<'a>(plan: &'a Plan, build: Build<'_>, tell: Option<Tell<'a>>) -> Result<Course, String> {
+    if let Some(two) = &plan.pair {
+        return pair::play(plan, two, build, tell);
+    }
     let mut stage = Stage::new(plan, build, tell)?;
     let limit = plan.last_line() + PATIENCE;
     let mut agenda = Agenda::of(plan);
@@ -112,7 +117,8 @@ impl Agenda {
         let mut agenda = Self::default();
         for line in &plan.lines {
             match &line.action {
-                Action::Talk(_) => {}
+                // What is said of pairs means nothing to a device alone.
+                Action::Talk(_) | Action::Device(..) | Action::Between(..) | Action::Partition(_) => {}
                 Action::Commit(rules) => agenda.push(line.at, Step::Commit(rules.clone())),
                 Action::Commits(interval) => agenda.push(line.at, Step::CommitAgain(*interval)),
                 Action::Clear => agenda.push(line.at, Step::Clear),

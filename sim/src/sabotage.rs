@@ -1,6 +1,8 @@
 //! Planted bugs: a firewall that does one thing wrong now and then, so that it can be seen whether the checks
 //! notice. The bugs are at its border, where those of an engine would show.
 
+pub mod pair;
+
 use std::collections::VecDeque;
 
 use bifrons_model::Timestamp;

@@ -7,8 +7,11 @@
 mod border;
 pub mod entry;
 pub(crate) mod ledger;
+pub mod pair;
 mod pieces;
+pub mod roles;
 mod talks;
+mod translations;
 
 use std::{collections::HashMap, net::IpAddr, time::Duration};
 
@@ -23,7 +26,7 @@ use crate::{
     plan::{Plan, Rule, Service, Topology, Verdict},
     switch::Mac,
 };
-use border::Border;
+use border::{Border, Spot};
 use entry::Entry;
 use ledger::Ledger;
 use talks::Talks;
@@ -60,6 +63,16 @@ pub enum What {
     Whole,
     /// When the traffic is over the firewall comes to rest.
     Rest,
+    /// Of two devices one leads, and only it speaks.
+    OneLeads,
+    /// Who leads changes when there is a cause, and then it does.
+    TakesOver,
+    /// A device that takes over announces its addresses.
+    Announced,
+    /// Two devices that hear each other run one configuration.
+    OneConfiguration,
+    /// The device that follows knows what the one that leads does.
+    Mirrored,
 }
 
 impl What {
@@ -75,6 +88,11 @@ impl What {
             Self::Logged => "each session is logged once and truly",
             Self::Whole => "what is allowed arrives whole",
             Self::Rest => "the firewall comes to rest",
+            Self::OneLeads => "of two devices one leads and speaks",
+            Self::TakesOver => "a device takes over when it must",
+            Self::Announced => "a device that takes over says so",
+            Self::OneConfiguration => "two devices run one configuration",
+            Self::Mirrored => "the follower knows what the leader does",
         }
     }
 }
@@ -250,7 +268,7 @@ impl Shadow {
 
     /// A frame goes into the firewall.
     pub fn enters(&mut self, now: Timestamp, port: usize, view: &View) {
-        self.border.enters(now, port, view, &self.network, &self.rules);
+        self.border.enters(now, alone(port), view, &self.network, &self.rules);
     }
 
     /// A frame has come out that is of no zone.
@@ -261,7 +279,7 @@ impl Shadow {
 
     /// The cable of a zone was pulled or plugged.
     pub fn pulled(&mut self, now: Timestamp, zone: usize, is_pulled: bool) {
-        self.border.pulled(now, zone, is_pulled);
+        self.border.pulled(now, alone(zone), is_pulled);
     }
 
     /// What was seen on the border how often, by name.
@@ -271,13 +289,14 @@ impl Shadow {
 
     /// A frame has come out.
     pub fn leaves(&mut self, now: Timestamp, port: usize, view: &View) {
-        let judged = self.border.leaves(now, port, view, &self.network, &self.rules);
+        let judged = self.border.leaves(now, alone(port), view, &self.network, &self.rules);
         self.note(now, judged);
     }
 
     /// The firewall has done all that it had to do at the moment.
     pub fn settled(&mut self, now: Timestamp, given: u64, figures: &Figures) {
-        let judged = self.border.settled(&self.network).and_then(|()| self.count(given, figures));
+        let judged =
+            self.border.settled(0, !self.network.is_wire()).and_then(|()| self.count(given, figures));
         self.note(now, judged);
     }
 
@@ -289,7 +308,7 @@ impl Shadow {
 
     /// A host tells something.
     pub fn reported(&mut self, now: Timestamp, report: &Report) {
-        let judged = self.talks.reported(report, &self.rules);
+        let judged = self.talks.reported(now, report, &[&self.rules]);
         self.note(now, judged);
     }
 
@@ -297,7 +316,7 @@ impl Shadow {
     pub fn committed(&mut self, rules: &[Rule]) {
         self.rules.history.push(rules.to_vec());
         self.rules.history.dedup();
-        self.talks.committed(&self.rules);
+        self.talks.committed(&[&self.rules]);
     }
 
     /// Something was done to the firewall that sessions do not survive.
@@ -340,8 +359,8 @@ impl Shadow {
                 format!("{given} frames were given to it, it counts {figures:?}"),
             ));
         }
-        if figures.transmitted != self.border.forwarded {
-            let text = format!("{} frames left it, it counts {figures:?}", self.border.forwarded);
+        if figures.transmitted != self.border.forwarded[0] {
+            let text = format!("{} frames left it, it counts {figures:?}", self.border.forwarded[0]);
             return Err((What::Conservation, text));
         }
         if figures.sessions > figures.capacity {
@@ -355,6 +374,11 @@ impl Shadow {
             self.failure = Some(Failure { at: now.since(self.begin), what, text });
         }
     }
+}
+
+/// A zone of a firewall that is one device.
+const fn alone(zone: usize) -> Spot {
+    Spot { device: 0, zone }
 }
 
 /// An expectation that was met, or one that was not and what was seen.

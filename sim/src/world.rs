@@ -139,6 +139,8 @@ pub struct World {
     /// Who is told what is sent on a cable, by its number.
     taps: Vec<(usize, Tap)>,
     watch: Watch,
+    /// Frames at ports of firewalls from here on are not told.
+    told_ports: usize,
     news: Vec<News>,
     digest: u64,
     events: u64,
@@ -159,12 +161,18 @@ impl World {
             wiring: HashMap::new(),
             taps: Vec::new(),
             watch,
+            told_ports: usize::MAX,
             news: Vec::new(),
             digest: seed,
             events: 0,
             frames: 0,
             seed,
         }
+    }
+
+    /// From now on frames at a firewall's port are told where the port's number is below `ports`.
+    pub const fn tell_of_ports_below(&mut self, ports: usize) {
+        self.told_ports = ports;
     }
 
     /// Adds a switch.
@@ -426,7 +434,7 @@ impl World {
 
     /// A frame goes into a firewall.
     fn give(&mut self, device: usize, port: usize, frame: Vec<u8>) {
-        if self.watch != Watch::Results {
+        if self.watch != Watch::Results && port < self.told_ports {
             let bytes = if self.watch == Watch::Everything { frame.clone() } else { Vec::new() };
             self.news.push(News::Enters { device, port, view: View::of(&frame), bytes });
         }
@@ -468,7 +476,7 @@ impl World {
             }
             match output {
                 DeviceOutput::Frame { port, bytes } => {
-                    if self.watch != Watch::Results {
+                    if self.watch != Watch::Results && port < self.told_ports {
                         let view = View::of(&bytes);
                         let copy = if self.watch == Watch::Everything { bytes.clone() } else { Vec::new() };
                         self.news.push(News::Leaves { device, port, view, bytes: copy });

@@ -28,7 +28,8 @@ usage: cargo xtask COMMAND
   bare                 the engine builds for a target without an operating system
   manual               write the generated pages of docs/manual
   bench [NAME…]        speed and memory, one line a figure: name value unit
-  planted-bugs [N]     whether the simulator notices bugs that are planted, in N seeds
+  planted-bugs [--pair] [N [NAME…]]
+                       whether the simulator notices bugs that are planted, in N seeds; --pair: in pairs
 ";
 
 fn main() -> ExitCode {
@@ -42,8 +43,7 @@ fn main() -> ExitCode {
         ["bare"] => bare::run(&root),
         ["bench", names @ ..] => return report(bench::run(&root, names)),
         ["bench-once", name] => return report(bench::run_once(&root, name)),
-        ["planted-bugs"] => return report(planted_bugs::look(None)),
-        ["planted-bugs", seeds] => return report(planted_bugs::look(Some(seeds))),
+        ["planted-bugs", ..] => return report(planted_bugs::look(&arguments[1..])),
         ["manual"] => manual::write(&root).map(|()| Vec::new()),
         _ => {
             eprint!("{USAGE}");

@@ -17,9 +17,9 @@ use crate::{
 const SPAN: Duration = Duration::from_secs(30);
 
 /// Chances, of a million, that a seed has a kind of mishap.
-const OFTEN: u32 = 400_000;
-const AT_TIMES: u32 = 250_000;
-const SELDOM: u32 = 120_000;
+pub(super) const OFTEN: u32 = 400_000;
+pub(super) const AT_TIMES: u32 = 250_000;
+pub(super) const SELDOM: u32 = 120_000;
 
 impl Plan {
     /// The plan of a seed with everything in it.
@@ -57,7 +57,7 @@ impl Plan {
     }
 
     /// Half of the plans allow everything, so that most transfers have to come through.
-    fn draw_rules(&self, random: &mut Random) -> Vec<Rule> {
+    pub(super) fn draw_rules(&self, random: &mut Random) -> Vec<Rule> {
         let all = Rule { from: None, to: None, service: Service::Any, verdict: Verdict::Allow };
         if random.coin() {
             return vec![all];
@@ -89,7 +89,7 @@ impl Plan {
         rules
     }
 
-    fn draw_talks(&mut self, random: &mut Random) {
+    pub(super) fn draw_talks(&mut self, random: &mut Random) {
         // A kind of talk that a seed does not have weighs nothing.
         let weights: Vec<usize> =
             (0..TALK_KINDS).filter(|kind| *kind == 0 || random.chance(600_000)).collect();
@@ -262,7 +262,7 @@ fn draw_crowd(random: &mut Random) -> TalkKind {
     })
 }
 
-fn draw_zones(random: &mut Random, count: usize) -> Vec<ZonePlan> {
+pub(super) fn draw_zones(random: &mut Random, count: usize) -> Vec<ZonePlan> {
     let has = |random: &mut Random| random.chance(OFTEN);
     let (loses, doubles, reorders, jitters, narrow, slow) =
         (has(random), has(random), has(random), has(random), random.chance(SELDOM), random.chance(SELDOM));

@@ -17,6 +17,8 @@ pub enum Mix {
     /// TCP transfers that the rules allow, over links that lose one frame in twenty, double and reorder
     /// others, while the operator commits every second. All have to come through.
     Transfers,
+    /// Two devices as one: all kinds of traffic, and what may happen to either device and between them.
+    Pair,
 }
 
 /// The chance, of a million, that a link of the transfers' mix loses a frame.
@@ -24,13 +26,14 @@ const LOSS: u32 = 50_000;
 
 impl Mix {
     /// All mixes.
-    pub const ALL: [Self; 2] = [Self::Everything, Self::Transfers];
+    pub const ALL: [Self; 3] = [Self::Everything, Self::Transfers, Self::Pair];
 
     /// As the command line spells it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Everything => "everything",
             Self::Transfers => "transfers",
+            Self::Pair => "pair",
         }
     }
 
@@ -46,6 +49,7 @@ impl Plan {
         match mix {
             Mix::Everything => Self::draw_everything(seed, topology),
             Mix::Transfers => Self::draw_transfers(seed, topology),
+            Mix::Pair => Self::draw_pair(seed),
         }
     }
 

@@ -2,10 +2,14 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
-use super::{Action, Fault, Line, Plan, Rule, Service, Talk, TalkKind, Topology, Verdict, ZonePlan};
+use super::{
+    Action, Breach, Deed, Fault, Line, PairPlan, Plan, Rule, Service, Talk, TalkKind, Topology, Verdict,
+    ZonePlan, pair,
+};
 use crate::{
     host::{crowd::Throng, flood::Torrent, transfer::Load, udp::Questions},
     link::Quality,
+    pair::Profile,
     random::nanos,
 };
 
@@ -34,6 +38,9 @@ impl fmt::Display for Plan {
         }
         if self.adjusts {
             writeln!(f, "adjust")?;
+        }
+        if let Some(pair) = &self.pair {
+            writeln!(f, "{pair}")?;
         }
         for zone in &self.zones {
             let quality = zone.quality;
@@ -105,6 +112,26 @@ impl fmt::Display for Line {
             Action::Commits(interval) => write!(f, "commits {}", nanos(*interval)),
             Action::Clear => f.write_str("clear"),
             Action::Fault(fault) => fault.fmt(f),
+            Action::Device(device, deed) => write!(f, "device {device} {deed}"),
+            Action::Between(link, breach, span) => {
+                write!(f, "between {} {} {}", link.name(), breach.name(), nanos(*span))
+            }
+            Action::Partition(span) => write!(f, "partition {}", nanos(*span)),
+        }
+    }
+}
+
+impl fmt::Display for Deed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fault(fault) => fault.fmt(f),
+            Self::Commit(rules) => {
+                let rules: Vec<String> = rules.iter().map(ToString::to_string).collect();
+                write!(f, "commit {}", rules.join(" ; "))
+            }
+            Self::Clear => f.write_str("clear"),
+            Self::Suspend => f.write_str("suspend"),
+            Self::Functional => f.write_str("functional"),
         }
     }
 }
@@ -218,6 +245,9 @@ impl Plan {
             "workers" => self.workers = words.read().ok_or("workers NUMBER")?,
             "hide" => self.hides = true,
             "adjust" => self.adjusts = true,
+            "pair" => self.pair = Some(read_pair(&mut words).ok_or(
+                "pair PROFILE monitors BOOL links LINK,… latency NS jitter NS loss N duplicate N reorder N mtu N bandwidth N",
+            )?),
             "zone" => self.zones.push(read_zone(&mut words).ok_or(
                 "zone hosts N mtu N latency NS jitter NS loss N duplicate N reorder N bandwidth N [tag N]",
             )?),
@@ -270,31 +300,79 @@ fn read_rule(words: &mut Words<'_>) -> Option<Rule> {
 }
 
 fn read_action(words: &mut Words<'_>) -> Result<Action, &'static str> {
-    let fault = |fault: Option<Fault>| fault.map(Action::Fault).ok_or("a fault and its numbers");
+    let expected = "talk, commit, clear, a fault, or what happens to a pair";
     match words.word().unwrap_or_default() {
         "talk" => {
             read_talk(words).map(Action::Talk).ok_or("talk NUMBER FROM HOST TO HOST FAMILY PORT KIND …")
         }
-        "commit" => {
-            let rest: Vec<&str> = words.0.by_ref().collect();
-            let rules = rest.split(|word| *word == ";").filter(|words| !words.is_empty());
-            let read = |words: &[&str]| read_rule(&mut Words(words.join(" ").split_whitespace()));
-            rules.map(read).collect::<Option<Vec<_>>>().map(Action::Commit).ok_or(RULE)
-        }
+        "commit" => read_rules(words).map(Action::Commit).ok_or(RULE),
         "commits" => {
             let interval = words.span().filter(|interval| !interval.is_zero());
             interval.map(Action::Commits).ok_or("commits INTERVAL")
         }
         "clear" => Ok(Action::Clear),
-        "freeze" => fault(words.span().map(Fault::Freeze)),
-        "stall" => fault(words.span().map(Fault::Stall)),
-        "restart" => fault(words.span().map(Fault::Restart)),
-        "drift" => fault(words.read().map(Fault::Drift)),
-        "leap" => fault(words.span().map(Fault::Leap)),
-        "unplug" => fault(words.read().and_then(|zone| Some(Fault::Unplug(zone, words.span()?)))),
-        "cut" => fault(read_cut(words)),
-        _ => Err("talk, commit, clear or a fault"),
+        "device" => read_deed(words).ok_or("device 0|1 FAULT …|commit RULES|clear|suspend|functional"),
+        "between" => read_breach(words).ok_or("between LINK cut-both|cut-from-0|cut-from-1|pull SPAN"),
+        "partition" => words.span().map(Action::Partition).ok_or("partition SPAN"),
+        fault => match read_fault(fault, words) {
+            Some(fault) => fault.map(Action::Fault).ok_or("a fault and its numbers"),
+            None => Err(expected),
+        },
     }
+}
+
+/// A fault of this name; `None` where there is no such name.
+fn read_fault(name: &str, words: &mut Words<'_>) -> Option<Option<Fault>> {
+    match name {
+        "freeze" => Some(words.span().map(Fault::Freeze)),
+        "stall" => Some(words.span().map(Fault::Stall)),
+        "restart" => Some(words.span().map(Fault::Restart)),
+        "drift" => Some(words.read().map(Fault::Drift)),
+        "leap" => Some(words.span().map(Fault::Leap)),
+        "unplug" => Some(words.read().and_then(|zone| Some(Fault::Unplug(zone, words.span()?)))),
+        "cut" => Some(read_cut(words)),
+        _ => None,
+    }
+}
+
+/// Rules to the end of the line.
+fn read_rules(words: &mut Words<'_>) -> Option<Vec<Rule>> {
+    let rest: Vec<&str> = words.0.by_ref().collect();
+    let rules = rest.split(|word| *word == ";").filter(|words| !words.is_empty());
+    rules.map(|words| read_rule(&mut Words(words.join(" ").split_whitespace()))).collect()
+}
+
+fn read_deed(words: &mut Words<'_>) -> Option<Action> {
+    let device = words.read().filter(|device| *device < 2)?;
+    let deed = match words.word()? {
+        "commit" => Deed::Commit(read_rules(words)?),
+        "clear" => Deed::Clear,
+        "suspend" => Deed::Suspend,
+        "functional" => Deed::Functional,
+        fault => Deed::Fault(read_fault(fault, words)??),
+    };
+    Some(Action::Device(device, deed))
+}
+
+fn read_breach(words: &mut Words<'_>) -> Option<Action> {
+    let link = pair::link(words.word()?)?;
+    Some(Action::Between(link, Breach::from_name(words.word()?)?, words.span()?))
+}
+
+fn read_pair(words: &mut Words<'_>) -> Option<PairPlan> {
+    let profile = Profile::from_name(words.word()?)?;
+    let monitors = words.named("monitors")?;
+    let links: String = words.named("links")?;
+    let links = links.split(',').map(pair::link).collect::<Option<Vec<_>>>()?;
+    let latency = words.named("latency").map(Duration::from_nanos)?;
+    let jitter = words.named("jitter").map(Duration::from_nanos)?;
+    let loss = words.named("loss")?;
+    let duplicate = words.named("duplicate")?;
+    let reorder = words.named("reorder")?;
+    let mtu = words.named("mtu")?;
+    let bandwidth = words.named("bandwidth")?;
+    let quality = Quality { latency, jitter, loss, duplicate, reorder, mtu, bandwidth };
+    Some(PairPlan { profile, links, quality, monitors })
 }
 
 fn read_cut(words: &mut Words<'_>) -> Option<Fault> {
@@ -338,7 +416,8 @@ mod tests {
     #[test]
     fn a_plan_is_read_as_it_was_written() {
         for seed in 0..300 {
-            let plan = Plan::draw(seed, None, if seed % 2 == 0 { Mix::Everything } else { Mix::Transfers });
+            let mix = Mix::ALL[seed as usize % Mix::ALL.len()];
+            let plan = Plan::draw(seed, None, mix);
             assert_eq!(Plan::parse(&plan.to_string()), Ok(plan.clone()), "{plan}");
         }
     }

@@ -23,7 +23,14 @@ fn open_plan(seed: u64) -> Plan {
     // It passes the parts of a packet one by one, as they come.
     let is_in_parts = |action: &Action| match action {
         Action::Talk(Talk { kind: TalkKind::Udp(asked), .. }) => asked.length > 1_200,
-        Action::Talk(_) | Action::Commit(_) | Action::Commits(_) | Action::Clear | Action::Fault(_) => false,
+        Action::Talk(_)
+        | Action::Commit(_)
+        | Action::Commits(_)
+        | Action::Clear
+        | Action::Fault(_)
+        | Action::Device(..)
+        | Action::Between(..)
+        | Action::Partition(_) => false,
     };
     plan.lines.retain(|line| is_for_a_cable(&line.action) && !is_in_parts(&line.action));
     plan

@@ -13,6 +13,7 @@ use foldhash::quality::FixedState;
 use super::{
     Flow, Judged, Network, Opening, Rules, What, allows,
     pieces::{Pieces, Whole},
+    translations::Translations,
 };
 use crate::{
     frame::{Body, Content, Packet, View, flag, is_echo},
@@ -31,6 +32,16 @@ const TENTATIVE: Duration = Duration::from_secs(6);
 /// The length of an Ethernet header.
 const ETHERNET: usize = 14;
 
+/// The devices that a firewall may consist of.
+pub(super) const DEVICES: usize = 2;
+
+/// Where something is seen: at a device, in a zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Spot {
+    pub device: usize,
+    pub zone: usize,
+}
+
 /// Packets in flight inside the firewall, and what passed.
 #[derive(Default)]
 pub(super) struct Border {
@@ -48,23 +59,27 @@ pub(super) struct Border {
     pub left: HashMap<Flow, Volume>,
     /// Questions about the firewall's own addresses that were not answered yet.
     owed: Vec<Owed>,
-    /// When it began.
-    woke: Option<Timestamp>,
-    /// Since when the links of zones that were pulled have been as they are, and whether they are pulled.
-    pulled: HashMap<usize, (Timestamp, bool)>,
+    /// When each device began.
+    woke: [Option<Timestamp>; DEVICES],
+    /// Since when the links of devices in zones that were pulled have been as they are, and whether they are
+    /// pulled.
+    pulled: HashMap<(usize, usize), (Timestamp, bool)>,
     /// Segment sizes that it lowered.
     lowered: u64,
     /// Packets in parts that go in, and that come out.
     parts: [Pieces; 2],
     /// Packets that left in parts.
     parted: u64,
-    /// Frames that were forwarded since it began.
-    pub forwarded: u64,
+    /// Frames that each device has forwarded since it began.
+    pub forwarded: [u64; DEVICES],
+    /// As what sessions that are hidden and not over go out, of two devices.
+    going: Option<Translations>,
 }
 
 /// A question for a neighbor's address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Owed {
+    device: usize,
     port: usize,
     target: IpAddr,
     asked_by: Mac,
@@ -76,7 +91,7 @@ struct Inside {
     frames: u64,
     segment_size: Option<u16>,
     hop_limit: u8,
-    port: usize,
+    at: Spot,
     count: u32,
     since: Timestamp,
     /// The rules that were in force when it came: it may wait for a neighbor while others are committed.
@@ -100,7 +115,12 @@ impl Volume {
 impl Border {
     /// The border of a firewall that begins at `woke`.
     pub fn new(woke: Timestamp) -> Self {
-        Self { woke: Some(woke), ..Self::default() }
+        Self { woke: [Some(woke); DEVICES], ..Self::default() }
+    }
+
+    /// The border of two devices that begin at `woke`, which translate as one.
+    pub fn of_pair(woke: Timestamp) -> Self {
+        Self { going: Some(Translations::default()), ..Self::new(woke) }
     }
 
     /// The firewall began anew.
@@ -109,50 +129,73 @@ impl Border {
         *self = Self { pulled, lowered: self.lowered, parted: self.parted, ..Self::new(woke) };
     }
 
-    pub fn pulled(&mut self, now: Timestamp, zone: usize, is_pulled: bool) {
-        self.pulled.insert(zone, (now, is_pulled));
+    /// A device of two began anew; what the other one knows stays.
+    pub fn forget_device(&mut self, device: usize, woke: Timestamp) {
+        self.inside.retain(|_, inside| inside.at.device != device);
+        self.owed.retain(|owed| owed.device != device);
+        self.woke[device] = Some(woke);
+        self.forwarded[device] = 0;
+    }
+
+    /// A session is over, by the log: its translation is free.
+    pub fn closed(&mut self, flow: &Flow) {
+        if let Some(going) = &mut self.going {
+            going.end(flow);
+        }
+    }
+
+    /// From now on sessions may be translated otherwise than before; those older than `since` may not.
+    pub fn forget_translations(&mut self, since: Option<Timestamp>) {
+        if let Some(going) = &mut self.going {
+            going.forget(since);
+        }
+    }
+
+    pub fn pulled(&mut self, now: Timestamp, at: Spot, is_pulled: bool) {
+        self.pulled.insert((at.device, at.zone), (now, is_pulled));
     }
 
     pub fn sights(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         [("segment-size-lowered", self.lowered), ("packet-in-parts", self.parted)].into_iter()
     }
 
-    pub fn enters(&mut self, now: Timestamp, port: usize, view: &View, network: &Network, rules: &Rules) {
+    pub fn enters(&mut self, now: Timestamp, at: Spot, view: &View, network: &Network, rules: &Rules) {
+        let Spot { device, zone: port } = at;
         self.age(now);
         if let Some(target) = asked_for(view).filter(|target| network.own.contains(target)) {
-            let (link, is_pulled) = self.pulled.get(&port).copied().unwrap_or_default();
-            let is_young = self.woke.is_none_or(|woke| now.since(woke.max(link)) < TENTATIVE);
+            let (link, is_pulled) = self.pulled.get(&(device, port)).copied().unwrap_or_default();
+            let is_young = self.woke[device].is_none_or(|woke| now.since(woke.max(link)) < TENTATIVE);
             if (target.is_ipv4() || !is_young) && !is_pulled {
-                self.owed.push(Owed { port, target, asked_by: view.source });
+                self.owed.push(Owed { device, port, target, asked_by: view.source });
             }
         }
         let Some(packet) = view.packet().filter(|packet| travels(packet)) else { return };
         match packet.piece {
             None => {
                 let whole = Whole { packet: *packet, frames: 1, bytes: view.length as u64 };
-                self.take_in(now, port, &whole, network, rules);
+                self.take_in(now, at, &whole, network, rules);
             }
             Some(piece) => {
-                if let Some(whole) = self.parts[0].add(now, port, packet, piece, view.length) {
-                    self.take_in(now, port, &whole, network, rules);
+                if let Some(whole) = self.parts[0].add(now, at, packet, piece, view.length) {
+                    self.take_in(now, at, &whole, network, rules);
                 }
             }
         }
     }
 
     /// A packet is in the firewall, whole.
-    fn take_in(&mut self, now: Timestamp, port: usize, whole: &Whole, network: &Network, rules: &Rules) {
+    fn take_in(&mut self, now: Timestamp, at: Spot, whole: &Whole, network: &Network, rules: &Rules) {
         let packet = &whole.packet;
         let flow = Flow::of(packet);
         let to =
             if network.hidden == Some(packet.destination) { 0 } else { network.zone(packet.destination) };
-        let print = fingerprint(packet, to);
+        let print = fingerprint(packet, Spot { zone: to, ..at });
         let inside = self.inside.entry(print).or_insert(Inside {
             flow,
             frames: whole.frames,
             segment_size: segment_size(packet),
             hop_limit: packet.hop_limit,
-            port,
+            at,
             count: 0,
             since: now,
             rules: 0,
@@ -180,28 +223,29 @@ impl Border {
     pub fn leaves(
         &mut self,
         now: Timestamp,
-        port: usize,
+        at: Spot,
         view: &View,
         network: &Network,
         rules: &Rules,
     ) -> Judged {
-        if self.pulled.get(&port).is_some_and(|(_, is_pulled)| *is_pulled) {
+        let Spot { device, zone: port } = at;
+        if self.pulled.get(&(device, port)).is_some_and(|(_, is_pulled)| *is_pulled) {
             return Err((What::Delivered, format!("it sends {view} to zone {port}, whose cable is pulled")));
         }
-        self.settle_answer(port, view);
+        self.settle_answer(at, view);
         let is_long = network.mtus.get(port).is_some_and(|mtu| view.untagged_length() > mtu + ETHERNET);
         if is_long && !network.is_wire() {
             return Err((What::Delivered, format!("it sends {view}, too long for the link of zone {port}")));
         }
         let Some(packet) = view.packet().filter(|packet| travels(packet)) else {
             // What neighbors say to each other passes a wire only.
-            self.forwarded += u64::from(network.is_wire());
+            self.forwarded[device] += u64::from(network.is_wire());
             return Ok(());
         };
         let bytes = view.untagged_length();
         let whole = match packet.piece {
             None => Whole { packet: *packet, frames: 1, bytes: bytes as u64 },
-            Some(piece) => match self.parts[1].add(now, port, packet, piece, bytes) {
+            Some(piece) => match self.parts[1].add(now, at, packet, piece, bytes) {
                 Some(whole) => {
                     self.parted += 1;
                     whole
@@ -209,24 +253,31 @@ impl Border {
                 None => return Ok(()),
             },
         };
-        self.judge(port, view, &whole, network, rules)
+        self.judge((now, at), view, &whole, network, rules)
     }
 
     /// A packet has left, whole.
-    fn judge(&mut self, port: usize, view: &View, whole: &Whole, network: &Network, rules: &Rules) -> Judged {
-        let packet = &whole.packet;
+    fn judge(
+        &mut self,
+        (now, at): (Timestamp, Spot),
+        view: &View,
+        whole: &Whole,
+        network: &Network,
+        rules: &Rules,
+    ) -> Judged {
+        let (packet, port) = (&whole.packet, at.zone);
         if !packet.is_sound {
             return Err((What::Faithful, format!("it sends {view}")));
         }
-        let print = fingerprint(packet, port);
+        let print = fingerprint(packet, at);
         let is_known = self.inside.get(&print).is_some_and(|inside| inside.count > 0);
         if !is_known {
-            return self.judge_own(view, packet, network, rules);
+            return self.judge_own(at.device, view, packet, network, rules);
         }
         let Some(inside) = self.inside.get_mut(&print) else { return Ok(()) };
         inside.count -= 1;
-        self.forwarded += inside.frames;
-        let (flow, came_on, hops, then) = (inside.flow, inside.port, inside.hop_limit, inside.rules);
+        self.forwarded[at.device] += inside.frames;
+        let (flow, came_on, hops, then) = (inside.flow, inside.at.zone, inside.hop_limit, inside.rules);
         let expected = if network.is_wire() { hops } else { hops.saturating_sub(1) };
         if packet.hop_limit != expected {
             let text = format!("it sends {view} with {} hops left, it came with {hops}", packet.hop_limit);
@@ -237,7 +288,7 @@ impl Border {
         let frames = whole.frames.min(inside.frames);
         self.left.entry(flow).or_default().add(frames, if whole.frames > frames { 0 } else { whole.bytes });
         self.judge_segment_size(told, [came_on, port], view, packet, network)?;
-        let origin = self.translate(flow, came_on, port, packet, network)?;
+        let origin = self.translate(now, (flow, came_on, port), packet, network)?;
         self.judge_way(port, view, packet, network)?;
         let sets = [rules.current(), rules.of(then)];
         if !sets.iter().any(|rules| self.is_allowed(&origin, packet, network, rules)) {
@@ -246,10 +297,10 @@ impl Border {
         Ok(())
     }
 
-    /// All questions must have been answered.
-    pub fn settled(&mut self, network: &Network) -> Judged {
-        if network.is_wire() {
-            self.owed.clear();
+    /// All questions must have been answered, by a device that answers.
+    pub fn settled(&mut self, device: usize, answers: bool) -> Judged {
+        if !answers {
+            self.owed.retain(|owed| owed.device != device);
         }
         if self.parts[1].are_open() {
             return Err((What::Faithful, "it sends a part of a packet and not the rest".to_owned()));
@@ -262,7 +313,14 @@ impl Border {
 
     /// A packet that did not come in: a reset of a connection that is not allowed, or a control connection
     /// whose words are changed.
-    fn judge_own(&mut self, view: &View, packet: &Packet, network: &Network, rules: &Rules) -> Judged {
+    fn judge_own(
+        &mut self,
+        device: usize,
+        view: &View,
+        packet: &Packet,
+        network: &Network,
+        rules: &Rules,
+    ) -> Judged {
         let flow = Flow::of(packet);
         let origin = self.origin(flow);
         let openings = [origin, origin.reversed()].map(|flow| flow.opening(network));
@@ -277,7 +335,7 @@ impl Border {
         }
         let is_control = [flow.source.1, flow.destination.1].contains(&file_transfer::CONTROL);
         if network.hidden.is_some() && is_control {
-            self.forwarded += 1;
+            self.forwarded[device] += 1;
             return Ok(());
         }
         // Hidden hosts speak with an address of the firewall too, so what came in was looked for first.
@@ -312,9 +370,8 @@ impl Border {
     /// Checks what addresses became; the flow as its sender called it.
     fn translate(
         &mut self,
-        flow: Flow,
-        came_on: usize,
-        port: usize,
+        now: Timestamp,
+        (flow, came_on, port): (Flow, usize, usize),
         packet: &Packet,
         network: &Network,
     ) -> Result<Flow, (What, String)> {
@@ -333,6 +390,9 @@ impl Border {
                 return wrong(format!("source {address}"));
             }
             self.hidden.insert(out.reversed(), flow.source);
+            if let Some(Err(text)) = self.going.as_mut().map(|going| going.note(now, flow, out)) {
+                return Err((What::Faithful, text));
+            }
             return Ok(flow);
         }
         if let Some(origin) = self.hidden.get(&flow) {
@@ -389,14 +449,17 @@ impl Border {
             })
     }
 
-    fn settle_answer(&mut self, port: usize, view: &View) {
+    fn settle_answer(&mut self, at: Spot, view: &View) {
         let told = match view.content {
             Content::Arp { is_request: false, sender, .. } => IpAddr::V4(sender),
             Content::Ip(Packet { body: Body::Neighbor { is_question: false, target }, .. }) => target.into(),
             Content::Arp { .. } | Content::Ip(_) | Content::Other(_) | Content::Broken => return,
         };
-        let is_this =
-            |owed: &Owed| owed.port == port && owed.target == told && owed.asked_by == view.destination;
+        let is_this = |owed: &Owed| {
+            Spot { device: owed.device, zone: owed.port } == at
+                && owed.target == told
+                && owed.asked_by == view.destination
+        };
         if let Some(place) = self.owed.iter().position(is_this) {
             self.owed.remove(place);
         }
@@ -435,8 +498,8 @@ const fn segment_size(packet: &Packet) -> Option<u16> {
     }
 }
 
-/// What no router and no address translation changes in a packet, and the zone that it goes to.
-fn fingerprint(packet: &Packet, to: usize) -> u64 {
+/// What no router and no address translation changes in a packet, and where it leaves.
+fn fingerprint(packet: &Packet, to: Spot) -> u64 {
     let transport = match packet.body {
         Body::Tcp(segment) => (
             u64::from(segment.sequence) << 32 | u64::from(segment.acknowledgement),

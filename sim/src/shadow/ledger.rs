@@ -48,29 +48,13 @@ impl Ledger {
         if entry.is_closing && entry.session != 0 && !self.closed.insert(entry.session) {
             return wrong(format!("session {} is closed again", entry.session));
         }
-        let flow = Flow { protocol: entry.protocol, source: entry.source, destination: entry.destination };
-        let opening = flow.opening(network);
-        let zones = [opening.from, opening.to].map(|zone| ZONES.get(zone).copied().unwrap_or_default());
-        // What was announced to a hidden host names the address that hides it.
-        let is_hidden = network.hidden == Some(entry.destination.0);
-        if entry.zones != zones && !is_hidden {
-            return wrong(format!("between {} and {} was logged", zones[0], zones[1]));
-        }
-        if !entry.is_announced && !is_hidden && !Self::is_true(entry, &opening, rules) {
-            let word = if entry.is_allowed { "allows" } else { "blocks" };
-            return wrong(format!("no rule {word} it"));
-        }
+        judge(entry, network, rules)?;
         if entry.is_closing {
-            self.add(flow, entry.sent);
-            let [client, server] = entry.translated.unwrap_or([entry.source, entry.destination]);
-            self.add(Flow { protocol: entry.protocol, source: server, destination: client }, entry.received);
+            for (flow, volume) in volumes(entry) {
+                self.add(flow, volume);
+            }
         }
         Ok(())
-    }
-
-    /// Blocked for want of room is not blocked by a rule.
-    fn is_true(entry: &Entry, opening: &Opening, rules: &Rules) -> bool {
-        entry.reason == "resources-unavailable" || rules.have_ever(opening, entry.is_allowed)
     }
 
     fn add(&mut self, flow: Flow, volume: (u64, u64)) {
@@ -107,4 +91,38 @@ impl Ledger {
         }
         Ok(())
     }
+}
+
+/// What a line says must be true: its zones, and that a rule let it pass or blocked it.
+pub(super) fn judge(entry: &Entry, network: &Network, rules: &Rules) -> Judged {
+    let wrong = |text: String| Err((What::Logged, format!("{text}: {entry:?}")));
+    let opening = client_flow(entry).opening(network);
+    let zones = [opening.from, opening.to].map(|zone| ZONES.get(zone).copied().unwrap_or_default());
+    // What was announced to a hidden host names the address that hides it.
+    let is_hidden = network.hidden == Some(entry.destination.0);
+    if entry.zones != zones && !is_hidden {
+        return wrong(format!("between {} and {} was logged", zones[0], zones[1]));
+    }
+    if !entry.is_announced && !is_hidden && !is_true(entry, &opening, rules) {
+        let word = if entry.is_allowed { "allows" } else { "blocks" };
+        return wrong(format!("no rule {word} it"));
+    }
+    Ok(())
+}
+
+/// Blocked for want of room is not blocked by a rule.
+fn is_true(entry: &Entry, opening: &Opening, rules: &Rules) -> bool {
+    entry.reason == "resources-unavailable" || rules.have_ever(opening, entry.is_allowed)
+}
+
+/// A session's flow as its client calls it.
+pub(super) const fn client_flow(entry: &Entry) -> Flow {
+    Flow { protocol: entry.protocol, source: entry.source, destination: entry.destination }
+}
+
+/// What a line tells of both directions, as they arrive.
+pub(super) fn volumes(entry: &Entry) -> [(Flow, (u64, u64)); 2] {
+    let [client, server] = entry.translated.unwrap_or([entry.source, entry.destination]);
+    let back = Flow { protocol: entry.protocol, source: server, destination: client };
+    [(client_flow(entry), entry.sent), (back, entry.received)]
 }

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, collections::HashMap, net::IpAddr, time::Durati
 
 use bifrons_model::Timestamp;
 
+use super::border::Spot;
 use crate::frame::{Body, Packet, Piece};
 
 /// How long parts wait for the others here: longer than any firewall keeps them.
@@ -22,7 +23,7 @@ pub(super) struct Pieces {
 /// What the parts of one packet share, and where they are seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Key {
-    place: usize,
+    place: Spot,
     source: IpAddr,
     destination: IpAddr,
     protocol: u8,
@@ -53,7 +54,7 @@ impl Pieces {
     pub fn add(
         &mut self,
         now: Timestamp,
-        place: usize,
+        place: Spot,
         packet: &Packet,
         piece: Piece,
         length: usize,
@@ -145,7 +146,7 @@ mod tests {
     }
 
     fn add(pieces: &mut Pieces, (packet, piece): (Packet, Piece)) -> Option<Whole> {
-        pieces.add(NOW, 0, &packet, piece, piece.length + 34)
+        pieces.add(NOW, Spot { device: 0, zone: 0 }, &packet, piece, piece.length + 34)
     }
 
     #[test]

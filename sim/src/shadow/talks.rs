@@ -1,5 +1,7 @@
 //! What hosts tell, held against what the rules promise.
 
+use bifrons_model::Timestamp;
+
 use super::{Judged, Opening, Rules, What};
 use crate::{
     host::Report,
@@ -24,6 +26,8 @@ pub(super) struct Talks {
     /// Whether questions may be lost or answered twice by the network itself.
     is_lossy: bool,
     doubles: bool,
+    /// Whoever comes now need not survive either.
+    is_troubled: bool,
     /// Somebody fills the session table; who comes later may find no room.
     is_flooded: bool,
     flooded_transfers: u64,
@@ -44,6 +48,8 @@ struct Expected {
     is_disturbed: bool,
     /// The server has heard of it.
     is_heard: bool,
+    /// When it did.
+    heard_at: Option<Timestamp>,
 }
 
 impl Talks {
@@ -62,15 +68,19 @@ impl Talks {
             besides: besides(plan, talk),
             is_disturbed: false,
             is_heard: false,
+            heard_at: None,
         });
         let mut talks: Vec<Expected> = talks.collect();
         talks.sort_by_key(|expected| expected.talk.number);
         let lossy = |zone: &crate::plan::ZonePlan| zone.quality.loss > 0 || zone.quality.bandwidth > 0;
-        let faulty = plan.lines.iter().any(|line| matches!(line.action, crate::plan::Action::Fault(_)));
+        let faulty = plan.pair.is_some()
+            || plan.lines.iter().any(|line| matches!(line.action, crate::plan::Action::Fault(_)));
         Self {
             talks,
             is_lossy: faulty || plan.zones.iter().any(lossy),
-            doubles: plan.zones.iter().any(|zone| zone.quality.duplicate > 0),
+            // Two devices that both lead for a moment send twice what a switch brings to both.
+            doubles: plan.pair.is_some() || plan.zones.iter().any(|zone| zone.quality.duplicate > 0),
+            is_troubled: false,
             is_flooded: false,
             flooded_transfers: 0,
         }
@@ -94,6 +104,19 @@ impl Talks {
         }
     }
 
+    /// Also who comes now need not survive, or must again.
+    pub const fn set_troubled(&mut self, is_troubled: bool) {
+        self.is_troubled = is_troubled;
+    }
+
+    /// Only transfers that have stood since `since` need survive what happens now.
+    pub fn disturb_younger(&mut self, since: Timestamp) {
+        for talk in self.talks.iter_mut().filter(|talk| talk.outcome == Outcome::Open) {
+            let is_transfer = matches!(talk.talk.kind, TalkKind::Transfer(_));
+            talk.is_disturbed |= !is_transfer || talk.heard_at.is_none_or(|at| at > since);
+        }
+    }
+
     /// Only connections that stand are safe from a full table.
     fn flooded(&mut self) {
         self.is_flooded = true;
@@ -104,14 +127,15 @@ impl Talks {
         }
     }
 
-    pub fn committed(&mut self, rules: &Rules) {
+    /// Each device runs its rules.
+    pub fn committed(&mut self, rules: &[&Rules]) {
         for talk in self.talks.iter_mut().filter(|talk| talk.outcome == Outcome::Open) {
-            talk.always &= talk.can_work(rules);
-            talk.ever |= rules.allow(&talk.opening);
+            talk.always &= rules.iter().all(|rules| talk.can_work(rules));
+            talk.ever |= rules.iter().any(|rules| rules.allow(&talk.opening));
         }
     }
 
-    pub fn reported(&mut self, report: &Report, rules: &Rules) -> Judged {
+    pub fn reported(&mut self, now: Timestamp, report: &Report, rules: &[&Rules]) -> Judged {
         let number = match report {
             Report::Begun { talk, .. }
             | Report::Finished { talk }
@@ -127,18 +151,19 @@ impl Talks {
         if matches!((report, self.talks[place].talk.kind), (Report::Begun { .. }, TalkKind::Flood(_))) {
             self.flooded();
         }
-        let is_flooded = self.is_flooded;
+        let is_unsafe = self.is_flooded || self.is_troubled;
         let talk = &mut self.talks[place];
         match report {
             Report::Begun { .. } => {
-                talk.is_disturbed |= is_flooded;
+                talk.is_disturbed |= is_unsafe;
                 talk.outcome = Outcome::Open;
-                talk.always = talk.can_work(rules);
-                talk.ever = rules.allow(&talk.opening);
+                talk.always = rules.iter().all(|rules| talk.can_work(rules));
+                talk.ever = rules.iter().any(|rules| rules.allow(&talk.opening));
                 Ok(())
             }
             Report::Heard { .. } => {
                 talk.is_heard = true;
+                talk.heard_at.get_or_insert(now);
                 talk.must_be_allowed("reached its server")
             }
             Report::Finished { .. } => {

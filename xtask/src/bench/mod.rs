@@ -25,6 +25,7 @@ mod streams;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
+use bifrons_sim::pair::Profile;
 
 use frames::Network;
 use log_explain::Output;
@@ -70,6 +71,8 @@ const BENCHES: &[Bench] = &[
     timed("replay_megabytes_per_second", "MB/s", |root| Ok(replay::measure(root)?.megabytes_per_second)),
     once("replay_resident_megabytes", "MB", |root| Ok(replay::measure(root)?.resident_megabytes)),
     timed("sim_device_hours_per_hour", "h", |_| simulator::measure()),
+    timed("sim_pair_hours_per_hour", "h", |_| simulator::measure_pair(Profile::Recommended)),
+    timed("sim_fast_pair_hours_per_hour", "h", |_| simulator::measure_pair(Profile::Fast)),
     timed("policy_lookup_10k_ns", "ns", |_| policy::lookup(10_000)),
     timed("policy_lookup_100k_ns", "ns", |_| policy::lookup(100_000)),
     timed("fib_lookup_1m_ns", "ns", |_| fib::lookup()),

@@ -6,18 +6,30 @@ use anyhow::{Result, bail};
 use bifrons_sim::{
     firewall,
     host::crowd::Throng,
-    plan::{Action, CROWD_PORT, Line, Plan, Rule, Service, Talk, TalkKind, Verdict, ZonePlan},
+    pair::Profile,
+    plan::{Action, CROWD_PORT, Line, PairPlan, Plan, Rule, Service, Talk, TalkKind, Verdict, ZonePlan},
     run::run,
 };
 
 /// Ten sessions a second of twelve to eighteen packets, for an hour.
 const THRONG: Throng = Throng { count: 36_000, interval: Duration::from_millis(100), requests: (3, 6) };
 
+/// By then a pair stands.
+const PAIR_STANDS: Duration = Duration::from_secs(12);
+
 /// Simulated hours of one device in an hour, on one core.
 pub fn measure() -> Result<f64> {
-    let plan = plan();
+    play(&plan(Duration::ZERO))
+}
+
+/// Simulated hours of two devices as one in an hour, on one core.
+pub fn measure_pair(profile: Profile) -> Result<f64> {
+    play(&Plan { pair: Some(PairPlan::new(profile)), ..plan(PAIR_STANDS) })
+}
+
+fn play(plan: &Plan) -> Result<f64> {
     let began = Instant::now();
-    let course = match run(&plan, &firewall::build) {
+    let course = match run(plan, &firewall::build) {
         Ok(course) => course,
         Err(why) => bail!("the firewall refused its configuration: {why}"),
     };
@@ -31,7 +43,7 @@ pub fn measure() -> Result<f64> {
     Ok(course.simulated.as_secs_f64() / seconds)
 }
 
-fn plan() -> Plan {
+fn plan(at: Duration) -> Plan {
     let zone = ZonePlan::default();
     let mut talk = Talk {
         number: 0,
@@ -47,7 +59,7 @@ fn plan() -> Plan {
         seed: 1,
         zones: vec![zone; 2],
         rules: vec![Rule { from: None, to: None, service: Service::Any, verdict: Verdict::Allow }],
-        lines: vec![Line { at: Duration::ZERO, action: Action::Talk(talk) }],
+        lines: vec![Line { at, action: Action::Talk(talk) }],
         ..Plan::default()
     }
 }

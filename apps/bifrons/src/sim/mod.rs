@@ -69,8 +69,9 @@ pub struct Arguments {
     ///
     /// everything: all kinds of traffic and of faults. transfers: TCP transfers that the rules allow, over
     /// links that lose 5 % of the frames, double and reorder others, with a commit in every simulated second;
-    /// all of them have to come through
-    #[arg(long, value_name = "MIX", default_value = "everything", value_parser = ["everything", "transfers"])]
+    /// all of them have to come through. pair: an active/passive pair, with devices that die, stall and lose
+    /// cables, links between them that fail, and an operator at both
+    #[arg(long, value_name = "MIX", default_value = "everything", value_parser = Mix::ALL.map(Mix::name))]
     mix: String,
     /// How the firewall stands in the network: routed or virtual-wire [default: as the seed draws]
     #[arg(long, value_name = "TOPOLOGY", value_parser = topology)]
