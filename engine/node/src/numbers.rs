@@ -13,7 +13,7 @@
 
 use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 
-use bifrons_dataplane::{DecodeError, MirrorItem, Renumber, UnknownNumber};
+use bifrons_dataplane::{DecodeError, MirrorItem, PeerFrame, Renumber, UnknownNumber};
 use bifrons_model::{Generation, InterfaceId, NameKind, Names, SessionId, Timestamp, ZoneId};
 use bifrons_policy::Policy;
 
@@ -167,16 +167,33 @@ impl PeerNumbers {
         self.configuration.is_some()
     }
 
+    /// A frame of the other device's with own numbers. What has none is nothing that a policy knows; a session
+    /// that cannot be described is left out.
+    pub fn frame(&self, now: Timestamp, mut frame: PeerFrame) -> PeerFrame {
+        if !self.are_told() {
+            return frame;
+        }
+        frame.interface = self.interface(frame.interface).unwrap_or(InterfaceId(u16::MAX));
+        frame.zone = self.zone(frame.zone).unwrap_or(ZoneId(u16::MAX));
+        if !frame.description.is_empty() {
+            let id = u32::try_from(frame.session).map_or(SessionId(0), SessionId);
+            let item = self.session(id, &frame.description, now);
+            frame.description.clear();
+            if let Ok(item) = item {
+                item.encode(now, &mut frame.description);
+            }
+        }
+        frame
+    }
+
     /// The own number of an interface of the other device's.
-    #[expect(dead_code, reason = "frames of HA3 name their interfaces")]
-    pub fn interface(&self, interface: InterfaceId) -> Option<InterfaceId> {
+    fn interface(&self, interface: InterfaceId) -> Option<InterfaceId> {
         let number = self.number(NameKind::Interface, interface.0.into())?;
         u16::try_from(number).ok().map(InterfaceId)
     }
 
     /// The own number of a zone of the other device's.
-    #[expect(dead_code, reason = "frames of HA3 name their zones")]
-    pub fn zone(&self, zone: ZoneId) -> Option<ZoneId> {
+    fn zone(&self, zone: ZoneId) -> Option<ZoneId> {
         let number = self.number(NameKind::Zone, zone.0.into())?;
         u16::try_from(number).ok().map(ZoneId)
     }

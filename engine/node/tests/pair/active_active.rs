@@ -421,6 +421,32 @@ fn a_handshake_through_both_devices_in_all_combinations() {
     }
 }
 
+#[test]
+fn devices_may_have_other_numbers_for_the_same_interfaces() {
+    for combination in COMBINATIONS {
+        let text = |device: usize| {
+            let text = config(device, combination);
+            let mut lines: Vec<_> = text.lines().collect();
+            if device == 1 {
+                // Interfaces and zones the other way round.
+                lines.reverse();
+            }
+            lines.join("\n") + "\n"
+        };
+        let mut pair = Pair::with(2, text);
+        assert_eq!([pair.state(0), pair.state(1)], BOTH_WORK);
+        let numbers = [0, 1].map(|device| {
+            let names = &pair.nodes[device].as_ref().unwrap().policy().names().interfaces;
+            names.iter().position(|name| **name == *"ethernet1/1")
+        });
+        assert_ne!(numbers[0], numbers[1]);
+        for (receiver, number) in [(0, 20), (0, 21), (1, 22), (1, 23)] {
+            let owner = if combination == COMBINATIONS[0] { 0 } else { receiver };
+            connect(&mut pair, receiver, client(number), owner, combination);
+        }
+    }
+}
+
 /// Opens a connection that device 1 owns and translates to its floating address; the translated port.
 fn open_at_1(pair: &mut Pair) -> u16 {
     let gateway = virtual_mac(1, "ethernet1/1");
