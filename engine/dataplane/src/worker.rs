@@ -161,6 +161,10 @@ const BATCH: usize = 32;
 /// How many frames ahead the bytes of a frame are fetched.
 const FRAMES_AHEAD: usize = 6;
 
+/// How many frames a stage lies behind the one before: the time that memory needs to answer, and no more
+/// requests at a time than a core keeps track of.
+const STAGE_LAG: usize = 8;
+
 /// Sessions that the ager looks at for one frame; what is left is looked at with the next.
 pub(crate) const AGER_BUDGET: usize = 64;
 
@@ -230,24 +234,8 @@ impl Worker {
         }
         let mut lanes = core::mem::take(&mut self.lanes);
         for (place, chunk) in frames.chunks_mut(BATCH).enumerate() {
-            for (at, (frame, lane)) in chunk.iter().zip(&mut lanes).enumerate() {
-                if let Some(byte) = chunk.get(at + FRAMES_AHEAD).and_then(|ahead| ahead.bytes.first()) {
-                    bifrons_session::prefetch(byte);
-                }
-                self.ingress(frame, lane);
-            }
-            for lane in lanes.iter_mut().take(chunk.len()) {
-                self.suggest(lane);
-            }
-            for (at, (frame, lane)) in chunk.iter_mut().zip(&lanes).enumerate() {
-                self.advance(frame.arrival, AGER_BUDGET, outbox);
-                let replaced = outbox.replaced.len();
-                frame.verdict = self.live(frame, lane, outbox);
-                for replaced in outbox.replaced.iter_mut().skip(replaced) {
-                    replaced.frame = place * BATCH + at;
-                }
-                self.account(frame.wire_length, frame.verdict);
-            }
+            let lanes = lanes.get_mut(..chunk.len()).unwrap_or_default();
+            self.process_batch(place * BATCH, chunk, lanes, outbox);
         }
         self.lanes = lanes;
         // The last frame has moved the clock already; once more would make small batches age faster.
@@ -255,6 +243,39 @@ impl Worker {
             self.advance(now, AGER_BUDGET, outbox);
         }
         outbox.events.extend(self.take_told());
+    }
+
+    /// The stages run side by side, each some frames behind the one before: memory is asked for evenly, and
+    /// answers while other frames are worked on. `first` is the number of the first frame.
+    #[inline]
+    fn process_batch(
+        &mut self,
+        first: usize,
+        frames: &mut [Frame<'_>],
+        lanes: &mut [Lane],
+        outbox: &mut Outbox,
+    ) {
+        let lag = STAGE_LAG.min(frames.len().saturating_sub(1));
+        for step in 0..frames.len() + 2 * lag {
+            if let (Some(frame), Some(lane)) = (frames.get(step), lanes.get_mut(step)) {
+                if let Some(byte) = frames.get(step + FRAMES_AHEAD).and_then(|ahead| ahead.bytes.first()) {
+                    bifrons_session::prefetch(byte);
+                }
+                self.ingress(frame, lane);
+            }
+            if let Some(lane) = step.checked_sub(lag).and_then(|at| lanes.get_mut(at)) {
+                self.suggest(lane);
+            }
+            let Some(at) = step.checked_sub(2 * lag) else { continue };
+            let (Some(frame), Some(lane)) = (frames.get_mut(at), lanes.get(at)) else { break };
+            self.advance(frame.arrival, AGER_BUDGET, outbox);
+            let replaced = outbox.replaced.len();
+            frame.verdict = self.live(frame, lane, outbox);
+            for replaced in outbox.replaced.iter_mut().skip(replaced) {
+                replaced.frame = first + at;
+            }
+            self.account(frame.wire_length, frame.verdict);
+        }
     }
 
     /// The other device of the pair forwards.
