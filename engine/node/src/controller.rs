@@ -66,6 +66,8 @@ pub(crate) struct Controller {
     stations: AddressPlan,
     /// The virtual addresses of an active/active pair, and which of them are here.
     virtuals: AddressTable,
+    /// The Ethernet addresses that were here until lately, by places of interfaces in the configuration.
+    lingering: Vec<(usize, MacAddress)>,
     /// Whether the other device of a pair has all addresses.
     is_silent: bool,
     /// Whether the other device of a pair has taken over the addresses that both have, while this one still
@@ -99,6 +101,7 @@ impl Controller {
             paths: Paths::default(),
             stations: AddressPlan::new(&config),
             virtuals: AddressTable::default(),
+            lingering: Vec::new(),
             // Until the device knows what it is in its pair.
             is_silent: is_silent_at_first(&config),
             is_relieved: false,
@@ -230,15 +233,22 @@ impl Controller {
     }
 
     /// Other addresses of the pair are here: all or none in an active/passive pair, the virtual ones in an
-    /// active/active pair.
-    pub fn set_addresses(&mut self, now: Timestamp, table: AddressTable, is_relieved: bool) {
+    /// active/active pair. Frames to `lingering` Ethernet addresses are taken nevertheless.
+    pub fn set_addresses(
+        &mut self,
+        now: Timestamp,
+        table: AddressTable,
+        lingering: Vec<(usize, MacAddress)>,
+        is_relieved: bool,
+    ) {
         let is_silent = table.is_silent;
         let mut virtuals = table;
         // An interface's own addresses are in the configuration.
         virtuals.addresses.retain(|address| address.holder.is_some());
-        if (&self.virtuals, self.is_silent, self.is_relieved) != (&virtuals, is_silent, is_relieved) {
+        let before = (&self.virtuals, &self.lingering, self.is_silent, self.is_relieved);
+        if before != (&virtuals, &lingering, is_silent, is_relieved) {
             let was_silent = core::mem::replace(&mut self.is_silent, is_silent);
-            (self.virtuals, self.is_relieved) = (virtuals, is_relieved);
+            (self.virtuals, self.lingering, self.is_relieved) = (virtuals, lingering, is_relieved);
             self.follow_links(now);
             if was_silent != is_silent {
                 self.suspend_paths(now, is_silent);
@@ -336,6 +346,7 @@ impl Controller {
             ports: &self.ports,
             stations: &self.stations,
             virtuals: &self.virtuals,
+            lingering: &self.lingering,
             is_relieved: self.is_relieved,
         }
     }

@@ -9,7 +9,7 @@ use bifrons_config::{
 };
 use bifrons_dataplane::{Link, Links, Own, Port, PortMode, Wire};
 use bifrons_ha::{AddressPlan, AddressTable};
-use bifrons_model::{InterfaceId, VirtualRouterId};
+use bifrons_model::{InterfaceId, MacAddress, VirtualRouterId};
 
 use crate::PortInfo;
 
@@ -23,6 +23,8 @@ pub(crate) struct Plan<'a> {
     pub stations: &'a AddressPlan,
     /// Their virtual addresses, and which of them are here.
     pub virtuals: &'a AddressTable,
+    /// Ethernet addresses that have gone to the other device a moment ago, by places of interfaces.
+    pub lingering: &'a [(usize, MacAddress)],
     /// Whether the other device has these now: switches must not find them here any more, and what is still
     /// on its way here is taken.
     pub is_relieved: bool,
@@ -133,11 +135,7 @@ impl Plan<'_> {
                     tag: interface.tag,
                     router: router_of(interface),
                     mac: station.filter(|_| !self.is_relieved).unwrap_or(port.mac),
-                    virtual_macs: station
-                        .filter(|_| self.is_relieved)
-                        .into_iter()
-                        .chain(self.virtuals.macs(place))
-                        .collect(),
+                    virtual_macs: self.virtual_macs(place),
                     mtu: interface.mtu,
                     segment_size: interface.adjust_mss.map(|less| {
                         [interface.mtu.saturating_sub(less.ipv4), interface.mtu.saturating_sub(less.ipv6)]
@@ -146,6 +144,13 @@ impl Plan<'_> {
                 Some((self.number(place)?, link))
             })
             .collect()
+    }
+
+    /// Further addresses that frames to an interface come to.
+    fn virtual_macs(&self, place: usize) -> Vec<MacAddress> {
+        let relieved = self.stations.station(place).filter(|_| self.is_relieved);
+        let lingering = self.lingering.iter().filter(|(own, _)| *own == place).map(|(_, mac)| *mac);
+        relieved.into_iter().chain(self.virtuals.macs(place)).chain(lingering).collect()
     }
 
     fn managements(&self) -> Vec<(InterfaceId, ManagementProfile)> {

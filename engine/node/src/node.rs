@@ -321,7 +321,7 @@ impl Node {
         if !config.high_availability.enabled {
             if self.pair.take().is_some() {
                 self.abandon_proposal();
-                self.controller.set_addresses(now, AddressTable::default(), false);
+                self.controller.set_addresses(now, AddressTable::default(), Vec::new(), false);
                 self.set_pair_view(PairView::ALONE);
             }
             return;
@@ -343,7 +343,8 @@ impl Node {
         let beginning = Beginning { config: &config, identity, secret: self.secret, down, mark, common };
         self.pair = Some(Pair::new(now, beginning));
         let is_silent = is_silent_at_first(&config);
-        self.controller.set_addresses(now, AddressTable { is_silent, ..AddressTable::default() }, false);
+        let table = AddressTable { is_silent, ..AddressTable::default() };
+        self.controller.set_addresses(now, table, Vec::new(), false);
         self.set_pair_view(PairView::PASSIVE);
     }
 
@@ -367,8 +368,8 @@ impl Node {
                 PairOutput::Message { link, bytes } => self.outputs.push_back(Output::Pair { link, bytes }),
                 PairOutput::State { from, to } => self.change_state(now, from, to),
                 PairOutput::Part(part, step) => self.share(now, &part, step),
-                PairOutput::Addresses { table, is_relieved } => {
-                    self.controller.set_addresses(now, table, is_relieved);
+                PairOutput::Addresses { table, lingering, is_relieved } => {
+                    self.controller.set_addresses(now, table, lingering, is_relieved);
                 }
                 PairOutput::Announce(announcement) => self.controller.announce(&announcement),
                 PairOutput::Log(record) => self.outputs.push_back(Output::Notice(Notice::Pair(record))),

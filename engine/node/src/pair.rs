@@ -33,12 +33,12 @@ use bifrons_ha::{
     config_sync::{Busy, ConfigLog, ConfigMark, ConfigState, Refused, Transaction},
     sync::{self, PeerEvent, SyncLog, SyncOutput, SyncStatus, Synchronizer},
 };
-use bifrons_model::Timestamp;
+use bifrons_model::{MacAddress, Timestamp};
 
 use crate::{
     config_channel::{ChannelOutput, ConfigChannel},
     copies::Copies,
-    sharing::{Part, SharedWork, Step},
+    sharing::{Lingering, Part, SharedWork, Step},
 };
 
 /// Whose a message on HA1 is.
@@ -71,6 +71,7 @@ pub(crate) struct Pair {
     announcer: Announcer,
     plan: AddressPlan,
     table: AddressTable,
+    lingering: Lingering,
     is_relieved: bool,
     announces_again: Option<Timestamp>,
     standing: Standing,
@@ -89,7 +90,8 @@ pub(crate) enum PairOutput {
     /// The workers of a device of an active/active pair have another part, and this becomes of sessions.
     Part(Part, Option<Step>),
     /// Other addresses are the device's, or it is to be silent, or the other one has taken over from it.
-    Addresses { table: AddressTable, is_relieved: bool },
+    /// Frames to some Ethernet addresses that were here are still taken.
+    Addresses { table: AddressTable, lingering: Vec<(usize, MacAddress)>, is_relieved: bool },
     /// That an address is here now.
     Announce(Announcement),
     /// For the system log.
@@ -142,6 +144,7 @@ impl Pair {
             announcer: Announcer::new(),
             plan: AddressPlan::new(config),
             table: AddressTable::default(),
+            lingering: Lingering::default(),
             is_relieved: false,
             announces_again: None,
             standing: Standing { state: member.state(), down: down.into_iter().collect() },
@@ -258,6 +261,9 @@ impl Pair {
             self.announcer.repeat();
         }
         self.configuration.handle_timeout(now);
+        if self.lingering.expire(now) {
+            self.tell_addresses();
+        }
         self.settle(now, copies);
         if is_due(self.sync.poll_timeout()) {
             self.sync.handle_timeout(now, copies);
@@ -274,6 +280,7 @@ impl Pair {
             self.configuration.poll_timeout(),
             self.sync.poll_timeout(),
             self.announces_again,
+            self.lingering.poll_timeout(),
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -510,8 +517,17 @@ impl Pair {
         let changes = table.changes_from(&self.table);
         self.table = table;
         self.is_relieved = is_relieved;
-        self.outputs.push_back(PairOutput::Addresses { table: self.table.clone(), is_relieved });
+        if self.shared.is_active_active() {
+            self.lingering.handle_changes(now, &changes);
+        }
+        self.tell_addresses();
         self.announcer.handle_changes(now, &changes);
+    }
+
+    fn tell_addresses(&mut self) {
+        let (table, lingering) = (self.table.clone(), self.lingering.macs());
+        let is_relieved = self.is_relieved;
+        self.outputs.push_back(PairOutput::Addresses { table, lingering, is_relieved });
     }
 
     /// The interfaces that are down at the peer, as places in this device's configuration.

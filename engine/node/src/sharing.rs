@@ -17,14 +17,18 @@
 //! A device that works while the peer does not has the sessions of both. With `split-datapath` that is so
 //! on both devices while HA2 answers no keep-alives: each has a table of its own.
 
-use alloc::vec::Vec;
+use alloc::{collections::BTreeMap, vec::Vec};
+use core::time::Duration;
 
 use bifrons_config::{
     Config,
     typed::{HaMode, HighAvailability, KeepAliveAction},
 };
 use bifrons_dataplane::{Ownership, PairView, PeerFrame};
-use bifrons_ha::{DeviceId, Ha3Channel, Ha3Counters, HaState, active_active_view, sync::Keys};
+use bifrons_ha::{
+    AddressChanges, Announcement, DeviceId, Ha3Channel, Ha3Counters, HaState, active_active_view, sync::Keys,
+};
+use bifrons_model::{MacAddress, Timestamp};
 use bifrons_wire::Ha3Header;
 
 /// What the two devices do for each other.
@@ -186,4 +190,40 @@ impl Rule {
 
 fn channel_settings(config: &HighAvailability, rule: Option<&Rule>) -> (DeviceId, u8, u16) {
     (rule.map(|rule| rule.device).unwrap_or_default(), config.group_id, config.links.ha3_mtu)
+}
+
+/// How long a device takes frames to an Ethernet address that has gone to the other one: they are on their
+/// way, and switches have yet to learn.
+const LINGER: Duration = Duration::from_millis(50);
+
+/// The Ethernet addresses of an active/active pair that were here until lately.
+#[derive(Debug, Default)]
+pub(crate) struct Lingering(BTreeMap<(usize, MacAddress), Timestamp>);
+
+impl Lingering {
+    /// Addresses have come and gone.
+    pub fn handle_changes(&mut self, now: Timestamp, changes: &AddressChanges) {
+        let place = |announcement: &Announcement| (announcement.interface, announcement.mac);
+        self.0.extend(changes.lost.iter().map(|lost| (place(lost), now + LINGER)));
+        for gained in &changes.gained {
+            self.0.remove(&place(gained));
+        }
+    }
+
+    /// Whether any are over now.
+    pub fn expire(&mut self, now: Timestamp) -> bool {
+        let before = self.0.len();
+        self.0.retain(|_, until| *until > now);
+        self.0.len() != before
+    }
+
+    /// When the first one is over.
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        self.0.values().min().copied()
+    }
+
+    /// Them, with the places of their interfaces in the configuration.
+    pub fn macs(&self) -> Vec<(usize, MacAddress)> {
+        self.0.keys().copied().collect()
+    }
 }

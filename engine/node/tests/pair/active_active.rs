@@ -2,13 +2,15 @@
 
 use std::{net::Ipv4Addr, time::Duration};
 
-use bifrons_ha::{DeviceId, HaLinkId, HaState, InterfaceNumber, StateRequest, VirtualMac};
+use bifrons_ha::{DeviceId, HaLinkId, HaState, InterfaceNumber, VirtualMac};
 use bifrons_model::{EndReason, MacAddress};
 use bifrons_node::{Command, PortId};
 use bifrons_wire::{Arp, EthernetHeader};
 use etherparse::PacketBuilder;
 
 use super::{CLIENT, INSIDE, OUTSIDE, Pair, SERVER, node_with};
+
+mod failures;
 
 /// The gateway that both devices are, and the addresses at home with each of them.
 const SHARED: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
@@ -447,121 +449,46 @@ fn devices_may_have_other_numbers_for_the_same_interfaces() {
     }
 }
 
-/// Opens a connection that device 1 owns and translates to its floating address; the translated port.
-fn open_at_1(pair: &mut Pair) -> u16 {
-    let gateway = virtual_mac(1, "ethernet1/1");
-    let syn = pair.through(1, INSIDE, segment(client(21), (SERVER_IP, 9_999), gateway, ("S", 100, 0), b""));
-    assert_eq!(syn.len(), 1, "{syn:?}");
-    let (address, port) = syn[0].source();
-    assert_eq!((syn[0].device, address), (1, FLOATING[1]));
-    let answer = segment(WEB, (FLOATING[1], port), virtual_mac(1, "ethernet1/2"), ("SA", 500, 101), b"");
-    assert_eq!(pair.through(1, OUTSIDE, answer).len(), 1);
-    let hello = segment(client(21), (SERVER_IP, 9_999), gateway, ("A", 101, 501), b"hello");
-    assert_eq!(pair.through(1, INSIDE, hello).len(), 1);
-    pair.run(20 * MILLISECOND);
-    port
-}
-
-/// The connection goes on at a device, with the addresses that its hosts know.
-fn goes_on(pair: &mut Pair, device: usize, port: u16, sequence: u32) -> [Vec<Passed>; 2] {
-    let answer =
-        segment(WEB, (FLOATING[1], port), virtual_mac(1, "ethernet1/2"), ("A", sequence, 106), b"world");
-    let there = pair.through(device, OUTSIDE, answer);
-    let gateway = virtual_mac(1, "ethernet1/1");
-    let thanks = segment(client(21), (SERVER_IP, 9_999), gateway, ("A", 106, sequence + 5), b"");
-    [there, pair.through(device, INSIDE, thanks)]
-}
-
 #[test]
-fn a_session_survives_its_owner() {
-    for workers in [1, 2] {
-        let mut pair = Pair::sharing(workers, COMBINATIONS[2], NAT);
-        let port = open_at_1(&mut pair);
-        pair.nodes[1] = None;
-        pair.run(Duration::from_millis(100));
-        for passed in goes_on(&mut pair, 0, port, 501) {
-            assert_eq!(passed.len(), 1, "{passed:?}");
+fn a_setup_device_translates_for_the_owner() {
+    for workers in [1, 3] {
+        for (receiver, number) in [(0, 20), (0, 21), (1, 20), (1, 21)] {
+            let mut pair = Pair::sharing(workers, COMBINATIONS[3], NAT);
+            let gateway = own_mac(receiver, INSIDE);
+            let from = client(number);
+            let syn = segment(from, (SERVER_IP, 9_999), gateway, ("S", 100, 0), b"");
+            let passed = pair.through(receiver, INSIDE, syn);
+            let what = format!("{workers} workers, client {number} at {receiver}");
+            assert_eq!(passed.len(), 1, "{what}: {passed:?}");
+            let (address, port) = passed[0].source();
+            assert_eq!((passed[0].device, address), (receiver, FLOATING[receiver]), "{what}");
+            let mac = virtual_mac(receiver as u8, "ethernet1/2");
+            let answer = segment(WEB, (address, port), mac, ("SA", 500, 101), b"");
+            assert_eq!(pair.through(receiver, OUTSIDE, answer).len(), 1, "{what}");
+            let asked = pair.nodes[receiver].as_ref().unwrap().pair_forwarding().unwrap().sent;
+            let sets_up = usize::from((number ^ SERVER_IP.octets()[3]) & 1);
+            assert_eq!(asked > 0, sets_up != receiver, "{what}");
         }
-        // New sessions have the survivor's own address.
-        let gateway = virtual_mac(1, "ethernet1/1");
-        let syn = segment(client(23), (SERVER_IP, 9_999), gateway, ("S", 100, 0), b"");
-        assert_eq!(pair.through(0, INSIDE, syn)[0].source().0, FLOATING[0]);
     }
 }
 
 #[test]
-fn a_device_that_loses_a_watched_link_gives_all_to_the_other_one() {
-    let mut pair = Pair::sharing(1, COMBINATIONS[2], NAT);
-    let port = open_at_1(&mut pair);
-    pair.carrier(1, OUTSIDE, false);
-    pair.run(10 * MILLISECOND);
-    assert_eq!([pair.state(0), pair.state(1)], [HaState::ActivePrimary, HaState::Tentative]);
-    assert_eq!(pair.asked(0, OUTSIDE, SERVER_IP, FLOATING[1]), Some(virtual_mac(1, "ethernet1/2")));
-    for passed in goes_on(&mut pair, 0, port, 501) {
-        assert_eq!(passed.len(), 1, "{passed:?}");
+fn without_packet_forwarding_each_device_is_for_itself() {
+    let lines = format!("{MODE} packet-forwarding no\n");
+    let mut pair = Pair::sharing(1, COMBINATIONS[3], &lines);
+    for (receiver, number) in [(0, 20), (1, 20), (0, 21), (1, 21)] {
+        let syn = segment(client(number), (SERVER_IP, 80), own_mac(receiver, INSIDE), ("S", 100, 0), b"");
+        let passed = pair.through(receiver, INSIDE, syn);
+        assert_eq!(passed.iter().map(|packet| packet.device).collect::<Vec<_>>(), [receiver]);
+        pair.command(receiver, Command::ClearSessions(Default::default()));
+        pair.run(10 * MILLISECOND);
     }
-    // What still comes to the tentative device leaves by the other one, old and new.
-    let thanks = segment(client(21), (SERVER_IP, 9_999), own_mac(1, INSIDE), ("A", 106, 506), b"more");
-    let syn = segment(client(23), (SERVER_IP, 9_999), own_mac(1, INSIDE), ("S", 100, 0), b"");
-    for frame in [thanks, syn] {
-        let passed = pair.through(1, INSIDE, frame);
-        assert_eq!(passed.len(), 1, "{passed:?}");
-        assert_eq!((passed[0].device, passed[0].port), (0, OUTSIDE));
-    }
-    // It comes back once the link has been there for the tentative hold.
-    pair.carrier(1, OUTSIDE, true);
-    pair.run(Duration::from_secs(9));
-    assert_eq!(pair.state(1), HaState::Tentative);
-    pair.run(Duration::from_secs(2));
-    assert_eq!([pair.state(0), pair.state(1)], BOTH_WORK);
-    assert_eq!(pair.floating_at(), held([0, 1]));
-    // The session stays with the device that took it over, wherever its packets come.
-    for passed in goes_on(&mut pair, 1, port, 506) {
-        assert_eq!(passed.len(), 1, "{passed:?}");
-        assert_eq!(passed[0].device, 0);
-    }
-}
-
-#[test]
-fn without_ha3_the_secondary_device_steps_back() {
-    let mut pair = Pair::sharing(1, COMBINATIONS[2], NAT);
-    let port = open_at_1(&mut pair);
     for device in [0, 1] {
         pair.command(device, Command::PairLink { link: HaLinkId::Ha3, is_up: false });
+        assert_eq!(pair.nodes[device].as_ref().unwrap().pair_forwarding().unwrap().sent, 0);
     }
     pair.run(Duration::from_millis(100));
-    assert_eq!([pair.state(0), pair.state(1)], [HaState::ActivePrimary, HaState::NonFunctional]);
-    for passed in goes_on(&mut pair, 0, port, 501) {
-        assert_eq!(passed.len(), 1, "{passed:?}");
-    }
-    let syn = segment(client(23), (SERVER_IP, 9_999), own_mac(1, INSIDE), ("S", 100, 0), b"");
-    assert_eq!(pair.through(1, INSIDE, syn).len(), 0, "it takes nothing");
-    for device in [0, 1] {
-        pair.command(device, Command::PairLink { link: HaLinkId::Ha3, is_up: true });
-    }
-    pair.run(Duration::from_secs(12));
-    assert_eq!([pair.state(0), pair.state(1)], BOTH_WORK);
-    assert_eq!(pair.floating_at(), held([0, 1]));
-}
-
-#[test]
-fn a_suspended_device_hands_its_sessions_over_and_returns() {
-    let mut pair = Pair::sharing(1, COMBINATIONS[2], NAT);
-    let port = open_at_1(&mut pair);
-    for (device, other) in [(1, 0), (0, 1)] {
-        pair.command(device, Command::PairState(StateRequest::Suspend));
-        pair.run(Duration::from_millis(200));
-        assert_eq!((pair.state(device), pair.state(other)), (HaState::Suspended, HaState::ActivePrimary));
-        for passed in goes_on(&mut pair, other, port, 501) {
-            assert_eq!(passed.len(), 1, "{device}: {passed:?}");
-            assert_eq!(passed[0].device, other);
-        }
-        pair.command(device, Command::PairState(StateRequest::Functional));
-        pair.run(Duration::from_secs(12));
-        assert!(pair.state(device).forwards(), "{:?}", pair.state(device));
-        assert_eq!(pair.floating_at(), held([0, 1]));
-    }
-    assert!(pair.records.is_empty(), "{:?}", pair.records);
+    assert_eq!([pair.state(0), pair.state(1)], BOTH_WORK, "nobody needs HA3");
 }
 
 #[test]
@@ -613,25 +540,4 @@ fn a_commit_reaches_both_and_leaves_each_its_addresses() {
     assert_eq!(pair.floating_at(), held([0, 1]));
     // Frames of the peer mean the same interfaces as before.
     connect(&mut pair, 0, client(21), 0, "after a commit");
-}
-
-#[test]
-fn two_tables_while_nothing_is_told() {
-    let lines = "set deviceconfig high-availability group state-synchronization ha2-keep-alive enabled yes\n\
-                 set deviceconfig high-availability group state-synchronization ha2-keep-alive action split-datapath threshold 5000\n";
-    let mut pair = Pair::sharing(1, COMBINATIONS[0], lines);
-    pair.lost = Some(HaLinkId::Ha2);
-    pair.run(Duration::from_secs(7));
-    assert_eq!([pair.state(0), pair.state(1)], BOTH_WORK);
-    let syn = |number| segment(client(number), (SERVER_IP, 9_999), own_mac(1, INSIDE), ("S", 100, 0), b"");
-    let passed = pair.through(1, INSIDE, syn(21));
-    assert_eq!(passed.iter().map(|packet| packet.device).collect::<Vec<_>>(), [1], "its own session");
-    pair.lost = None;
-    pair.run(Duration::from_secs(7));
-    let passed = pair.through(1, INSIDE, syn(23));
-    assert_eq!(
-        passed.iter().map(|packet| packet.device).collect::<Vec<_>>(),
-        [0],
-        "the primary device's again"
-    );
 }

@@ -1,0 +1,223 @@
+//! What fails, and what comes back: sessions go on at the other device.
+
+use std::time::Duration;
+
+use bifrons_ha::{HaLinkId, HaState, StateRequest};
+use bifrons_node::Command;
+
+use super::{
+    BOTH_WORK, COMBINATIONS, FLOATING, MILLISECOND, NAT, Passed, SERVER_IP, WEB, client, held, own_mac,
+    segment, virtual_mac,
+};
+use crate::{INSIDE, OUTSIDE, Pair};
+
+/// Opens a connection that device 1 owns and translates to its floating address; the translated port.
+fn open_at_1(pair: &mut Pair) -> u16 {
+    let gateway = virtual_mac(1, "ethernet1/1");
+    let syn = pair.through(1, INSIDE, segment(client(21), (SERVER_IP, 9_999), gateway, ("S", 100, 0), b""));
+    assert_eq!(syn.len(), 1, "{syn:?}");
+    let (address, port) = syn[0].source();
+    assert_eq!((syn[0].device, address), (1, FLOATING[1]));
+    let answer = segment(WEB, (FLOATING[1], port), virtual_mac(1, "ethernet1/2"), ("SA", 500, 101), b"");
+    assert_eq!(pair.through(1, OUTSIDE, answer).len(), 1);
+    let hello = segment(client(21), (SERVER_IP, 9_999), gateway, ("A", 101, 501), b"hello");
+    assert_eq!(pair.through(1, INSIDE, hello).len(), 1);
+    pair.run(20 * MILLISECOND);
+    port
+}
+
+/// The connection goes on at a device, with the addresses that its hosts know.
+fn goes_on(pair: &mut Pair, device: usize, port: u16, sequence: u32) -> [Vec<Passed>; 2] {
+    let answer =
+        segment(WEB, (FLOATING[1], port), virtual_mac(1, "ethernet1/2"), ("A", sequence, 106), b"world");
+    let there = pair.through(device, OUTSIDE, answer);
+    let gateway = virtual_mac(1, "ethernet1/1");
+    let thanks = segment(client(21), (SERVER_IP, 9_999), gateway, ("A", 106, sequence + 5), b"");
+    [there, pair.through(device, INSIDE, thanks)]
+}
+
+#[test]
+fn a_session_survives_its_owner() {
+    for workers in [1, 2] {
+        let mut pair = Pair::sharing(workers, COMBINATIONS[2], NAT);
+        let port = open_at_1(&mut pair);
+        pair.nodes[1] = None;
+        pair.run(Duration::from_millis(100));
+        for passed in goes_on(&mut pair, 0, port, 501) {
+            assert_eq!(passed.len(), 1, "{passed:?}");
+        }
+        // New sessions have the survivor's own address.
+        let gateway = virtual_mac(1, "ethernet1/1");
+        let syn = segment(client(23), (SERVER_IP, 9_999), gateway, ("S", 100, 0), b"");
+        assert_eq!(pair.through(0, INSIDE, syn)[0].source().0, FLOATING[0]);
+    }
+}
+
+#[test]
+fn a_device_that_loses_a_watched_link_gives_all_to_the_other_one() {
+    let mut pair = Pair::sharing(1, COMBINATIONS[2], NAT);
+    let port = open_at_1(&mut pair);
+    pair.carrier(1, OUTSIDE, false);
+    pair.run(10 * MILLISECOND);
+    assert_eq!([pair.state(0), pair.state(1)], [HaState::ActivePrimary, HaState::Tentative]);
+    assert_eq!(pair.asked(0, OUTSIDE, SERVER_IP, FLOATING[1]), Some(virtual_mac(1, "ethernet1/2")));
+    for passed in goes_on(&mut pair, 0, port, 501) {
+        assert_eq!(passed.len(), 1, "{passed:?}");
+    }
+    // What still comes to the tentative device leaves by the other one, old and new.
+    let thanks = segment(client(21), (SERVER_IP, 9_999), own_mac(1, INSIDE), ("A", 106, 506), b"more");
+    let syn = segment(client(23), (SERVER_IP, 9_999), own_mac(1, INSIDE), ("S", 100, 0), b"");
+    for frame in [thanks, syn] {
+        let passed = pair.through(1, INSIDE, frame);
+        assert_eq!(passed.len(), 1, "{passed:?}");
+        assert_eq!((passed[0].device, passed[0].port), (0, OUTSIDE));
+    }
+    // It comes back once the link has been there for the tentative hold.
+    pair.carrier(1, OUTSIDE, true);
+    pair.run(Duration::from_secs(9));
+    assert_eq!(pair.state(1), HaState::Tentative);
+    pair.run(Duration::from_secs(2));
+    assert_eq!([pair.state(0), pair.state(1)], BOTH_WORK);
+    assert_eq!(pair.floating_at(), held([0, 1]));
+    // The session stays with the device that took it over, wherever its packets come.
+    for passed in goes_on(&mut pair, 1, port, 506) {
+        assert_eq!(passed.len(), 1, "{passed:?}");
+        assert_eq!(passed[0].device, 0);
+    }
+}
+
+#[test]
+fn what_is_on_its_way_to_an_address_that_moves_is_not_lost() {
+    let mut pair = Pair::sharing(1, COMBINATIONS[2], NAT);
+    let port = open_at_1(&mut pair);
+    let gateway = virtual_mac(1, "ethernet1/1");
+    let thanks = || segment(client(21), (SERVER_IP, 9_999), gateway, ("A", 106, 501), b"");
+    // Device 1 gives its addresses away, and device 0 gives them back; hosts behind slow switches notice late.
+    pair.carrier(1, OUTSIDE, false);
+    pair.run(10 * MILLISECOND);
+    assert_eq!(pair.state(1), HaState::Tentative);
+    for device in [1, 0] {
+        let passed = pair.through(device, INSIDE, thanks());
+        assert_eq!(passed.iter().map(|packet| packet.device).collect::<Vec<_>>(), [0], "from {device}");
+    }
+    pair.run(Duration::from_millis(60));
+    assert_eq!(pair.through(1, INSIDE, thanks()).len(), 0, "only for a moment");
+    pair.carrier(1, OUTSIDE, true);
+    while pair.state(1) == HaState::Tentative {
+        pair.run(MILLISECOND);
+    }
+    for _ in 0..6 {
+        for (place, frame) in [
+            (INSIDE, thanks()),
+            (OUTSIDE, segment(WEB, (FLOATING[1], port), virtual_mac(1, "ethernet1/2"), ("A", 501, 106), b"")),
+        ] {
+            for device in [0, 1] {
+                assert_eq!(pair.through(device, place, frame.clone()).len(), 1, "{device} {place:?}");
+            }
+        }
+        if pair.floating_at() == held([0, 1]) {
+            return;
+        }
+    }
+    panic!("the addresses come back");
+}
+
+#[test]
+fn two_that_could_not_hear_each_other_share_again() {
+    let mut pair = Pair::sharing(1, COMBINATIONS[2], "");
+    let to_server = |device, what, data: &[u8]| {
+        segment(client(21), (SERVER_IP, 9_999), own_mac(device, INSIDE), what, data)
+    };
+    let to_client = |device, what, data: &[u8]| {
+        segment(WEB, (client(21).address, 40_000), own_mac(device, OUTSIDE), what, data)
+    };
+    assert_eq!(pair.through(1, INSIDE, to_server(1, ("S", 100, 0), b"")).len(), 1);
+    assert_eq!(pair.through(1, OUTSIDE, to_client(1, ("SA", 500, 101), b"")).len(), 1);
+    assert_eq!(pair.through(1, INSIDE, to_server(1, ("A", 101, 501), b"hello")).len(), 1);
+    pair.run(20 * MILLISECOND);
+    // Nothing but HA3 passes: each takes the other one for dead.
+    (pair.is_cut, pair.lost) = (true, Some(HaLinkId::Ha2));
+    pair.run(Duration::from_millis(200));
+    assert_eq!([pair.state(0), pair.state(1)], [HaState::ActivePrimary; 2]);
+    for device in [0, 1] {
+        assert_eq!(pair.through(device, OUTSIDE, to_client(device, ("A", 501, 106), b"")).len(), 1);
+    }
+    (pair.is_cut, pair.lost) = (false, None);
+    pair.run(Duration::from_secs(5));
+    assert_eq!([pair.state(0), pair.state(1)], BOTH_WORK);
+    assert_eq!(pair.floating_at(), held([0, 1]));
+    // One owner again, and so one record.
+    for device in [0, 1] {
+        let passed = pair.through(device, OUTSIDE, to_client(device, ("A", 501, 106), b""));
+        assert_eq!(passed.iter().map(|packet| packet.device).collect::<Vec<_>>(), [0], "from {device}");
+    }
+    assert_eq!(pair.through(1, INSIDE, to_server(1, ("FA", 106, 501), b"")).len(), 1);
+    assert_eq!(pair.through(0, OUTSIDE, to_client(0, ("FA", 501, 107), b"")).len(), 1);
+    assert_eq!(pair.through(0, INSIDE, to_server(0, ("A", 107, 502), b"")).len(), 1);
+    pair.run(Duration::from_secs(40));
+    assert_eq!(pair.records.len(), 1, "{:?}", pair.records);
+    assert_eq!([pair.sessions(0), pair.sessions(1)], [0, 0]);
+}
+
+#[test]
+fn without_ha3_the_secondary_device_steps_back() {
+    let mut pair = Pair::sharing(1, COMBINATIONS[2], NAT);
+    let port = open_at_1(&mut pair);
+    for device in [0, 1] {
+        pair.command(device, Command::PairLink { link: HaLinkId::Ha3, is_up: false });
+    }
+    pair.run(Duration::from_millis(100));
+    assert_eq!([pair.state(0), pair.state(1)], [HaState::ActivePrimary, HaState::NonFunctional]);
+    for passed in goes_on(&mut pair, 0, port, 501) {
+        assert_eq!(passed.len(), 1, "{passed:?}");
+    }
+    let syn = segment(client(23), (SERVER_IP, 9_999), own_mac(1, INSIDE), ("S", 100, 0), b"");
+    assert_eq!(pair.through(1, INSIDE, syn).len(), 0, "it takes nothing");
+    for device in [0, 1] {
+        pair.command(device, Command::PairLink { link: HaLinkId::Ha3, is_up: true });
+    }
+    pair.run(Duration::from_secs(12));
+    assert_eq!([pair.state(0), pair.state(1)], BOTH_WORK);
+    assert_eq!(pair.floating_at(), held([0, 1]));
+}
+
+#[test]
+fn a_suspended_device_hands_its_sessions_over_and_returns() {
+    let mut pair = Pair::sharing(1, COMBINATIONS[2], NAT);
+    let port = open_at_1(&mut pair);
+    for (device, other) in [(1, 0), (0, 1)] {
+        pair.command(device, Command::PairState(StateRequest::Suspend));
+        pair.run(Duration::from_millis(200));
+        assert_eq!((pair.state(device), pair.state(other)), (HaState::Suspended, HaState::ActivePrimary));
+        for passed in goes_on(&mut pair, other, port, 501) {
+            assert_eq!(passed.len(), 1, "{device}: {passed:?}");
+            assert_eq!(passed[0].device, other);
+        }
+        pair.command(device, Command::PairState(StateRequest::Functional));
+        pair.run(Duration::from_secs(12));
+        assert!(pair.state(device).forwards(), "{:?}", pair.state(device));
+        assert_eq!(pair.floating_at(), held([0, 1]));
+    }
+    assert!(pair.records.is_empty(), "{:?}", pair.records);
+}
+
+#[test]
+fn two_tables_while_nothing_is_told() {
+    let lines = "set deviceconfig high-availability group state-synchronization ha2-keep-alive enabled yes\n\
+                 set deviceconfig high-availability group state-synchronization ha2-keep-alive action split-datapath threshold 5000\n";
+    let mut pair = Pair::sharing(1, COMBINATIONS[0], lines);
+    pair.lost = Some(HaLinkId::Ha2);
+    pair.run(Duration::from_secs(7));
+    assert_eq!([pair.state(0), pair.state(1)], BOTH_WORK);
+    let syn = |number| segment(client(number), (SERVER_IP, 9_999), own_mac(1, INSIDE), ("S", 100, 0), b"");
+    let passed = pair.through(1, INSIDE, syn(21));
+    assert_eq!(passed.iter().map(|packet| packet.device).collect::<Vec<_>>(), [1], "its own session");
+    pair.lost = None;
+    pair.run(Duration::from_secs(7));
+    let passed = pair.through(1, INSIDE, syn(23));
+    assert_eq!(
+        passed.iter().map(|packet| packet.device).collect::<Vec<_>>(),
+        [0],
+        "the primary device's again"
+    );
+}
