@@ -145,8 +145,7 @@ impl Copies<'_> {
         }
     }
 
-    /// Whether a worker took it. A session that may be new goes to the worker that its frames go to, of the
-    /// others each is asked whether it has it.
+    /// Whether a worker took it. A session that none has goes to the worker that its frames go to.
     fn take(&mut self, item: &MirrorItem) -> bool {
         let now = self.now;
         let takes = |worker: &mut Worker| worker.handle_mirrored(now, item).is_ok_and(|is_taken| is_taken);
@@ -154,7 +153,9 @@ impl Copies<'_> {
         for worker in &mut *self.workers {
             worker.skip_session_ids(item.id);
         }
-        let place = steer_addresses(who.keys[0].addresses(), self.workers.len());
+        let has = |worker: &Worker| worker.sessions().find_id(item.id).is_some();
+        let place = self.workers.iter().position(has);
+        let place = place.unwrap_or_else(|| steer_addresses(who.keys[0].addresses(), self.workers.len()));
         self.workers.get_mut(place).is_some_and(takes)
     }
 }

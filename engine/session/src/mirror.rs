@@ -204,6 +204,11 @@ impl SessionTable {
         (session.epoch, session.join) = (epoch, join);
     }
 
+    /// The other device works: what it tells of is its own from now on.
+    pub const fn know_owner(&mut self) {
+        self.mirror.is_peer_gone = false;
+    }
+
     /// The other device lives and begins to tell of all that it owns.
     pub fn begin_join(&mut self) {
         self.mirror.is_peer_gone = false;

@@ -59,6 +59,9 @@ impl Worker {
         if !view.forwards || view.mirrors {
             self.table.set_mirrored(view.mirrors);
         }
+        if view.shared.is_some_and(|shared| shared.device.peer().of_two(shared.can_work)) {
+            self.table.know_owner();
+        }
     }
 
     /// The worker's part in a pair.

@@ -23,6 +23,7 @@ use bifrons_wire::{
     tcp_options,
 };
 
+use super::is_acknowledgement;
 use crate::{
     EventKind, Outbox, Replaced, Verdict, Worker,
     stage::Exit,
@@ -85,6 +86,11 @@ impl Worker {
             ..TcpControl::answer(packet)
         };
         self.send_back(bytes, lane, packet, tcp_control(&answer), outbox);
+    }
+
+    /// Whether a segment acknowledges a cookie that this device has answered a SYN with.
+    pub(crate) fn acknowledges_cookie(&self, lane: &Lane, packet: &Packet) -> bool {
+        self.protection.has_profiles && is_acknowledgement(packet) && self.recall(lane, packet).is_some()
     }
 
     /// The SYN that a segment acknowledges the cookie of. A probe of the closed window does so, too, and has

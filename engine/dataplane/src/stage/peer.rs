@@ -164,7 +164,10 @@ impl Worker {
 
     /// Takes over the session that a setup reply describes. Without one this device sets it up itself.
     fn take_setup(&mut self, frame: &PeerFrame, outbox: &mut Outbox) {
-        if frame.description.is_empty() {
+        let can_own = self.pair.shared.is_some_and(|view| view.device.of_two(view.can_work));
+        if frame.description.is_empty()
+            || !can_own && self.pair.shared.is_some_and(|view| view.gives_to_peer())
+        {
             return;
         }
         let id = u32::try_from(frame.session).ok().filter(|id| *id != 0).map(SessionId);
@@ -269,7 +272,6 @@ impl Worker {
     }
 
     /// A packet that has no session of this device's own: it gets one, or goes to the other device.
-    #[cold]
     pub(crate) fn begin(
         &mut self,
         body: &mut Body<'_>,
@@ -358,7 +360,8 @@ impl Worker {
         let is_tcp = packet.protocol == protocol::TCP;
         const OPENING: TcpFlags = TcpFlags::SYN.with(TcpFlags::ACK);
         if is_tcp && packet.tcp.flags.0 & OPENING.0 != TcpFlags::SYN.0 {
-            return if self.picks_up() { Beginning::Here } else { Beginning::Peer(0) };
+            let is_wanted = self.picks_up() || self.acknowledges_cookie(lane, packet);
+            return if is_wanted { Beginning::Here } else { Beginning::Peer(0) };
         }
         if self.own_interface(lane, packet.addresses.destination()).is_some() {
             return Beginning::Here;
@@ -376,11 +379,12 @@ impl Worker {
     }
 
     /// Whether the frame at hand may go to the other device: not where that one has given it, and not what
-    /// goes nowhere. One that came back as an answer may where it is known to belong there.
+    /// goes nowhere. One that came back as an answer may where it is known to belong there, or if this device
+    /// can own nothing any more.
     fn may_give(&self, view: &ActiveActiveView, lane: &Lane, is_known: bool) -> bool {
         let is_own = match self.from_peer.map(|from_peer| from_peer.kind) {
             None => true,
-            Some(Ha3Kind::SetupReply) => is_known,
+            Some(Ha3Kind::SetupReply) => is_known || !view.device.of_two(view.can_work),
             Some(Ha3Kind::SetupRequest | Ha3Kind::ForwardToOwner | Ha3Kind::ReturnToReceiver) => false,
         };
         is_own && view.gives_to_peer() && lane.wiring != Wiring::Tap && lane.link == LinkType::Ethernet

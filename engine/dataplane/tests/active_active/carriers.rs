@@ -6,8 +6,8 @@ use bifrons_wire::Ha3Kind::{ForwardToOwner, SetupRequest};
 
 use crate::{
     device::{INSIDE, OUTSIDE, compiled},
-    packets::{Way, echo, fragments, udp, unreachable},
-    sharing::{ADMITTED, BOTH, Connection, FIRST, MODULO, One, PRIMARY, Pair, SYN, Zero, packets, way},
+    packets::{Header, Way, echo, fragments, tcp, udp, unreachable},
+    sharing::{ACK, ADMITTED, BOTH, Connection, FIRST, MODULO, One, PRIMARY, Pair, SYN, Zero, packets, way},
 };
 
 /// Every fragment goes to the owner, where the packet becomes whole.
@@ -80,4 +80,36 @@ fn an_icmp_error_about_nothing_is_dropped_once() {
     let fate = pair.send(One, OUTSIDE, &unreachable(way(40_000, 7), &syn));
     assert_eq!(fate.crossed, [(ForwardToOwner, 0)]);
     assert_eq!((fate.at, fate.verdict), (Zero, Verdict::Drop(DropReason::IcmpErrorWithoutSession)));
+}
+
+/// A SYN that was answered with a cookie: only the device that answered knows it, and makes the session
+/// wherever its acknowledgement comes.
+#[test]
+fn a_cookie_is_known_to_who_has_made_it() {
+    let shield = "
+        set network profiles zone-protection-profile shield flood tcp-syn enable yes
+        set network profiles zone-protection-profile shield flood tcp-syn syn-cookies activate-rate 0
+        set zone trust network zone-protection-profile shield
+    ";
+    for (at, next) in BOTH.into_iter().flat_map(|at| BOTH.map(|next| (at, next))) {
+        let mut pair = Pair::new(&compiled(shield), MODULO);
+        let client = way(40_000, 7);
+        let syn = Header { sequence: 100, acknowledgement: 0, flags: SYN, options: &[] };
+        let fate = pair.send(at, INSIDE, &tcp(client, syn, b""));
+        assert_eq!((fate.at, fate.verdict), (at, Verdict::Drop(DropReason::SynCookie)));
+        let answer = pair.device(at).outbox.emitted.pop().expect("a SYN-ACK").packet;
+        // Without links it begins with its IP header.
+        let cookie = u32::from_be_bytes(answer[24..28].try_into().expect("a sequence number"));
+        let third =
+            Header { sequence: 101, acknowledgement: cookie.wrapping_add(1), flags: ACK, options: &[] };
+        let fate = pair.send(next, INSIDE, &tcp(client, third, b""));
+        assert_eq!((fate.at, fate.verdict), (at, Verdict::Transmit(OUTSIDE)), "the SYN goes on");
+        let server = fate.way().back();
+        let answer = Header { sequence: 9_000, acknowledgement: 101, flags: SYN | ACK, options: &[] };
+        let fate = pair.send(next, OUTSIDE, &tcp(server, answer, b""));
+        assert_eq!((fate.at, fate.verdict), (at, Verdict::Transmit(INSIDE)));
+        let records = pair.records();
+        assert_eq!(records[usize::from(at.number())].len(), 1);
+        assert!(records[usize::from(at.peer().number())].is_empty());
+    }
 }

@@ -1,6 +1,7 @@
 //! Two workers as the devices of an active/active pair: both forward, and frames go between them.
 
 mod carriers;
+mod chance;
 #[path = "../mirror/pair.rs"]
 #[expect(dead_code, reason = "what only pairs do of which one device forwards")]
 mod device;
