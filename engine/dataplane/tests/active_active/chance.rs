@@ -130,12 +130,17 @@ impl Course {
                 if can || device.peer().of_two(self.can_work) {
                     let now = self.pair.now;
                     let place = usize::from(device.number());
-                    if self.can_work[place] && !can {
+                    let stands_down = self.can_work[place] && !can;
+                    if stands_down {
                         self.pair.device(device).worker.handle_stand_down(now);
                         self.pair.device(device.peer()).worker.handle_take_over(now);
                     }
                     self.can_work[place] = can;
                     self.look();
+                    if stands_down {
+                        self.pair.tell();
+                        self.pair.join(device.peer());
+                    }
                 }
             }
         }

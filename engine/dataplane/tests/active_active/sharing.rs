@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bifrons_config::typed::{ActiveActive, SessionOwner, SessionSetup};
-use bifrons_dataplane::{ActiveActiveView, Compiled, Ownership, PairView, PeerFrame, Verdict};
+use bifrons_dataplane::{ActiveActiveView, Compiled, MirrorItem, Ownership, PairView, PeerFrame, Verdict};
 use bifrons_model::{DeviceId, DropReason, InterfaceId, Timestamp, TrafficRecord};
 use bifrons_wire::{FrameInfo, Ha3Kind, LinkType, Packet, Reading, parse};
 
@@ -138,18 +138,34 @@ impl Pair {
         let now = self.now;
         for from in BOTH {
             let items = self.device(from).items();
-            let to = &mut self.device(from.peer()).worker;
+            let to = self.device(from.peer());
             for (id, payload) in &items {
                 match payload {
-                    None => drop(to.handle_mirrored_end(*id)),
+                    None => drop(to.worker.handle_mirrored_end(*id)),
                     Some(payload) => {
-                        let item = bifrons_dataplane::MirrorItem::decode(*id, payload, now).expect("an item");
-                        let _ = to.handle_mirrored(now, &item);
+                        let item = MirrorItem::decode(*id, payload, now).expect("an item");
+                        let _ = to.worker.handle_mirrored(now, &item);
                     }
                 }
             }
-            self.device(from.peer()).collect();
+            to.collect();
         }
+    }
+
+    /// One tells of all that it owns, and the other one forgets what that leaves out.
+    pub fn join(&mut self, from: DeviceId) {
+        let now = self.now;
+        let items = self.device(from).join();
+        let to = self.device(from.peer());
+        to.worker.handle_join_begin(now);
+        for (id, payload) in &items {
+            let payload = payload.as_ref().expect("it is there");
+            let item = MirrorItem::decode(*id, payload, now).expect("an item");
+            let _ = to.worker.handle_mirrored(now, &item);
+        }
+        to.worker.handle_join_end(now);
+        to.worker.handle_timeout(now, &mut to.outbox);
+        to.collect();
     }
 
     /// One is dead, and the other knows.
@@ -168,6 +184,8 @@ impl Pair {
         self.device(device.peer()).worker.handle_take_over(now);
         let can_work = if device == Zero { [false, true] } else { [true, false] };
         self.set_views(can_work, Some(device.peer()));
+        self.tell();
+        self.join(device.peer());
     }
 
     pub fn sessions(&self) -> [usize; 2] {
