@@ -6,6 +6,7 @@ pub mod false_failover;
 pub mod flood;
 pub mod handshakes;
 mod laboratory;
+pub mod owner_death;
 pub mod switch_over;
 pub mod sync_loss;
 mod transfers;
@@ -15,8 +16,16 @@ pub use laboratory::{Laboratory, Progress};
 use crate::{pair::Profile, shadow::Failure};
 
 /// The experiments there are.
-pub const EXPERIMENTS: [&str; 7] =
-    ["flood", "failover", "link-down", "switch-over", "false-failover", "sync-loss", "handshakes"];
+pub const EXPERIMENTS: [&str; 8] = [
+    "flood",
+    "failover",
+    "link-down",
+    "switch-over",
+    "false-failover",
+    "sync-loss",
+    "handshakes",
+    "owner-death",
+];
 
 /// How an experiment is to be made, where it is not as usual.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -110,6 +119,11 @@ pub fn conduct_with(name: &str, extent: Extent, laboratory: &Laboratory<'_>) -> 
             let usual = handshakes::Handshakes::default();
             let handshakes = trials.unwrap_or(usual.handshakes);
             handshakes::Handshakes { handshakes, ..usual }.conduct(laboratory)
+        }
+        "owner-death" => {
+            let usual = owner_death::OwnerDeath::default();
+            let scenarios = trials.unwrap_or(usual.scenarios);
+            owner_death::OwnerDeath { scenarios, ..usual }.conduct(laboratory)
         }
         _ => Err(format!("no experiment {name}; there are {}", EXPERIMENTS.join(", "))),
     }

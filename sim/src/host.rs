@@ -3,6 +3,7 @@
 pub mod actor;
 pub mod content;
 pub mod crowd;
+pub mod dialogue;
 pub mod everyone;
 pub mod file_transfer;
 pub mod flood;

@@ -8,8 +8,8 @@
 //!
 //! Each device has a port in every zone, on the same switch as the other's, and behind these a port for each
 //! link to the other device. One of them forwards, or both do: then each has addresses of its own, and hosts
-//! may send by one device what is answered by the other. What HA1 carries through TLS and TCP in a product is carried by a link as it is
-//! here: it may be lost and come twice.
+//! may send by one device what is answered by the other. What HA1 carries through TLS and TCP in a product is
+//! carried by a link as it is here: it may be lost and come twice.
 
 pub mod history;
 pub mod mode;
@@ -83,6 +83,8 @@ pub struct Setup {
     pub links: Vec<HaLinkId>,
     /// How good these are.
     pub quality: Quality,
+    /// Further lines of both devices' configuration; rules in them come before the plan's.
+    pub lines: String,
     /// Whether the loss of any zone's port takes a device out.
     pub monitors: bool,
     /// How much is told of what happens.
@@ -95,8 +97,8 @@ impl Setup {
         let links = vec![HaLinkId::Ha1, HaLinkId::Ha2];
         // HA2 is a network of its own, with longer frames than those of hosts.
         let quality = Quality { mtu: 9_000, ..Quality::default() };
-        let mode = Mode::ActivePassive;
-        Self { plan, profile, mode, links, quality, monitors: false, watch: Watch::Border }
+        let (mode, lines) = (Mode::ActivePassive, String::new());
+        Self { plan, profile, mode, links, quality, lines, monitors: false, watch: Watch::Border }
     }
 
     /// A pair in which both devices forward as is recommended, with HA1, HA2 and HA3 on good links.
@@ -113,7 +115,8 @@ impl Setup {
 
     /// The configuration of a device with other rules.
     pub fn configuration_with(&self, device: u8, rules: &[Rule]) -> String {
-        let mut text = self.zone_lines(device, rules);
+        let mut text = self.lines.clone();
+        text.push_str(&self.zone_lines(device, rules));
         self.mode.write(&self.plan, device, &mut text);
         let base = "set deviceconfig high-availability";
         let group = "set deviceconfig high-availability group";
@@ -162,7 +165,7 @@ impl Setup {
         let plan = &self.plan;
         let hidden: Vec<Hidden> = match self.mode {
             Mode::ActivePassive => vec![Hidden { behind: plan.gateway(1).0, binding: None }],
-            // An address of its own for the sessions of each device, which the other one takes over with them.
+            // An address of its own for the sessions of each device, which the other one takes over too.
             Mode::ActiveActive(_) => [0, 1]
                 .map(|owner| Hidden {
                     behind: Mode::floating_address(plan, 1, owner).0,

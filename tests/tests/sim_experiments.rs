@@ -1,7 +1,7 @@
 //! Experiments of the simulator, smaller than `bifrons sim --experiment NAME` makes them.
 
 use bifrons_sim::{
-    experiment::{Laboratory, flood::Siege, handshakes::Handshakes},
+    experiment::{Laboratory, flood::Siege, handshakes::Handshakes, owner_death::OwnerDeath},
     firewall,
 };
 
@@ -33,4 +33,15 @@ fn handshakes_lose_nothing_whose_answers_take_the_other_device() {
     assert!(findings.are_good(), "{findings:#?}");
     let value = |name| findings.value(name).expect("a figure of the experiment");
     assert_eq!((value("handshakes"), value("packets_lost")), (5_000.0, 0.0));
+}
+
+#[test]
+fn sessions_of_a_device_that_dies_are_judged_and_logged_as_if_it_lived() {
+    let deaths = OwnerDeath { scenarios: 12, ..OwnerDeath::default() };
+    let findings = deaths.conduct(&Laboratory::new(&firewall::build)).expect("pairs that stand");
+    assert!(findings.are_good(), "{findings:#?}");
+    let value = |name| findings.value(name).expect("a figure of the experiment");
+    assert_eq!(value("scenarios"), 12.0);
+    assert!(value("sessions_of_the_dead") >= 60.0, "{findings:#?}");
+    assert!(value("applications") >= 7.0, "{findings:#?}");
 }

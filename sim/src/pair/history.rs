@@ -10,7 +10,7 @@ use bifrons_ha::{HaState, SystemRecord};
 use bifrons_model::Timestamp;
 
 use crate::{
-    device::Figures,
+    device::{Figures, Written},
     frame::{Body, Packet, Tcp, View, flag},
     host::Report,
     plan::{Plan, Talk},
@@ -47,6 +47,29 @@ impl Fate {
     }
 }
 
+/// What a device has logged of a session that is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// When it was logged.
+    pub at: Timestamp,
+    /// The device that logged it.
+    pub device: usize,
+    /// The talk whose client opened the session, where one did.
+    pub talk: Option<usize>,
+    /// The session's number, the same at both devices.
+    pub session: u32,
+    /// When the session began.
+    pub start: Timestamp,
+    /// The number of the session that announced this one; 0 where none did.
+    pub parent: u32,
+    /// The application.
+    pub application: &'static str,
+    /// The rule.
+    pub rule: String,
+    /// What the rule said.
+    pub action: &'static str,
+}
+
 /// A device is something else now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Change {
@@ -71,6 +94,8 @@ pub struct History {
     pub system_log: Vec<(Duration, usize, SystemRecord)>,
     /// Closing records: which device wrote them.
     pub records: Vec<(usize, Entry)>,
+    /// The same records: what became of the sessions.
+    pub judgements: Vec<Judgement>,
     /// The first device whose counters did not account for every frame.
     pub unaccounted: Option<usize>,
     /// The clients' addresses, by talk.
@@ -99,6 +124,11 @@ impl History {
         };
         let clients = plan.talks().map(|(_, talk)| (talk.number, client(talk))).collect();
         Self { clients, macs, ..Self::default() }
+    }
+
+    /// A talk that the plan does not have begins with a client that has this address.
+    pub fn expect(&mut self, talk: usize, client: IpAddr) {
+        self.clients.insert(talk, client);
     }
 
     /// Talks that have come through.
@@ -137,7 +167,7 @@ impl History {
                 self.leaves(now, *device, *port, view);
             }
             News::Enters { .. } | News::Leaves { .. } => {}
-            News::Logged { device, written } => self.logged(*device, Entry::of(written)),
+            News::Logged { device, written } => self.logged(now, *device, written),
             News::Settled { device } => return Some(*device),
             News::HostSent { host, bytes } => {
                 let view = View::of(bytes);
@@ -221,14 +251,27 @@ impl History {
         }
     }
 
-    fn logged(&mut self, device: usize, entry: Entry) {
+    fn logged(&mut self, now: Timestamp, device: usize, written: &Written) {
+        let entry = Entry::of(written);
         if !entry.is_closing {
             return;
         }
-        let talk = self.inside.get(&entry.source);
-        if let Some(fate) = talk.and_then(|talk| self.fates.get_mut(talk)) {
+        let talk = self.inside.get(&entry.source).copied();
+        if let Some(fate) = talk.and_then(|talk| self.fates.get_mut(&talk)) {
             fate.records += 1;
         }
+        let Written { record, names } = written;
+        self.judgements.push(Judgement {
+            at: now,
+            device,
+            talk,
+            session: record.session_id.0,
+            start: record.start,
+            parent: record.parent_session.0,
+            application: bifrons_catalog::name(record.app),
+            rule: names.rule(record.rule).to_owned(),
+            action: record.action.name(),
+        });
         self.records.push((device, entry));
     }
 

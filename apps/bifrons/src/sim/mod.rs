@@ -48,7 +48,9 @@ pub struct Arguments {
     /// failover: the active device of a pair dies in the middle of transfers. link-down: it loses a link
     /// instead. switch-over: an operator suspends it, there and back. false-failover: a pair with busy
     /// processors and links that lose messages, in which nobody may take over. sync-loss: a pair with a bad
-    /// HA2 link. handshakes: both devices of a pair forward; SYNs come to one, the answers to the other
+    /// HA2 link. handshakes: both devices of a pair forward; SYNs come to one, the answers to the other.
+    /// owner-death: the device that owns sessions dies; applications, rules and log are compared with a world
+    /// in which it lives
     #[arg(long, value_name = "NAME", group = "what", value_parser = EXPERIMENTS)]
     experiment: Option<String>,
     /// With --experiment: how often it is made; of false-failover the hours, of handshakes their number
