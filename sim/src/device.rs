@@ -1,7 +1,7 @@
 //! What the world knows of a firewall: frames, orders and time in; frames and records out.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     fmt::Write as _,
     net::{IpAddr, SocketAddr},
     sync::Arc,
@@ -51,6 +51,19 @@ pub trait Device: Send {
     fn shared_sessions(&self) -> BTreeSet<String> {
         BTreeSet::new()
     }
+    /// What is counted of the sessions that both devices of a pair know, by their numbers.
+    fn shared_counts(&self) -> BTreeMap<u32, SharedCount> {
+        BTreeMap::new()
+    }
+}
+
+/// What is counted of a session that both devices of a pair know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SharedCount {
+    /// Whether the other device owns it.
+    pub is_copy: bool,
+    /// Packets and bytes from client to server, then from server to client.
+    pub counted: [u64; 4],
 }
 
 /// What a firewall is made from.

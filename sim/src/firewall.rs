@@ -1,6 +1,10 @@
 //! The firewall of the engine as a device of the world.
 
-use std::{collections::BTreeSet, hash::BuildHasher as _, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    hash::BuildHasher as _,
+    sync::Arc,
+};
 
 use bifrons_config::{CommitError, CommitRequest, Document, Sources};
 use bifrons_dataplane::ClearFilter;
@@ -13,7 +17,7 @@ use bifrons_session::{HashSeed, SessionTable};
 use foldhash::quality::FixedState;
 
 use crate::{
-    device::{Blueprint, Device, DeviceOutput, Figures, Order, Seat, Written},
+    device::{Blueprint, Device, DeviceOutput, Figures, Order, Seat, SharedCount, Written},
     plan::interface,
 };
 
@@ -304,6 +308,17 @@ impl Device for Firewall {
     fn shared_sessions(&self) -> BTreeSet<String> {
         let tables = self.node.workers().iter().map(bifrons_dataplane::Worker::sessions);
         tables.flat_map(|table| table.slots().filter_map(|slot| shared(table, slot))).collect()
+    }
+
+    fn shared_counts(&self) -> BTreeMap<u32, SharedCount> {
+        let tables = self.node.workers().iter().map(bifrons_dataplane::Worker::sessions);
+        let count = |table: &SessionTable, slot| {
+            let session = table.slot(slot).filter(|session| session.is_mirrorable())?;
+            let [forth, back] = session.volume;
+            let counted = [forth.packets, forth.bytes, back.packets, back.bytes];
+            Some((session.id.0, SharedCount { is_copy: table.is_copy(slot), counted }))
+        };
+        tables.flat_map(|table| table.slots().filter_map(move |slot| count(table, slot))).collect()
     }
 }
 

@@ -72,9 +72,10 @@ fn busy_processors_and_lossy_links_are_no_reason_to_take_over() {
 
 #[test]
 fn tables_are_equal_soon_after_the_traffic_however_bad_the_link() {
-    let loss = SyncLoss { trials: 2, connections: 150, ..SyncLoss::default() };
+    let loss = SyncLoss { trials: 4, connections: 150, ..SyncLoss::default() };
     let findings = loss.conduct(&Laboratory::new(&firewall::build)).expect("a pair that stands");
     assert!(findings.are_good(), "{findings:?}");
     assert!(value(&findings, "sessions_compared") >= 300.0, "{findings:?}");
+    assert!(value(&findings, "counters_compared") >= 30.0, "{findings:?}");
     assert!(value(&findings, "mishaps_on_ha2") > 50.0, "{findings:?}");
 }

@@ -1,23 +1,48 @@
-//! HA2 links that lose, double and reorder what they carry: when the traffic stops, the passive device knows
-//! soon what the active one does.
+//! HA2 links that lose, double and reorder what they carry: when the traffic stops, each device knows soon what
+//! the other one does.
+//!
+//! ```text
+//!  traffic over a bad HA2 link ─── cut ─── 1 s ──── a quarter of the longest timeout ────
+//!                                    │       └─ tables equal         └─ and what is counted
+//!                                    └─ no frame of a host arrives any more
+//! ```
+//!
+//! The traffic stops at once and anywhere: sessions are left in all states. What is counted of a session is
+//! told with each change, and where packets have come since at a quarter of its timeout; until then a copy
+//! counts what was last told. Every second pair is active/active.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
+
+use bifrons_ha::HaLinkId;
 
 use super::{Figure, Findings, Laboratory, failover::OPENING, transfers};
 use crate::{
-    host::crowd::Throng,
-    pair::{Couple, Profile, Setup},
-    plan::{Action, CROWD_PORT, Line, Plan, Talk, TalkKind},
+    device::SharedCount,
+    host::{crowd::Throng, udp::Questions},
+    pair::{
+        Couple, Profile, Setup,
+        mode::{ActiveActive, COMBINATIONS, Mode},
+    },
+    plan::{Action, CROWD_PORT, Line, Plan, Talk, TalkKind, UDP_PORT},
+    random::Random,
     run::Build,
 };
-use bifrons_ha::HaLinkId;
 
 /// What HA2 loses, doubles and reorders, each in parts of a million.
 const MISHAPS: u32 = 50_000;
-/// By then all talks of a trial are over, from the first one on.
-const TRAFFIC: Duration = Duration::from_secs(8);
+/// When the traffic stops, from the first talk on.
+const CUT: (Duration, Duration) = (Duration::from_millis(700), Duration::from_secs(6));
 /// How long the tables may differ after the traffic.
 const EQUAL_WITHIN: Duration = Duration::from_secs(1);
+/// Timeouts, so short that sessions are told of again while somebody waits for it.
+const TIMEOUTS: &str = "\
+    set deviceconfig setting session timeout-tcp 60\n\
+    set deviceconfig setting session timeout-udp 40\n";
+/// By then the counts of sessions have been told again: a quarter of the longest timeout, and what the link
+/// takes to repeat something.
+const COUNTED_WITHIN: Duration = Duration::from_secs(15 + 2);
+/// UDP talks in each world.
+const UDP_TALKS: usize = 12;
 
 /// How large the experiment is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +68,11 @@ struct Trial {
     sessions: usize,
     /// Sessions that only one device has, or has otherwise, a second after the traffic.
     different: usize,
+    /// Copies that count more than their owner does then.
+    ahead: usize,
+    /// Sessions compared when their counts had been told again, and those of them that differ.
+    counted: usize,
+    counted_differently: usize,
     mishaps: u64,
 }
 
@@ -72,24 +102,58 @@ impl SyncLoss {
         talk.client.1 = Plan::own_host(&talk, false);
         talk.server.1 = Plan::own_host(&talk, true);
         plan.lines.push(Line { at: begin, action: Action::Talk(talk) });
+        let mut random = Random::new(seed, "questions", 0);
+        for number in 0..UDP_TALKS {
+            let questions = Questions { count: 40, interval: Duration::from_millis(150), length: 100 };
+            let kind = TalkKind::Udp(questions);
+            let hosts = plan.zones[0].hosts;
+            let (client, server) = ((0, number % hosts), (1, random.below(hosts as u64) as usize));
+            let number = self.transfers + 1 + number;
+            let talk = Talk { number, client, server, is_v6: random.coin(), port: UDP_PORT, kind };
+            plan.lines.push(Line { at: begin + random.up_to(OPENING), action: Action::Talk(talk) });
+        }
         plan
+    }
+
+    fn setup(&self, seed: u64, begin: Duration) -> Setup {
+        let plan = self.plan(seed, begin);
+        let setup = if seed.is_multiple_of(2) {
+            let (_, owner) = COMBINATIONS[(seed / 2) as usize % COMBINATIONS.len()];
+            let mode = Mode::ActiveActive(ActiveActive { owner, ..ActiveActive::default() });
+            Setup { mode, ..Setup::active_active(plan, Profile::Fast) }
+        } else {
+            Setup::new(plan, Profile::Fast)
+        };
+        Setup { lines: TIMEOUTS.to_owned(), ..setup }
     }
 
     fn trial(&self, seed: u64, build: Build<'_>) -> Result<Trial, String> {
         let begin = Profile::Fast.stands_after();
-        let setup = Setup::new(self.plan(seed, begin), Profile::Fast);
-        let mut pair = Couple::standing(&setup, build)?;
+        let mut random = Random::new(seed, "cut", 0);
+        let cut = begin + CUT.0 + random.up_to(CUT.1.saturating_sub(CUT.0));
+        let mut pair = Couple::standing(&self.setup(seed, begin), build)?;
         let ha2 = pair.cable_between(HaLinkId::Ha2).ok_or("there is no HA2")?;
         let quality = &mut pair.world.links[ha2].quality;
         quality.loss = MISHAPS;
         quality.duplicate = MISHAPS;
         quality.reorder = MISHAPS;
-        pair.run_until(begin + TRAFFIC + EQUAL_WITHIN);
-        let [active, passive] = [0, 1].map(|device| pair.world.devices[device].device.shared_sessions());
+        pair.run_until(cut);
+        pair.silence();
+        pair.run_until(cut + EQUAL_WITHIN);
+        let [first, second] = [0, 1].map(|device| pair.world.devices[device].device.shared_sessions());
+        let pairs = owners_and_copies(&pair);
+        let is_ahead =
+            |(owner, copy): &&Counts| std::iter::zip(owner, copy).any(|(owner, copy)| copy > owner);
+        let ahead = pairs.iter().filter(is_ahead).count();
+        pair.run_until(cut + COUNTED_WITHIN);
+        let pairs = owners_and_copies(&pair);
         let counters = pair.world.links[ha2].counters;
         Ok(Trial {
-            sessions: active.len(),
-            different: active.symmetric_difference(&passive).count(),
+            sessions: first.union(&second).count(),
+            different: first.symmetric_difference(&second).count(),
+            ahead,
+            counted: pairs.len(),
+            counted_differently: pairs.iter().filter(|(owner, copy)| owner != copy).count(),
             mishaps: counters.lost + counters.duplicated + counters.reordered,
         })
     }
@@ -107,7 +171,17 @@ impl SyncLoss {
                 trials.len()
             ));
         }
-        if sessions == 0 {
+        let ahead = total(|trial| trial.ahead as u64);
+        if ahead > 0 {
+            unmet.push(format!("{ahead} copies count more than their owners"));
+        }
+        let (counted, otherwise) =
+            (total(|trial| trial.counted as u64), total(|trial| trial.counted_differently as u64));
+        if otherwise > 0 {
+            unmet
+                .push(format!("of {counted} sessions {otherwise} are counted otherwise by the other device"));
+        }
+        if sessions == 0 || counted == 0 {
             unmet.push("no session was left to compare".to_owned());
         }
         let figure = |name, value: u64| Figure { name, value: value as f64, unit: "" };
@@ -118,9 +192,25 @@ impl SyncLoss {
                 figure("sessions_compared", sessions),
                 figure("sessions_different", different),
                 figure("tables_equal", equal as u64),
+                figure("counters_compared", counted),
+                figure("counters_different", otherwise),
+                figure("counters_ahead", ahead),
             ],
             unmet,
             failure: None,
         }
     }
+}
+
+/// What the owner of a session counts, and what the other device does.
+type Counts = ([u64; 4], [u64; 4]);
+
+/// The counts of all sessions that both devices have.
+fn owners_and_copies(pair: &Couple) -> Vec<Counts> {
+    let [first, second] = [0, 1].map(|device| pair.world.devices[device].device.shared_counts());
+    let of = |own: &BTreeMap<u32, SharedCount>, other: &BTreeMap<u32, SharedCount>| -> Vec<Counts> {
+        let owned = own.iter().filter(|(_, count)| !count.is_copy);
+        owned.filter_map(|(id, count)| Some((count.counted, other.get(id)?.counted))).collect()
+    };
+    [of(&first, &second), of(&second, &first)].concat()
 }
