@@ -215,7 +215,7 @@ impl World {
         number
     }
 
-    /// From now on somebody is told of every frame that is sent on a cable, also of those that are lost there.
+    /// From now on somebody is told of every frame that is sent on a cable, also of those that get lost.
     pub fn listen(&mut self, link: usize, tap: Tap) {
         self.taps.push((link, tap));
     }

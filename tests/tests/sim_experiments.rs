@@ -33,6 +33,13 @@ fn handshakes_lose_nothing_whose_answers_take_the_other_device() {
     assert!(findings.are_good(), "{findings:#?}");
     let value = |name| findings.value(name).expect("a figure of the experiment");
     assert_eq!((value("handshakes"), value("packets_lost")), (5_000.0, 0.0));
+    // Half of the SYNs come to a device that is not the one to set up.
+    for half in ["first_primary_setup_requests", "modulo_setup_requests", "hash_setup_requests"] {
+        assert!((350.0..=650.0).contains(&value(half)), "{half}: {findings:#?}");
+    }
+    for none in ["primary_setup_requests", "first_first_setup_requests"] {
+        assert_eq!(value(none), 0.0, "{none}");
+    }
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! HA2 links that lose, double and reorder what they carry: when the traffic stops, each device knows soon what
-//! the other one does.
+//! HA2 links that lose, double and reorder what they carry: when the traffic stops, each device knows soon
+//! what the other one does.
 //!
 //! ```text
 //!  traffic over a bad HA2 link ─── cut ─── 1 s ──── a quarter of the longest timeout ────
