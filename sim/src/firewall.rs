@@ -52,6 +52,8 @@ pub struct Firewall {
     /// Sessions that all workers have room for together.
     capacity: u64,
     system_log: Vec<SystemRecord>,
+    /// Whether its ports have power; with `passive-link-state shutdown` those of the passive device have none.
+    has_ports: bool,
 }
 
 /// One of two.
@@ -128,7 +130,18 @@ impl Firewall {
         let links = member.as_ref().map(|member| member.links.clone()).unwrap_or_default();
         let text = text.to_owned();
         let system_log = Vec::new();
-        let mut firewall = Self { node, text, ports, workers, member, names, running, capacity, system_log };
+        let mut firewall = Self {
+            node,
+            text,
+            ports,
+            workers,
+            member,
+            names,
+            running,
+            capacity,
+            system_log,
+            has_ports: true,
+        };
         for (link, is_up) in links {
             firewall.command(now, Command::PairLink { link, is_up })?;
         }
@@ -205,6 +218,7 @@ impl Device for Firewall {
     fn handle_frame(&mut self, now: Timestamp, port: usize, frame: Vec<u8>) {
         match self.pair_link(port) {
             Some(link) => self.node.handle_pair_message(now, link, &frame),
+            None if !self.has_ports => {}
             None => self.node.handle_frame(now, PortId(port as u16), frame),
         }
     }
@@ -230,6 +244,8 @@ impl Device for Firewall {
     fn poll_output(&mut self) -> Option<DeviceOutput> {
         loop {
             match self.node.poll_output()? {
+                // A port without power sends nothing.
+                Output::Frame { .. } if !self.has_ports => {}
                 Output::Frame { port, bytes } => {
                     return Some(DeviceOutput::Frame { port: port.index(), bytes });
                 }
@@ -243,6 +259,7 @@ impl Device for Firewall {
                         return Some(DeviceOutput::Frame { port, bytes });
                     }
                 }
+                Output::Notice(Notice::PairPorts { are_up }) => self.has_ports = are_up,
                 Output::Notice(Notice::Pair(record)) => self.system_log.push(record),
                 // Another configuration runs, of an order or of the other device.
                 Output::Notice(Notice::Keep { text, .. }) => {

@@ -121,6 +121,14 @@ pub enum Command {
     /// `request high-availability sync-to-remote running-config`: the peer is to run what runs here. A
     /// [`Notice::PairCommit`] tells the outcome.
     SyncToRemote,
+    /// An IPsec security association of this device is this now, or is no more. It means nothing to the node:
+    /// the other device of a pair keeps it too (`Node::security_associations`).
+    SecurityAssociation {
+        /// Its number, the same on both devices.
+        id: u64,
+        /// What whoever serves its tunnel needs to go on, at most about 1,390 bytes.
+        state: Option<alloc::vec::Vec<u8>>,
+    },
 }
 
 /// What came of a command.
@@ -165,6 +173,19 @@ pub enum CommandError {
     /// A request to the pair is refused.
     #[error(transparent)]
     PairState(#[from] RequestError),
+    /// A security association does not fit into a message of HA2.
+    #[error(
+        "a security association of {length} bytes does not fit into a message of HA2, which takes {most}"
+    )]
+    SecurityAssociation {
+        /// Its length, in bytes.
+        length: usize,
+        /// The most there may be.
+        most: usize,
+    },
+    /// There is no such security association, or no room for one more.
+    #[error("there is no security association {0}, and no room for it")]
+    NoAssociation(u64),
     /// The route is there already, or not there.
     #[error("the route to {0}/{1} is {2}")]
     Route(core::net::IpAddr, u8, &'static str),
@@ -262,6 +283,13 @@ pub enum Notice {
     Pair(SystemRecord),
     /// What came of a commit that was answered by [`Reply::Proposed`].
     PairCommit(PairCommit),
+    /// The ports that carry traffic are to be powered, or not: those of the passive device are not with
+    /// `passive-link-state shutdown`. Until they are again, no [`Command::Carrier`] tells of a carrier that is
+    /// lost by that: the device goes on with what it knows of its interfaces, to forward as soon as they are up.
+    PairPorts {
+        /// Whether they are to be.
+        are_up: bool,
+    },
     /// Keep this mark with the configuration that runs from now on, for `PairIdentity::configuration`.
     PairMark(ConfigMark),
     /// A zone is under attack.

@@ -22,7 +22,10 @@ use bifrons_model::{Generation, InterfaceId, MacAddress, Timestamp};
 use bifrons_policy::{DynamicRoute, Policy, Rib};
 use bifrons_wire::EthernetHeader;
 
-use crate::{CommandError, Notice, PortId, PortInfo, links::Plan, paths::Paths};
+use crate::{
+    CommandError, Notice, PortId, PortInfo, group_paths::GroupPaths, links::Plan, paths::Paths,
+    stations::Stations,
+};
 
 /// What the workers are to take over, in this order.
 #[derive(Debug)]
@@ -62,6 +65,10 @@ pub(crate) struct Controller {
     pub(crate) notices: Vec<Notice>,
     pub(crate) neighbors: Neighbors,
     pub(crate) paths: Paths,
+    pub(crate) group_paths: GroupPaths,
+    /// The echo replies that workers take for the device.
+    pub(crate) awaited: Arc<[AwaitedEcho]>,
+    pub(crate) known: Stations,
     /// The Ethernet addresses of a pair of devices.
     stations: AddressPlan,
     /// The virtual addresses of an active/active pair, and which of them are here.
@@ -99,6 +106,9 @@ impl Controller {
             notices: Vec::new(),
             neighbors: Neighbors::new(),
             paths: Paths::default(),
+            group_paths: GroupPaths::default(),
+            awaited: Arc::default(),
+            known: Stations::default(),
             stations: AddressPlan::new(&config),
             virtuals: AddressTable::default(),
             lingering: Vec::new(),
@@ -301,6 +311,17 @@ impl Controller {
         is_taken || self.handle_echo(now, &frame)
     }
 
+    /// The other device of a pair tells of a neighbor, or that it has forgotten it.
+    pub fn handle_peer_neighbor(
+        &mut self,
+        now: Timestamp,
+        (interface, address): (InterfaceId, IpAddr),
+        mac: Option<MacAddress>,
+    ) {
+        self.neighbors.handle_peer_entry(now, interface, address, mac);
+        self.follow_neighbors();
+    }
+
     /// A worker wants a neighbor's station address.
     pub fn resolve(&mut self, now: Timestamp, interface: InterfaceId, address: IpAddr) {
         let resolution = self.neighbors.resolve(now, interface, address);
@@ -321,10 +342,12 @@ impl Controller {
                 }
                 NeighborOutput::Update(NeighborUpdate { interface, address, mac, is_stale }) => {
                     self.release_probes(interface, address, mac);
+                    self.known.note(interface, address, mac);
                     self.orders.push(Order::Neighbor { interface, address, mac, is_stale });
                 }
                 NeighborOutput::Unreachable { interface, address } => {
                     self.release_probes(interface, address, None);
+                    self.known.note(interface, address, None);
                     self.orders.push(Order::Neighbor { interface, address, mac: None, is_stale: false });
                 }
                 NeighborOutput::Conflict { interface, address, mac, is_used } => {

@@ -7,8 +7,10 @@ use bifrons_ha::sync::{ItemKind, Source, Space};
 use bifrons_model::{SessionId, Timestamp};
 
 use crate::{
+    associations::Associations,
     controller::Controller,
     numbers::{OwnNumbers, PeerNumbers},
+    stations::Stations,
 };
 
 /// What is kept between two batches.
@@ -21,6 +23,7 @@ pub(crate) struct Ledger {
     /// What the peer calls by its numbers, and what it is told of the own ones.
     pub numbers: PeerNumbers,
     pub own_numbers: OwnNumbers,
+    pub associations: Associations,
 }
 
 impl Ledger {
@@ -56,11 +59,10 @@ impl Source for Copies<'_> {
             ItemKind::SessionUpdate => Telling::News,
             ItemKind::SessionEnd => return true,
             ItemKind::Name => return self.ledger.own_numbers.encode(id, out),
-            ItemKind::NameGone
-            | ItemKind::Neighbor
-            | ItemKind::NeighborGone
-            | ItemKind::SecurityAssociation
-            | ItemKind::SecurityAssociationGone => return false,
+            ItemKind::Neighbor => return self.controller.known.encode(id, out),
+            ItemKind::SecurityAssociation => return self.ledger.associations.encode(id, out),
+            // There is nothing to say of what is gone.
+            ItemKind::NameGone | ItemKind::NeighborGone | ItemKind::SecurityAssociationGone => return true,
         };
         let Some(id) = number(id) else { return false };
         for worker in &mut *self.workers {
@@ -79,7 +81,10 @@ impl Source for Copies<'_> {
     fn next_ids(&mut self, space: Space, after: Option<u64>, limit: usize, out: &mut Vec<u64>) {
         match space {
             Space::Names => return self.ledger.own_numbers.next_items(after, limit, out),
-            Space::Neighbors | Space::SecurityAssociations => return,
+            Space::Neighbors => return self.controller.known.next_numbers(after, limit, out),
+            Space::SecurityAssociations => {
+                return self.ledger.associations.next_numbers(after, limit, out);
+            }
             Space::Sessions => {}
         }
         let mut ids = Vec::new();
@@ -97,6 +102,13 @@ impl Copies<'_> {
     pub fn apply(&mut self, kind: ItemKind, id: u64, payload: &[u8]) {
         let is_taken = match (kind, number(id)) {
             (ItemKind::Name, _) => self.ledger.numbers.learn(id, payload),
+            (ItemKind::Neighbor, _) => self.learn_neighbor(id, payload),
+            (ItemKind::NeighborGone, _) => {
+                let place = self.controller.known.forget(id);
+                place.map(|place| self.controller.handle_peer_neighbor(self.now, place, None)).is_some()
+            }
+            (ItemKind::SecurityAssociation, _) => self.ledger.associations.learn(id, Some(payload)),
+            (ItemKind::SecurityAssociationGone, _) => self.ledger.associations.learn(id, None),
             (ItemKind::SessionCreate | ItemKind::SessionUpdate, Some(id)) => {
                 self.settle_numbers();
                 let item = self.ledger.numbers.session(id, payload, self.now);
@@ -106,14 +118,7 @@ impl Copies<'_> {
                 self.workers.iter_mut().any(|worker| worker.handle_mirrored_end(id))
             }
             (
-                ItemKind::SessionCreate
-                | ItemKind::SessionUpdate
-                | ItemKind::SessionEnd
-                | ItemKind::NameGone
-                | ItemKind::Neighbor
-                | ItemKind::NeighborGone
-                | ItemKind::SecurityAssociation
-                | ItemKind::SecurityAssociationGone,
+                ItemKind::SessionCreate | ItemKind::SessionUpdate | ItemKind::SessionEnd | ItemKind::NameGone,
                 _,
             ) => false,
         };
@@ -133,6 +138,8 @@ impl Copies<'_> {
     /// The peer tells of all its sessions, by the connection of this number.
     pub fn begin_join(&mut self, epoch: u32) {
         self.ledger.numbers.begin(epoch);
+        self.ledger.associations.begin_join();
+        self.controller.known.begin();
         for worker in &mut *self.workers {
             worker.handle_join_begin(self.now);
         }
@@ -140,9 +147,20 @@ impl Copies<'_> {
 
     /// It has told of all.
     pub fn end_join(&mut self) {
+        self.ledger.associations.end_join();
         for worker in &mut *self.workers {
             worker.handle_join_end(self.now);
         }
+    }
+
+    /// Whether a neighbor was told, on an interface that is known.
+    fn learn_neighbor(&mut self, id: u64, payload: &[u8]) -> bool {
+        let Some((interface, address, mac)) = Stations::read(payload) else { return false };
+        self.settle_numbers();
+        let Some(interface) = self.ledger.numbers.interface(interface) else { return false };
+        self.controller.known.learn(id, interface, address);
+        self.controller.handle_peer_neighbor(self.now, (interface, address), Some(mac));
+        true
     }
 
     /// Whether a worker took it. A session that none has goes to the worker that its frames go to.

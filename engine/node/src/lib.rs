@@ -16,19 +16,22 @@
 
 extern crate alloc;
 
+mod associations;
 mod command;
 mod config_channel;
 mod controller;
 mod copies;
+mod group_paths;
 mod links;
 mod node;
 mod numbers;
 mod pair;
 mod paths;
 mod sharing;
+mod stations;
 
 pub use command::{
     Command, CommandError, MonitoredPath, Notice, Output, PairCommit, PairIdentity, PortId, PortInfo, Reply,
     Secrets, Startup,
 };
-pub use node::Node;
+pub use node::{Node, ShowPair};

@@ -5,7 +5,7 @@ use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec, vec::Vec};
 use bifrons_dataplane::{Block, Counters, Event, Frame, Outbox, PairView, Place, Verdict, Worker};
 use bifrons_ha::{
     AddressTable, ConfigurationMark, HaLinkId, HaState, Identity, Status,
-    config_sync::{ConfigMark, ConfigState},
+    config_sync::ConfigState,
     sync::{ItemKind, Synchronizer},
 };
 use bifrons_model::{InterfaceId, Timestamp};
@@ -20,9 +20,12 @@ use crate::{
 };
 
 mod commits;
+mod copied;
 mod peer_frames;
+mod shows;
 
 use commits::Commits;
+pub use shows::ShowPair;
 
 /// One firewall.
 ///
@@ -150,6 +153,9 @@ impl Node {
         let reply = match command {
             Command::Commit { document, request } => self.commit(now, document, request),
             Command::SyncToRemote => self.sync_to_remote(now),
+            Command::SecurityAssociation { id, state } => {
+                self.set_association(now, id, state).map(|()| Reply::Done)
+            }
             Command::Validate(document) => self.controller.validate(document).map(Reply::Valid),
             Command::Confirm => self.controller.confirm(now).map(|()| Reply::Done),
             Command::Carrier { port, is_up } => {
@@ -319,8 +325,11 @@ impl Node {
     fn follow_config(&mut self, now: Timestamp) {
         let config = Arc::clone(self.controller.config());
         if !config.high_availability.enabled {
-            if self.pair.take().is_some() {
+            if let Some(pair) = self.pair.take() {
                 self.abandon_proposal();
+                if !pair.has_ports() {
+                    self.power_ports(true);
+                }
                 self.controller.set_addresses(now, AddressTable::default(), Vec::new(), false);
                 self.set_pair_view(PairView::ALONE);
             }
@@ -358,6 +367,7 @@ impl Node {
 
     /// Does what the pair says.
     fn follow_pair(&mut self, now: Timestamp) {
+        self.follow_stations(now);
         self.with_copies(now, |pair, copies| pair.settle(now, copies));
         let runs_another = self.follow_configuration(now);
         if runs_another {
@@ -371,6 +381,8 @@ impl Node {
                 PairOutput::Addresses { table, lingering, is_relieved } => {
                     self.controller.set_addresses(now, table, lingering, is_relieved);
                 }
+                PairOutput::Ping { path, address } => self.ping(now, path, address),
+                PairOutput::Ports { are_up } => self.power_ports(are_up),
                 PairOutput::Announce(announcement) => self.controller.announce(&announcement),
                 PairOutput::Log(record) => self.outputs.push_back(Output::Notice(Notice::Pair(record))),
             }
@@ -385,6 +397,7 @@ impl Node {
     fn change_state(&mut self, now: Timestamp, from: HaState, to: HaState) {
         match (from.forwards(), to.forwards()) {
             (false, true) => {
+                self.ledger.associations.adopt();
                 let has_copies = self.workers.iter().any(|worker| !worker.sessions().is_empty());
                 for worker in self.workers.iter_mut().filter(|_| has_copies) {
                     worker.handle_take_over(now);
@@ -392,6 +405,7 @@ impl Node {
                 self.set_pair_view(PairView::ACTIVE);
             }
             (true, false) => {
+                self.ledger.associations.give_up();
                 for worker in &mut self.workers {
                     worker.handle_stand_down(now);
                 }
@@ -401,6 +415,10 @@ impl Node {
             (true, true) => self.set_pair_view(PairView::ACTIVE),
             (false, false) => self.set_pair_view(PairView::PASSIVE),
         }
+    }
+
+    fn power_ports(&mut self, are_up: bool) {
+        self.outputs.push_back(Output::Notice(Notice::PairPorts { are_up }));
     }
 
     fn set_pair_view(&mut self, view: PairView) {
@@ -427,21 +445,6 @@ impl Node {
         for id in self.ledger.take_more() {
             if let Some(pair) = &mut self.pair {
                 pair.mark(now, ItemKind::SessionUpdate, id.0.into());
-            }
-        }
-    }
-
-    /// What the policy calls by numbers is told, and what the peer calls by its own is found there.
-    fn follow_names(&mut self, now: Timestamp) {
-        if self.pair.is_none() || self.ledger.own_numbers.are_those_of(self.policy()) {
-            return;
-        }
-        let digest = ConfigMark::digest_of(&self.common());
-        let policy = Arc::clone(self.policy());
-        self.ledger.numbers.unsettle();
-        for item in self.ledger.own_numbers.follow(&policy, digest) {
-            if let Some(pair) = &mut self.pair {
-                pair.mark(now, ItemKind::Name, item);
             }
         }
     }

@@ -186,14 +186,20 @@ impl PeerNumbers {
         frame
     }
 
-    /// The own number of an interface of the other device's.
-    fn interface(&self, interface: InterfaceId) -> Option<InterfaceId> {
+    /// The own number of an interface of the other device's; the same where no numbers are told.
+    pub fn interface(&self, interface: InterfaceId) -> Option<InterfaceId> {
+        if !self.are_told() {
+            return Some(interface);
+        }
         let number = self.number(NameKind::Interface, interface.0.into())?;
         u16::try_from(number).ok().map(InterfaceId)
     }
 
-    /// The own number of a zone of the other device's.
+    /// The own number of a zone of the other device's; the same where no numbers are told.
     fn zone(&self, zone: ZoneId) -> Option<ZoneId> {
+        if !self.are_told() {
+            return Some(zone);
+        }
         let number = self.number(NameKind::Zone, zone.0.into())?;
         u16::try_from(number).ok().map(ZoneId)
     }

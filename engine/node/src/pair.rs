@@ -22,13 +22,16 @@ use alloc::{
     sync::Arc,
     vec::Vec,
 };
-use core::time::Duration;
+use core::{net::IpAddr, time::Duration};
 
-use bifrons_config::{Config, typed::HighAvailability};
+use bifrons_config::{
+    Config,
+    typed::{HaMode, HighAvailability},
+};
 use bifrons_dataplane::PeerFrame;
 use bifrons_ha::{
     AddressPlan, AddressTable, Announcement, Announcer, ConfigurationMark, DeviceId, Ha3Counters, HaEvent,
-    HaLinkId, HaState, Hello, Identity, InterfaceNumber, Keying, KeyingOutput, Member, MemberOutput,
+    HaLinkId, HaState, Hello, Identity, InterfaceNumber, Keying, KeyingOutput, Member, MemberOutput, PathId,
     RequestError, Settings, Standing, StateRequest, Status, SystemRecord,
     config_sync::{Busy, ConfigLog, ConfigMark, ConfigState, Refused, Transaction},
     sync::{self, PeerEvent, SyncLog, SyncOutput, SyncStatus, Synchronizer},
@@ -73,6 +76,7 @@ pub(crate) struct Pair {
     table: AddressTable,
     lingering: Lingering,
     is_relieved: bool,
+    has_ports: bool,
     announces_again: Option<Timestamp>,
     standing: Standing,
     peer_state: Option<HaState>,
@@ -94,6 +98,10 @@ pub(crate) enum PairOutput {
     Addresses { table: AddressTable, lingering: Vec<(usize, MacAddress)>, is_relieved: bool },
     /// That an address is here now.
     Announce(Announcement),
+    /// Ask a destination of a path group.
+    Ping { path: PathId, address: IpAddr },
+    /// The ports that carry traffic are to be up, or down.
+    Ports { are_up: bool },
     /// For the system log.
     Log(SystemRecord),
 }
@@ -146,6 +154,7 @@ impl Pair {
             table: AddressTable::default(),
             lingering: Lingering::default(),
             is_relieved: false,
+            has_ports: true,
             announces_again: None,
             standing: Standing { state: member.state(), down: down.into_iter().collect() },
             peer_state: None,
@@ -193,6 +202,11 @@ impl Pair {
             self.member.handle_interface(now, place, is_up);
             self.stand(now);
         }
+    }
+
+    /// A destination of a path group has answered.
+    pub fn handle_path(&mut self, now: Timestamp, path: PathId) {
+        self.member.handle_path(now, path, true);
     }
 
     /// What an operator asks for.
@@ -298,6 +312,16 @@ impl Pair {
     /// What the device is and what it knows of the other one.
     pub fn status(&self) -> Status {
         self.member.status()
+    }
+
+    /// The addresses of the pair, and who has them.
+    pub const fn addresses(&self) -> (&AddressPlan, &AddressTable) {
+        (&self.plan, &self.table)
+    }
+
+    /// Whether the ports that carry traffic are up as far as the pair is concerned.
+    pub const fn has_ports(&self) -> bool {
+        self.has_ports
     }
 
     /// How well the copies follow.
@@ -447,8 +471,9 @@ impl Pair {
                 self.stand(now);
             }
             MemberOutput::Log(record) => self.outputs.push_back(PairOutput::Log(record)),
-            // Paths of groups are not pinged: no answer counts against them.
-            MemberOutput::Ping { path, .. } => self.member.handle_path(now, path, true),
+            MemberOutput::Ping { path, address } => {
+                self.outputs.push_back(PairOutput::Ping { path, address });
+            }
         }
     }
 
@@ -508,6 +533,7 @@ impl Pair {
 
     /// Who has which address now.
     fn stand(&mut self, now: Timestamp) {
+        self.power_ports();
         let peer = self.peer_state.map(|state| Standing { state, down: self.down_at_peer() });
         let table = self.plan.table(&self.standing, peer.as_ref());
         let is_relieved = self.member.is_relieved() && !self.shared.is_active_active();
@@ -528,6 +554,18 @@ impl Pair {
         let (table, lingering) = (self.table.clone(), self.lingering.macs());
         let is_relieved = self.is_relieved;
         self.outputs.push_back(PairOutput::Addresses { table, lingering, is_relieved });
+    }
+
+    /// `passive-link-state`
+    fn power_ports(&mut self) {
+        let are_up = match self.settings.config.mode {
+            HaMode::ActivePassive { passive_links_up, .. } => passive_links_up || self.forwards(),
+            HaMode::ActiveActive(_) => true,
+        };
+        if self.has_ports != are_up {
+            self.has_ports = are_up;
+            self.outputs.push_back(PairOutput::Ports { are_up });
+        }
     }
 
     /// The interfaces that are down at the peer, as places in this device's configuration.

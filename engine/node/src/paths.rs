@@ -3,7 +3,6 @@
 use alloc::{
     collections::BTreeMap,
     string::{String, ToString},
-    sync::Arc,
     vec::Vec,
 };
 use core::net::IpAddr;
@@ -32,7 +31,6 @@ use crate::{
 pub(crate) struct Paths {
     monitors: PathMonitors,
     waiting: BTreeMap<(InterfaceId, IpAddr), Vec<Probe>>,
-    awaited: Arc<[AwaitedEcho]>,
 }
 
 /// A request that waits.
@@ -46,6 +44,11 @@ impl Paths {
     /// The places in `Config::forwarding_rules` of the rules whose paths are down.
     pub fn failed_rules(&self) -> impl Iterator<Item = usize> {
         self.monitors.failed_rules()
+    }
+
+    /// The answers that are waited for, in order of identifiers.
+    pub fn awaited(&self) -> impl Iterator<Item = AwaitedEcho> {
+        self.monitors.awaited()
     }
 
     pub fn poll_timeout(&self) -> Option<Timestamp> {
@@ -65,11 +68,9 @@ impl Controller {
     pub fn watch_paths(&mut self, now: Timestamp) {
         self.paths.waiting.clear();
         self.paths.monitors.apply(now, &self.config, &self.numbers);
-        let awaited: Arc<[AwaitedEcho]> = self.paths.monitors.awaited().collect();
-        if awaited != self.paths.awaited {
-            self.paths.awaited = Arc::clone(&awaited);
-            self.orders.push(Order::Awaited(awaited));
-        }
+        let last = self.paths.awaited().last();
+        self.group_paths.begin(last.map_or(1, |last| last.identifier.saturating_add(1)));
+        self.await_echoes();
     }
 
     /// A silent device asks nobody.
@@ -90,7 +91,8 @@ impl Controller {
         let info = FrameInfo { link: LinkType::Ethernet, wire_length: frame.len() as u32 };
         let Some(packet) = parse(frame, info, Reading::Lenient).ok().filter(is_echo) else { return false };
         if let Some(ip) = frame.get(usize::from(packet.network)..)
-            && Echo::read(ip).is_some_and(|echo| echo.is_reply)
+            && let Some(echo) = Echo::read(ip).filter(|echo| echo.is_reply)
+            && !self.group_paths.handle_echo(&echo)
         {
             self.paths.monitors.handle_packet(now, ip);
             self.follow_paths(now);
@@ -131,7 +133,7 @@ impl Controller {
         }
     }
 
-    fn probe(&mut self, now: Timestamp, forward: Forward, addresses: Addresses, packet: Vec<u8>) {
+    pub fn probe(&mut self, now: Timestamp, forward: Forward, addresses: Addresses, packet: Vec<u8>) {
         let Forward { interface, gateway } = forward;
         // An address that may be another's yet is not spoken from (RFC 4862, section 5.4).
         if !self.neighbors.is_own(interface, addresses.source()) {

@@ -10,8 +10,8 @@ use crate::{
     Config, Problem,
     parse::Report,
     typed::{
-        ActiveActive, AddressHolder, HaMode, InterfaceKind, RouteTarget, SessionOwner, SessionSetup,
-        VirtualAddress,
+        ActiveActive, AddressHolder, HaMode, InterfaceKind, PathGroup, PathThrough, RouteTarget,
+        SessionOwner, SessionSetup, VirtualAddress,
     },
 };
 
@@ -38,12 +38,21 @@ fn tell(view: &View<'_>, what: String, report: &mut Report<'_>) {
     report.warn(view.line(), view.path(), Problem::Conflict { what });
 }
 
-/// Path groups that are to be watched.
+/// Path groups that are to be watched and through which nothing is sent.
 fn unwatched_paths(root: &View<'_>, config: &Config, report: &mut Report<'_>) {
     let paths = &config.high_availability.path_monitoring;
-    if paths.enabled && paths.groups.iter().any(|group| group.enabled) {
+    let has_router = |name: &str| config.virtual_routers.iter().any(|router| router.name == name);
+    let is_unwatched = |group: &PathGroup| match group.through {
+        PathThrough::VirtualWire | PathThrough::Vlan => true,
+        PathThrough::VirtualRouter | PathThrough::LogicalRouter => !has_router(&group.name),
+    };
+    if paths.enabled && paths.groups.iter().any(|group| group.enabled && is_unwatched(group)) {
         let view = root.at(&["deviceconfig", "high-availability", "group", "monitoring", "path-monitoring"]);
-        tell(&view, "path groups are not pinged yet, so none of them fails".into(), report);
+        tell(
+            &view,
+            "path groups of other things than virtual routers are not pinged, so none of them fails".into(),
+            report,
+        );
     }
 }
 

@@ -424,7 +424,8 @@ pub(super) const LINKS: Section = Section {
 pub(super) const MONITORING: Section = Section {
     title: "High availability: monitoring",
     text: "A device that loses what it watches steps back: it becomes non-functional, or tentative in \
-           an active/active pair. Path groups are not pinged yet.",
+           an active/active pair. Path groups of virtual routers are pinged by the routes of these; those of \
+           virtual wires and VLANs are not pinged.",
     leaves: &[
         entry(
             "deviceconfig high-availability group monitoring link-monitoring enabled",

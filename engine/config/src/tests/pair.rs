@@ -232,14 +232,19 @@ fn what_no_pair_can_be() {
 }
 
 #[test]
-fn path_groups_are_not_watched_yet() {
-    let group = "set deviceconfig high-availability group monitoring path-monitoring path-group \
-                 virtual-router default destination-ip-group isp destination-ip 203.0.113.9";
-    assert!(
-        warnings(group)
-            .iter()
-            .any(|warning| warning.ends_with("path groups are not pinged yet, so none of them fails"))
-    );
+fn path_groups_of_wires_are_not_watched() {
+    let group = |through: &str| {
+        format!(
+            "set deviceconfig high-availability group monitoring path-monitoring path-group {through} \
+             destination-ip-group isp destination-ip 203.0.113.9"
+        )
+    };
+    let router = "set network virtual-router default ecmp enable no\n";
+    assert!(warnings(&format!("{router}{}", group("virtual-router default"))).is_empty());
+    let wire = group("virtual-wire wire") + "\n" + &group("virtual-wire wire source-ip 203.0.113.1");
+    let warned = warnings(&wire);
+    let what = "path groups of other things than virtual routers are not pinged, so none of them fails";
+    assert!(warned.iter().any(|warning| warning.ends_with(what)), "{warned:?}");
     let off = "set deviceconfig high-availability group monitoring path-monitoring enabled no";
-    assert!(warnings(&format!("{group}\n{off}")).is_empty());
+    assert!(warnings(&format!("{wire}\n{off}")).is_empty());
 }

@@ -39,6 +39,9 @@ pub struct MirrorCounters {
     pub copies_removed: u64,
     /// Copies whose port or address someone here had already.
     pub nat_conflicts: u64,
+    /// Descriptions without the older texts that were replaced: of these the other device knows what they
+    /// shift, and cannot send them again.
+    pub edits_shortened: u64,
     /// What was refused (`MirrorRefusal`).
     pub refused: u64,
     /// Connections that began in the middle after a take-over.

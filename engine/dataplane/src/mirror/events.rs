@@ -10,6 +10,9 @@ use bifrons_session::{NONE, SessionFlags};
 use super::{SessionState, wire};
 use crate::{Outbox, PairView, Worker};
 
+/// Replaced bytes of a direction that are told where there is no room for all, the first that has.
+const EDITS_IN_LITTLE_ROOM: [usize; 4] = [512, 256, 64, 0];
+
 /// Something that the other device is to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SessionEvent {
@@ -87,10 +90,15 @@ impl Worker {
         let start = out.len();
         let mut item = self.read_item(slot, is_whole, is_whole || has_news);
         let mut length = item.encode_into(self.now, out);
-        if length > room && item.notes.is_some() {
-            // Texts that were replaced may be long; all else fits.
+        // Texts that were replaced may be long; all else fits. The older ones count by their shift then.
+        for most in EDITS_IN_LITTLE_ROOM {
+            let Some(edits) = item.notes.as_mut().and_then(|notes| notes.edits.as_mut()) else { break };
+            if length <= room {
+                break;
+            }
+            self.mirroring.counters.edits_shortened += u64::from(most == EDITS_IN_LITTLE_ROOM[0]);
+            edits.iter_mut().for_each(|edits| *edits = edits.recent(most));
             out.truncate(start);
-            item.notes.iter_mut().for_each(|notes| notes.edits = None);
             length = item.encode_into(self.now, out);
         }
         if has_news {

@@ -301,6 +301,10 @@ impl Neighbors {
         let Some(link) = self.links.get(&interface).filter(|link| link.is_up) else { return };
         let state = link.table.get(address).map(|entry| entry.state);
         match (mac, state) {
+            // Who is silent hears of it from the peer alone.
+            (Some(mac), Some(state)) if link.settings.is_silent && state != NeighborState::Static => {
+                self.put(now, interface, address, Entry::heard(now, mac));
+            }
             (Some(mac), Some(_)) => self.apply(now, interface, address, Event::Heard(mac)),
             (Some(mac), None) if link.may_be_neighbor(address) && !mac.is_multicast() => {
                 self.put(now, interface, address, Entry::heard(now, mac));

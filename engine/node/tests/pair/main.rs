@@ -16,6 +16,8 @@ use etherparse::PacketBuilder;
 mod active_active;
 mod configuration;
 mod numbers;
+mod shows;
+mod watched;
 
 const CONFIG: &str = "
 set network interface ethernet ethernet1/1 layer3 ip 10.0.0.254/24
@@ -52,6 +54,8 @@ struct Pair {
     is_cut: bool,
     /// Another link whose messages are lost.
     lost: Option<HaLinkId>,
+    /// Questions for station addresses.
+    asked: [usize; 2],
 }
 
 fn config(device: usize) -> String {
@@ -113,6 +117,7 @@ impl Pair {
             notices: Default::default(),
             is_cut: false,
             lost: None,
+            asked: [0; 2],
         };
         pair.run(Duration::from_secs(12));
         pair
@@ -148,7 +153,10 @@ impl Pair {
         while let Some(output) = node.poll_output() {
             match output {
                 Output::Frame { port, bytes } => match answer(port, &bytes) {
-                    Some(reply) => asked.push((port, reply)),
+                    Some(reply) => {
+                        self.asked[device] += 1;
+                        asked.push((port, reply));
+                    }
                     None => self.frames[device].push((port, bytes)),
                 },
                 Output::Pair { link, bytes } => self.wire.push_back((1 - device, link, bytes)),

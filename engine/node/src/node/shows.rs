@@ -1,0 +1,59 @@
+//! `show high-availability …`
+
+use alloc::string::String;
+
+use bifrons_ha::{HaLinkId, ShowHighAvailability, show_virtual_addresses};
+use bifrons_model::Timestamp;
+
+use super::Node;
+
+/// Which of the shows of a pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ShowPair {
+    /// States, links, what is watched.
+    Page(ShowHighAvailability),
+    /// `virtual-address`: the addresses that both devices have, and who has them now.
+    VirtualAddress,
+    /// `state-synchronization`: what was told over HA2.
+    StateSynchronization,
+}
+
+impl ShowPair {
+    /// The show that an operator names behind `show high-availability`; `None` for words that name none.
+    pub fn of(words: &str) -> Option<Self> {
+        let mut words = words.split_whitespace();
+        let (first, second) = (words.next()?, words.next());
+        if words.next().is_some() || second.is_some() != (first == "interface") {
+            return None;
+        }
+        Some(match first {
+            "virtual-address" => Self::VirtualAddress,
+            "state-synchronization" => Self::StateSynchronization,
+            "interface" => {
+                let mut links = HaLinkId::ALL.into_iter().filter(|link| *link != HaLinkId::HeartbeatBackup);
+                let link = links.find(|link| Some(link.name()) == second)?;
+                Self::Page(ShowHighAvailability::Interface(link))
+            }
+            _ => Self::Page(ShowHighAvailability::ALL.into_iter().find(|page| page.name() == first)?),
+        })
+    }
+}
+
+impl Node {
+    /// What an operator sees of the pair at `now`; `None` without a pair.
+    pub fn show_pair(&self, now: Timestamp, show: ShowPair) -> Option<String> {
+        let pair = self.pair.as_ref()?;
+        Some(match show {
+            ShowPair::Page(page) => {
+                let mut status = pair.status();
+                status.now = status.now.max(now);
+                page.text(&status)
+            }
+            ShowPair::VirtualAddress => {
+                let (plan, table) = pair.addresses();
+                show_virtual_addresses(plan, table, &self.controller.config().interfaces)
+            }
+            ShowPair::StateSynchronization => pair.sync().report(),
+        })
+    }
+}
