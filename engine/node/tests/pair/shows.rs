@@ -32,7 +32,7 @@ fn every_show_of_both_devices() {
     pair.nodes = [None, None];
     pair.wire.clear();
     pair.nodes = [0, 1].map(|device| Some(node_with(device, pair.now, 1, &(config(device) + WATCHED))));
-    pair.run(Duration::from_secs(12));
+    pair.run_with_answers(Duration::from_secs(12), [true, true]);
     open(&mut pair, 0);
     pair.run(Duration::from_millis(20));
     for device in [0, 1] {

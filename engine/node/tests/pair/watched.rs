@@ -21,7 +21,7 @@ destination-ip-group isp destination-ip 192.0.2.1
 
 impl Pair {
     /// Lets time pass while the server answers pings of some devices; how many each has sent.
-    fn run_with_answers(&mut self, span: Duration, answered: [bool; 2]) -> [usize; 2] {
+    pub fn run_with_answers(&mut self, span: Duration, answered: [bool; 2]) -> [usize; 2] {
         let end = self.now + span;
         let mut pings = [0; 2];
         while self.now < end {
