@@ -2,7 +2,7 @@
 
 use alloc::string::String;
 
-use bifrons_ha::{HaLinkId, ShowHighAvailability, show_virtual_addresses};
+use bifrons_ha::{HaLinkId, ShowHighAvailability, show_virtual_addresses, sync::SyncStatus};
 use bifrons_model::Timestamp;
 
 use super::Node;
@@ -47,6 +47,8 @@ impl Node {
             ShowPair::Page(page) => {
                 let mut status = pair.status();
                 status.now = status.now.max(now);
+                // The leader's own sessions are complete anyway; what counts is whether the peer has them.
+                status.own.is_synchronized = pair.sync().status() == SyncStatus::Complete;
                 page.text(&status)
             }
             ShowPair::VirtualAddress => {
