@@ -290,7 +290,9 @@ fn apply(worker: &mut Worker, now: Timestamp, (kind, id): (ItemKind, u64), paylo
         ItemKind::Neighbor
         | ItemKind::NeighborGone
         | ItemKind::SecurityAssociation
-        | ItemKind::SecurityAssociationGone => false,
+        | ItemKind::SecurityAssociationGone
+        | ItemKind::Name
+        | ItemKind::NameGone => false,
     };
     ensure!(is_taken, "{} of {id} means nothing to the peer", kind.name());
     Ok(())
@@ -312,7 +314,9 @@ impl Source for Sessions<'_> {
             ItemKind::Neighbor
             | ItemKind::NeighborGone
             | ItemKind::SecurityAssociation
-            | ItemKind::SecurityAssociationGone => return false,
+            | ItemKind::SecurityAssociationGone
+            | ItemKind::Name
+            | ItemKind::NameGone => return false,
         };
         let Ok(id) = u32::try_from(id).map(SessionId) else { return false };
         let told = self.worker.encode_mirrored(id, telling, self.room, out);
