@@ -8,7 +8,7 @@ use std::{
 };
 
 use bifrons_dataplane::ClearFilter;
-use bifrons_ha::{HaLinkId, HaState, StateRequest, SystemRecord, sync::SyncStatus};
+use bifrons_ha::{HaLinkId, HaState, SoftwareVersion, StateRequest, SystemRecord, sync::SyncStatus};
 use bifrons_model::{Names, Timestamp, TrafficRecord};
 
 /// A firewall in the world. It is driven as hosts are: after each `handle_…` everything is taken from
@@ -46,6 +46,14 @@ pub trait Device: Send {
     /// What it wrote to the system log of its pair since this was last asked for.
     fn take_system_log(&mut self) -> Vec<SystemRecord> {
         Vec::new()
+    }
+    /// How many entries of each kind it told the other device over HA2 since it began.
+    fn told(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
+    /// `show high-availability …`, where it knows these words.
+    fn show_pair(&self, _now: Timestamp, _words: &str) -> Option<String> {
+        None
     }
     /// What both devices of a pair must know alike, a line for each session.
     fn shared_sessions(&self) -> BTreeSet<String> {
@@ -104,6 +112,8 @@ pub enum Order {
     },
     /// `request high-availability state …`
     Pair(StateRequest),
+    /// Software of another version is installed: it runs from the next start on.
+    Install(SoftwareVersion),
 }
 
 /// What a firewall lets out.

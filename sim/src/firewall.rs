@@ -8,10 +8,14 @@ use std::{
 
 use bifrons_config::{CommitError, CommitRequest, Document, Sources};
 use bifrons_dataplane::ClearFilter;
-use bifrons_ha::{HaLinkId, HaState, SystemRecord, config_sync::ConfigMark, sync::SyncStatus};
+use bifrons_ha::{
+    HaLinkId, HaState, SoftwareVersion, SystemRecord,
+    config_sync::ConfigMark,
+    sync::{ItemKind, SyncStatus},
+};
 use bifrons_model::{DropReason, MacAddress, Names, Timestamp};
 use bifrons_node::{
-    Command, CommandError, Node, Notice, Output, PairIdentity, PortId, PortInfo, Secrets, Startup,
+    Command, CommandError, Node, Notice, Output, PairIdentity, PortId, PortInfo, Secrets, ShowPair, Startup,
 };
 use bifrons_session::{HashSeed, SessionTable};
 use foldhash::quality::FixedState;
@@ -66,12 +70,14 @@ struct Member {
     starts: u64,
     /// The mark of the configuration that runs.
     mark: Option<ConfigMark>,
+    /// What runs on it, or will from the next start on.
+    software: SoftwareVersion,
 }
 
 impl Member {
     fn new(seat: Seat<'_>) -> Self {
         let links = seat.links.iter().map(|link| (*link, true)).collect();
-        Self { device: seat.device, links, starts: 0, mark: None }
+        Self { device: seat.device, links, starts: 0, mark: None, software: SoftwareVersion::default() }
     }
 
     /// What the keys between the devices are made of, another one at each start.
@@ -84,8 +90,8 @@ impl Member {
     fn identity(&self) -> PairIdentity {
         PairIdentity {
             ha1_mac: MacAddress([0x02, 0xb1, 0xf0, 0xfe, self.device, 1]),
+            software: self.software,
             configuration: self.mark,
-            ..Default::default()
         }
     }
 }
@@ -229,6 +235,12 @@ impl Device for Firewall {
             Order::Clear(filter) => Command::ClearSessions(ClearFilter::clone(filter)),
             Order::Link { port, up } => self.link(*port, *up),
             Order::Pair(request) => Command::PairState(*request),
+            Order::Install(software) => {
+                if let Some(member) = &mut self.member {
+                    member.software = *software;
+                }
+                return Ok(());
+            }
         };
         self.command(now, command)
     }
@@ -320,6 +332,15 @@ impl Device for Firewall {
 
     fn take_system_log(&mut self) -> Vec<SystemRecord> {
         std::mem::take(&mut self.system_log)
+    }
+
+    fn told(&self) -> Vec<(&'static str, u64)> {
+        let Some(sync) = self.node.pair_sync() else { return Vec::new() };
+        ItemKind::ALL.iter().map(|kind| (kind.name(), sync.counters().items(*kind).sent)).collect()
+    }
+
+    fn show_pair(&self, now: Timestamp, words: &str) -> Option<String> {
+        self.node.show_pair(now, ShowPair::of(words)?)
     }
 
     fn shared_sessions(&self) -> BTreeSet<String> {

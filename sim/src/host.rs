@@ -9,6 +9,7 @@ pub mod file_transfer;
 pub mod flood;
 pub mod handshake;
 pub mod ping;
+pub mod resident;
 pub mod stack;
 pub mod transfer;
 pub mod udp;
@@ -33,6 +34,10 @@ pub trait Host: Send {
     fn poll_timeout(&mut self, now: Timestamp) -> Option<Timestamp>;
     /// What came of it, in order.
     fn poll_output(&mut self) -> Option<HostOutput>;
+    /// Its ARP table, where that can be looked at.
+    fn neighbors(&self) -> Vec<(Ipv4Addr, Mac)> {
+        Vec::new()
+    }
 }
 
 /// What a host lets out.

@@ -1,5 +1,6 @@
 //! Small runs told step by step: what each host sent and got, what the firewall did, and what it logged.
 
+mod pair;
 mod scenes;
 
 use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
@@ -17,8 +18,19 @@ use crate::{
 };
 
 /// The stories there are.
-pub const STORIES: [&str; 7] =
-    ["handshake", "syn-ack-rst", "reuse", "asymmetric", "nat", "flood", "icmp-unreachable"];
+pub const STORIES: [&str; 11] = [
+    "handshake",
+    "syn-ack-rst",
+    "reuse",
+    "asymmetric",
+    "nat",
+    "flood",
+    "icmp-unreachable",
+    "ap-crash",
+    "ap-link-down",
+    "upgrade",
+    "aa-asymmetric",
+];
 
 /// How long a story may take: longer than the timeouts of its sessions.
 const PATIENCE: Duration = Duration::from_secs(7_200);
@@ -40,6 +52,9 @@ pub(crate) struct Scene {
 /// # Errors
 /// When there is none of this name, or the firewall refuses its configuration.
 pub fn tell(name: &str, build: Build<'_>) -> Result<String, String> {
+    if let Some(told) = pair::tell(name, build) {
+        return told;
+    }
     let scene =
         scenes::scene(name).ok_or_else(|| format!("no story {name}; there are {}", STORIES.join(", ")))?;
     let mut teller = Teller::new(&scene);

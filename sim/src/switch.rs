@@ -96,6 +96,11 @@ impl Switch {
         }
     }
 
+    /// The port behind which a station of frames without a tag was last heard.
+    pub fn port_of(&self, station: Mac) -> Option<usize> {
+        self.stations.get(&(0, station)).map(|(port, _)| *port)
+    }
+
     fn learn(&mut self, now: Timestamp, port: usize, source: (u16, Mac)) {
         let is_group = source.1[0] & 1 == 1;
         if is_group {

@@ -8,7 +8,7 @@
 //! Everything happens in the order of (time, order of entry), so two worlds that are built and driven alike
 //! are alike in every event; [`World::digest`] is a number over all of them.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, net::Ipv4Addr, time::Duration};
 
 use bifrons_model::Timestamp;
 
@@ -20,7 +20,7 @@ use crate::{
     link::{Endpoint, Link, Place, Quality},
     queue::Queue,
     random::{Random, digest},
-    switch::{Forward, Switch},
+    switch::{Forward, Mac, Switch},
 };
 
 /// Who was to be called at a moment that has passed is called this much later.
@@ -218,6 +218,16 @@ impl World {
     /// From now on somebody is told of every frame that is sent on a cable, also of those that get lost.
     pub fn listen(&mut self, link: usize, tap: Tap) {
         self.taps.push((link, tap));
+    }
+
+    /// The ARP table of a host, where it has one that can be looked at.
+    pub fn neighbors(&self, host: usize) -> Vec<(Ipv4Addr, Mac)> {
+        self.stations.get(host).map(|station| station.host.neighbors()).unwrap_or_default()
+    }
+
+    /// The port of a switch behind which a station was last heard.
+    pub fn port_of(&self, switch: usize, station: Mac) -> Option<usize> {
+        self.switches.get(switch)?.port_of(station)
     }
 
     /// The present moment.

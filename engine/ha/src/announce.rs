@@ -7,8 +7,9 @@
 //! ```
 //!
 //! Twice at once and eight times more at intervals of a second is PAN-OS's rule; links may need four seconds
-//! to come up. Each address of each interface runs for itself. One that is gained again begins anew. A time
-//! that comes late puts off what follows it, so that announcements never come in a heap.
+//! to come up. Each address of each interface runs for itself. One that is gained again begins anew, and so
+//! does one that the other device had as well (both led) and has given up. A time that comes late puts off
+//! what follows it, so that announcements never come in a heap.
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use core::{net::IpAddr, time::Duration};
@@ -42,6 +43,8 @@ pub struct Announcement {
 /// never more of them under way than there are addresses.
 #[derive(Clone, Debug, Default)]
 pub struct Announcer {
+    /// What is here.
+    held: BTreeSet<Announcement>,
     /// How many are to come, and when the next one is.
     running: BTreeMap<Announcement, (u8, Timestamp)>,
     timers: BTreeSet<(Timestamp, Announcement)>,
@@ -57,13 +60,14 @@ impl Announcer {
     /// Addresses have come or gone.
     pub fn handle_changes(&mut self, now: Timestamp, changes: &AddressChanges) {
         for lost in &changes.lost {
+            self.held.remove(lost);
             self.stop(lost);
             self.outputs.retain(|output| output != lost);
         }
         for gained in &changes.gained {
+            self.held.insert(*gained);
             self.stop(gained);
-            self.outputs.extend([*gained; AT_ONCE as usize]);
-            self.wait(now, *gained, LATER);
+            self.begin(now, *gained);
         }
     }
 
@@ -71,6 +75,18 @@ impl Announcer {
     /// behind the first announcements.
     pub fn repeat(&mut self) {
         self.outputs.extend(self.running.keys());
+    }
+
+    /// The other device had what is here, too, and has it no more: the network may have heard it last. What
+    /// has come lately is announced once more; what has been here for longer is announced as if it came now.
+    pub fn renew(&mut self, now: Timestamp) {
+        for here in self.held.clone() {
+            if self.running.contains_key(&here) {
+                self.outputs.push_back(here);
+            } else {
+                self.begin(now, here);
+            }
+        }
     }
 
     /// Does what is due.
@@ -99,6 +115,11 @@ impl Announcer {
         let Some((left, at)) = self.running.remove(announcement) else { return 0 };
         self.timers.remove(&(at, *announcement));
         left
+    }
+
+    fn begin(&mut self, now: Timestamp, announcement: Announcement) {
+        self.outputs.extend([announcement; AT_ONCE as usize]);
+        self.wait(now, announcement, LATER);
     }
 
     fn wait(&mut self, now: Timestamp, announcement: Announcement, left: u8) {
@@ -192,16 +213,23 @@ mod tests {
     }
 
     #[test]
-    fn what_has_come_lately_is_said_once_more() {
+    fn what_the_other_device_had_too_is_said_again() {
         let mut announcer = Announcer::new();
         announcer.repeat();
+        announcer.renew(NOW);
         assert_eq!(run(&mut announcer, 0), []);
         announcer.handle_changes(NOW, &gained(&[one(1), one(2)]));
         run(&mut announcer, 0);
         announcer.repeat();
         assert_eq!(run(&mut announcer, 1), [(0, 1), (0, 2), (1, 1), (1, 2)]);
         announcer.handle_changes(NOW, &lost(&[one(1)]));
-        announcer.repeat();
+        announcer.renew(NOW);
         assert_eq!(run(&mut announcer, 0), [(0, 2)]);
+        // Its announcements are long over.
+        run(&mut announcer, 1_000);
+        announcer.repeat();
+        assert_eq!(run(&mut announcer, 1_000), []);
+        announcer.renew(NOW);
+        assert_eq!(run(&mut announcer, 1_000).len(), 10);
     }
 }

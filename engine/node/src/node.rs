@@ -378,6 +378,7 @@ impl Node {
                 PairOutput::Message { link, bytes } => self.outputs.push_back(Output::Pair { link, bytes }),
                 PairOutput::State { from, to } => self.change_state(now, from, to),
                 PairOutput::Part(part, step) => self.share(now, &part, step),
+                PairOutput::Heir => self.take_over(now),
                 PairOutput::Addresses { table, lingering, is_relieved } => {
                     self.controller.set_addresses(now, table, lingering, is_relieved);
                 }
@@ -399,8 +400,8 @@ impl Node {
             (false, true) => {
                 self.ledger.associations.adopt();
                 let has_copies = self.workers.iter().any(|worker| !worker.sessions().is_empty());
-                for worker in self.workers.iter_mut().filter(|_| has_copies) {
-                    worker.handle_take_over(now);
+                if has_copies {
+                    self.take_over(now);
                 }
                 self.set_pair_view(PairView::ACTIVE);
             }
@@ -419,6 +420,13 @@ impl Node {
 
     fn power_ports(&mut self, are_up: bool) {
         self.outputs.push_back(Output::Notice(Notice::PairPorts { are_up }));
+    }
+
+    /// What the peer had is this device's.
+    fn take_over(&mut self, now: Timestamp) {
+        for worker in &mut self.workers {
+            worker.handle_take_over(now);
+        }
     }
 
     fn set_pair_view(&mut self, view: PairView) {

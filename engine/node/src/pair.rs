@@ -93,6 +93,8 @@ pub(crate) enum PairOutput {
     State { from: HaState, to: HaState },
     /// The workers of a device of an active/active pair have another part, and this becomes of sessions.
     Part(Part, Option<Step>),
+    /// The other device led as this one does, and leads no more: what began there is this one's.
+    Heir,
     /// Other addresses are the device's, or it is to be silent, or the other one has taken over from it.
     /// Frames to some Ethernet addresses that were here are still taken.
     Addresses { table: AddressTable, lingering: Vec<(usize, MacAddress)>, is_relieved: bool },
@@ -456,10 +458,9 @@ impl Pair {
                 self.announces_again = is_shared.then_some(now + ANNOUNCES_AGAIN);
             }
             MemberOutput::Peer { is_alive, state } => {
-                let had_led = self.peer_state.is_some_and(HaState::forwards);
-                self.peer_state = state.filter(|_| is_alive);
-                if had_led && self.forwards() && !self.peer_state.is_some_and(HaState::forwards) {
-                    self.announcer.repeat();
+                let before = core::mem::replace(&mut self.peer_state, state.filter(|_| is_alive));
+                if self.forwards() {
+                    self.follow_leading_peer(now, before);
                 }
                 self.keying.handle_peer(now, self.member.peer().map(|peer| peer.epoch));
                 if !is_alive {
@@ -474,6 +475,23 @@ impl Pair {
             MemberOutput::Ping { path, address } => {
                 self.outputs.push_back(PairOutput::Ping { path, address });
             }
+        }
+    }
+
+    /// This device forwards, and the peer does, or did before: both may have had the same addresses.
+    fn follow_leading_peer(&mut self, now: Timestamp, before: Option<HaState>) {
+        let leads = |state: Option<HaState>| state.is_some_and(HaState::forwards);
+        let has_ceased = leads(before) && !leads(self.peer_state);
+        if self.shared.is_active_active() {
+            if has_ceased {
+                self.announcer.repeat();
+            } else if before.is_none() && leads(self.peer_state) {
+                // Each took the other one for dead, and all addresses for its own.
+                self.announcer.renew(now);
+            }
+        } else if has_ceased {
+            self.announcer.renew(now);
+            self.outputs.push_back(PairOutput::Heir);
         }
     }
 

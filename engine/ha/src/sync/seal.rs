@@ -95,6 +95,14 @@ impl MessageKind {
         }
     }
 
+    /// What a message says of itself, in clear; whether it is the peer's is not looked at.
+    pub const fn of_message(message: &[u8]) -> Option<Self> {
+        match message {
+            [_, code, ..] => Self::of(*code),
+            _ => None,
+        }
+    }
+
     const fn of(code: u8) -> Option<Self> {
         match code {
             1 => Some(Self::Batch),
