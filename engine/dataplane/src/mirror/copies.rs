@@ -144,8 +144,8 @@ impl Worker {
         self.table.adopt(slot, self.now);
     }
 
-    /// Of a session that both take for their own, the segments that the other device saw last are no reason to
-    /// drop those that come here now.
+    /// Of a session that both take for their own, the segments that the other device saw last are no reason
+    /// to drop those that come here now.
     fn learn_connection(&mut self, item: &MirrorItem) {
         if self.pair.shared.is_some()
             && let (Some(slot), Some(image)) = (self.table.find_id(item.id), &item.life.tcp)

@@ -9,6 +9,7 @@ mod failures;
 mod nat;
 #[path = "../worker/packets.rs"]
 mod packets;
+mod routed;
 mod sessions;
 mod sharing;
 mod wires;
