@@ -25,6 +25,7 @@ use hashbrown::HashMap;
 use crate::{
     FlowKey, Session, SessionFlags, SessionTable, State, TableFull,
     table::{tick_at_or_after, tick_at_or_before},
+    tcp::Tracking,
 };
 
 /// A copy is looked at no more often than this, in ticks.
@@ -202,6 +203,8 @@ impl SessionTable {
         session.flags.set(SessionFlags::PEER, true);
         session.told = idle(session, now);
         (session.epoch, session.join) = (epoch, join);
+        // Should it come back, much has been said meanwhile.
+        session.tcp = Tracking::from_image(&session.tcp.image());
     }
 
     /// The other device works: what it tells of is its own from now on.

@@ -24,6 +24,8 @@ pub(crate) struct Mirroring {
     pub has_loose_knobs: bool,
     pub counters: MirrorCounters,
     pub refreshed: Vec<u32>,
+    /// What the other device has kept of what both had, and knows less of than this one.
+    pub yielded: Vec<SessionId>,
     /// The sessions that a join tells of, while it does.
     pub ids: Vec<SessionId>,
     forgotten: Vec<u32>,
@@ -71,14 +73,22 @@ impl Worker {
     pub fn handle_mirrored(&mut self, now: Timestamp, item: &MirrorItem) -> Result<bool, MirrorRefusal> {
         self.move_clock(now);
         self.mirroring.lent.forget(item.id);
-        self.yield_session(item.id);
+        let is_yielded = !item.is_inherited && self.yield_session(item.id);
+        if is_yielded && self.is_newer_here(item) {
+            // The other device is to know first what has happened here.
+            self.mirroring.yielded.push(item.id);
+            self.look_at(self.now);
+            return Ok(true);
+        }
         let outcome = match &item.who {
             Some(who) => self.mirror_session(item, who).map(|()| true),
             None => self.with_copy(item.id, |worker, slot| worker.change_copy(slot, item)),
         };
         if outcome.is_err() {
             self.mirroring.counters.refused += 1;
-            self.learn_connection(item);
+            if !item.is_inherited {
+                self.learn_connection(item);
+            }
         }
         outcome
     }
@@ -157,8 +167,8 @@ impl Worker {
     }
 
     /// Two devices may take a session for their own after they could not reach each other: then device 0
-    /// keeps it, and here it becomes the copy.
-    fn yield_session(&mut self, id: SessionId) {
+    /// keeps it, and here it becomes the copy. Whether it does so now.
+    fn yield_session(&mut self, id: SessionId) -> bool {
         let yields = self.pair.shared.is_some_and(|view| view.device == DeviceId::One);
         if yields
             && let Some(slot) = self.table.find_id(id)
@@ -166,7 +176,14 @@ impl Worker {
             && self.table.get(slot).is_mirrorable()
         {
             self.table.give(slot, self.now);
+            return true;
         }
+        false
+    }
+
+    /// Whether packets of a session have come here since the last that the other device has seen.
+    fn is_newer_here(&self, item: &MirrorItem) -> bool {
+        self.table.find_id(item.id).is_some_and(|slot| self.table.idle(slot, self.now) < item.life.idle)
     }
 
     /// Removes copies that the last join has left out.

@@ -136,6 +136,7 @@ impl Worker {
     pub(super) fn read_item(&self, slot: u32, with_who: bool, with_notes: bool) -> MirrorItem {
         MirrorItem {
             id: self.table.get(slot).id,
+            is_inherited: self.table.get(slot).flags.has(SessionFlags::COPY) && !self.table.is_copy(slot),
             who: with_who.then(|| self.read_who(slot)),
             life: self.read_life(slot),
             notes: with_notes.then(|| Box::new(self.read_notes(slot))),

@@ -35,6 +35,8 @@ const VERSION: u8 = 1;
 const WHO: u8 = 1;
 const NOTES: u8 = 2;
 const SHOWN: u8 = 4;
+/// No part: what the item says of the session as a whole.
+const INHERITED: u8 = 8;
 
 /// The most bytes that stand before what an identification was shown.
 pub(super) const SHOWN_HEAD_MAX: usize = 5 + 2;
@@ -44,6 +46,9 @@ pub(super) const SHOWN_HEAD_MAX: usize = 5 + 2;
 pub struct MirrorItem {
     /// The session's number at both devices.
     pub id: SessionId,
+    /// The other device had it, and as far as this one knows nothing has happened to it since that one was
+    /// lost: if it lives and has the session still, it knows better.
+    pub is_inherited: bool,
     /// Who it is, where it may be new to the other device.
     pub who: Option<Who>,
     /// What changes.
@@ -74,10 +79,10 @@ impl MirrorItem {
         let life = life::read(&mut reader, protocol)?;
         let notes = if head & NOTES != 0 { Some(Box::new(notes::read(&mut reader)?)) } else { None };
         let shown = if head & SHOWN != 0 { Some(read_shown(&mut reader)?) } else { None };
-        if head & !(WHO | NOTES | SHOWN) & 0xf != 0 || !reader.rest().is_empty() {
+        if !reader.rest().is_empty() {
             return Err(DecodeError::Value("the item's parts"));
         }
-        Ok(Self { id, who, life, notes, shown })
+        Ok(Self { id, is_inherited: head & INHERITED != 0, who, life, notes, shown })
     }
 
     /// Appends it; `now` is when that is.
@@ -89,7 +94,7 @@ impl MirrorItem {
     pub(super) fn encode_into(&self, now: Timestamp, out: &mut Vec<u8>) -> usize {
         let start = out.len();
         let notes = self.notes.as_deref().filter(|notes| self.who.is_none() || !notes.is_empty());
-        let parts = [(self.who.is_some(), WHO), (notes.is_some(), NOTES)];
+        let parts = [(self.who.is_some(), WHO), (notes.is_some(), NOTES), (self.is_inherited, INHERITED)];
         out.push(
             parts.into_iter().fold(VERSION << 4, |head, (has, bit)| if has { head | bit } else { head }),
         );

@@ -160,6 +160,32 @@ fn two_that_could_not_hear_each_other_share_again() {
 }
 
 #[test]
+fn what_nobody_has_used_meanwhile_stays_with_who_has_it() {
+    for owner in [0, 1] {
+        let short = "set deviceconfig setting session timeout-tcp 60\n";
+        let mut pair = Pair::sharing(1, COMBINATIONS[2], short);
+        let to_server =
+            |what, data: &[u8]| segment(client(21), (SERVER_IP, 9_999), own_mac(owner, INSIDE), what, data);
+        let to_client =
+            segment(WEB, (client(21).address, 40_000), own_mac(owner, OUTSIDE), ("SA", 500, 101), b"");
+        assert_eq!(pair.through(owner, INSIDE, to_server(("S", 100, 0), b"")).len(), 1);
+        assert_eq!(pair.through(owner, OUTSIDE, to_client).len(), 1);
+        assert_eq!(pair.through(owner, INSIDE, to_server(("A", 101, 501), b"hello")).len(), 1);
+        pair.run(20 * MILLISECOND);
+        (pair.is_cut, pair.lost) = (true, Some(HaLinkId::Ha2));
+        pair.run(Duration::from_secs(2));
+        (pair.is_cut, pair.lost) = (false, None);
+        pair.run(Duration::from_secs(2));
+        assert_eq!([pair.state(0), pair.state(1)], BOTH_WORK);
+        // It runs out there, and only there.
+        pair.run(Duration::from_secs(62));
+        let records: Vec<_> = pair.records.iter().map(|(device, _)| *device).collect();
+        assert_eq!(records, [owner]);
+        assert_eq!([pair.sessions(0), pair.sessions(1)], [0, 0]);
+    }
+}
+
+#[test]
 fn without_ha3_the_secondary_device_steps_back() {
     let mut pair = Pair::sharing(1, COMBINATIONS[2], NAT);
     let port = open_at_1(&mut pair);
