@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The stories there are.
-pub const STORIES: [&str; 11] = [
+pub const STORIES: [&str; 16] = [
     "handshake",
     "syn-ack-rst",
     "reuse",
@@ -28,8 +28,13 @@ pub const STORIES: [&str; 11] = [
     "icmp-unreachable",
     "ap-crash",
     "ap-link-down",
+    "split-brain",
     "upgrade",
     "aa-asymmetric",
+    "aa-owner-dies",
+    "floating-ip",
+    "arp-load-sharing",
+    "aa-no-ha3",
 ];
 
 /// How long a story may take: longer than the timeouts of its sessions.

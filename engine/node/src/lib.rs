@@ -27,7 +27,6 @@ mod node;
 mod numbers;
 mod pair;
 mod paths;
-mod runtime;
 mod sharing;
 mod stations;
 

@@ -5,7 +5,7 @@ use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec, vec::Vec};
 use bifrons_dataplane::{Block, Counters, Event, Frame, Outbox, PairView, Place, Verdict, Worker};
 use bifrons_ha::{
     AddressTable, ConfigurationMark, HaLinkId, HaState, Identity, Status,
-    config_sync::{ConfigState, RuntimeState},
+    config_sync::ConfigState,
     sync::{ItemKind, Synchronizer},
 };
 use bifrons_model::{InterfaceId, Timestamp};
@@ -22,7 +22,6 @@ use crate::{
 mod commits;
 mod copied;
 mod peer_frames;
-mod runtime_state;
 mod shows;
 
 use commits::Commits;
@@ -47,7 +46,6 @@ pub struct Node {
     identity: PairIdentity,
     secret: [u8; 32],
     commits: Commits,
-    runtime: RuntimeState,
 }
 
 /// Where and when a frame came in.
@@ -72,7 +70,6 @@ impl Node {
             worker
         });
         let workers = workers.collect();
-        let runtime = crate::runtime::begin(controller.config());
         let mut node = Self {
             controller,
             workers,
@@ -86,7 +83,6 @@ impl Node {
             identity,
             secret: secrets.pair,
             commits: Commits::default(),
-            runtime,
         };
         node.follow_config(now);
         node.follow(now);
@@ -167,16 +163,8 @@ impl Node {
                 self.follow_interfaces(now);
                 done
             }
-            Command::AddRoute(route) => self.change_route(now, &route, true).map(|()| Reply::Done),
-            Command::RemoveRoute(route) => self.change_route(now, &route, false).map(|()| Reply::Done),
-            Command::MapUser { address, user } => {
-                self.map_user(now, address, user);
-                Ok(Reply::Done)
-            }
-            Command::Lease { key, lease } => {
-                self.set_lease(now, &key, lease);
-                Ok(Reply::Done)
-            }
+            Command::AddRoute(route) => self.controller.add_route(&route).map(|()| Reply::Done),
+            Command::RemoveRoute(route) => self.controller.remove_route(&route).map(|()| Reply::Done),
             Command::ClearSessions(filter) => {
                 let mut cleared = 0;
                 for worker in &mut self.workers {
@@ -335,7 +323,6 @@ impl Node {
 
     /// There is a pair where the configuration has one.
     fn follow_config(&mut self, now: Timestamp) {
-        self.follow_runtime_config();
         let config = Arc::clone(self.controller.config());
         if !config.high_availability.enabled {
             if let Some(pair) = self.pair.take() {
@@ -382,7 +369,6 @@ impl Node {
     fn follow_pair(&mut self, now: Timestamp) {
         self.follow_stations(now);
         self.with_copies(now, |pair, copies| pair.settle(now, copies));
-        self.follow_runtime();
         let runs_another = self.follow_configuration(now);
         if runs_another {
             self.with_copies(now, |pair, copies| pair.settle(now, copies));

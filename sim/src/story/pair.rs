@@ -2,6 +2,7 @@
 //! other, and who writes the log.
 
 mod active;
+mod addresses;
 mod passive;
 mod split_brain;
 mod stage;
@@ -19,6 +20,10 @@ pub(super) fn tell(name: &str, build: Build<'_>) -> Option<Result<String, String
         "split-brain" => Some(split_brain::tell(build)),
         "upgrade" => Some(upgrade::tell(build)),
         "aa-asymmetric" => Some(active::asymmetric(build)),
+        "aa-owner-dies" => Some(active::owner_dies(build)),
+        "floating-ip" => Some(addresses::floating_ip(build)),
+        "arp-load-sharing" => Some(addresses::arp_load_sharing(build)),
+        "aa-no-ha3" => Some(active::no_ha3(build)),
         _ => None,
     }
 }

@@ -81,6 +81,7 @@ impl Worker {
             return Ok(true);
         }
         let outcome = match &item.who {
+            Some(who) if self.catches_up(item, who) => Ok(true),
             Some(who) => self.mirror_session(item, who).map(|()| true),
             None => self.with_copy(item.id, |worker, slot| worker.change_copy(slot, item)),
         };
@@ -164,6 +165,22 @@ impl Worker {
         {
             self.table.get_mut(slot).tcp = Tracking::from_image(image);
         }
+    }
+
+    /// Of an active/passive pair both may have led while they could not reach each other. A session that went
+    /// on at the other device goes on here with what is known there.
+    fn catches_up(&mut self, item: &MirrorItem, who: &Who) -> bool {
+        let leads = self.pair.forwards && self.pair.shared.is_none();
+        let Some(slot) = self.table.find_id(item.id).filter(|_| leads) else { return false };
+        let is_own = !self.table.get(slot).flags.has(SessionFlags::COPY);
+        if !is_own || self.table.keys(slot) != who.keys || item.life.idle >= self.table.idle(slot, self.now) {
+            return false;
+        }
+        self.table.give(slot, self.now);
+        self.free_inspection(slot);
+        self.change_copy(slot, item);
+        self.adopt(slot);
+        true
     }
 
     /// Two devices may take a session for their own after they could not reach each other: then device 0

@@ -189,6 +189,27 @@ fn own_sessions_and_other_configurations_are_safe() {
     second.collect();
 }
 
+/// Both have led, and the session has gone on at the second device only.
+#[test]
+fn a_session_that_went_on_at_the_other_device_goes_on_from_there() {
+    let mut pair = Pair::new("", usize::MAX, 0);
+    pair.pass(INSIDE, &udp(way(2, 5_000, 9_999), b"?"));
+    let later = pair.now + Duration::from_secs(5);
+    let [first, second] = &mut pair.devices;
+    second.worker.handle_take_over(pair.now);
+    second.worker.set_pair_view(PairView::ACTIVE);
+    second.send(later, INSIDE, &udp(way(2, 5_000, 9_999), b"?"));
+    let mut payload = Vec::new();
+    assert_eq!(second.worker.encode_mirrored(SessionId(1), Telling::Whole, 1_400, &mut payload), Told::All);
+    let item = MirrorItem::decode(SessionId(1), &payload, later).expect("an item");
+    assert_eq!(first.worker.handle_mirrored(later, &item), Ok(true));
+    // What is known here already is no news.
+    assert_eq!(first.worker.handle_mirrored(later, &item), Err(MirrorRefusal::Own(SessionId(1))));
+    first.run_on();
+    let sent: Vec<u64> = first.records.iter().map(|record| record.sent.packets).collect();
+    assert_eq!(sent, [2]);
+}
+
 #[test]
 fn a_full_table_takes_no_copy() {
     let lines = "set deviceconfig setting session capacity 3";

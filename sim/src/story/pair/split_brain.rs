@@ -43,8 +43,8 @@ fn without_backup(build: Build<'_>) -> Result<String, String> {
     stage.tables();
     stage.chapter("HA1 is back");
     stage.remark(
-        "The better device stays and the other one stands down; the one that stays tells everything that it \
-         has, and announces the addresses once more.",
+        "Each tells what it has. The better device stays, the other one stands down: sessions that went on \
+         there go on here from where they are now, and the addresses are announced once more.",
     );
     stage.run_until(back);
     stage.cut_between(HaLinkId::Ha1, false);

@@ -5,7 +5,7 @@ use std::{net::Ipv4Addr, time::Duration};
 use bifrons_ha::{DeviceId, HaLinkId, HaState, InterfaceNumber, SoftwareVersion, StateRequest, VirtualMac};
 
 use super::{
-    teller::Teller,
+    teller::{Teller, WIDTH, wrap},
     words::{self, Names, Person},
 };
 use crate::{
@@ -163,8 +163,11 @@ impl Stage {
 
     /// A device loses its power, and begins anew after a time where there is one.
     pub fn crash(&mut self, device: usize, away: Option<Duration>) {
-        let word = if away.is_some() { "begins anew" } else { "loses its power" };
-        self.teller.step(self.world.now(), &format!("✕ {}", words::device(device)), word);
+        let text = away.map_or_else(
+            || "loses its power".to_owned(),
+            |away| format!("loses its power, and begins anew in {}", words::span(away)),
+        );
+        self.teller.step(self.world.now(), &format!("✕ {}", words::device(device)), &text);
         self.world.restart(device, away.unwrap_or(FOR_GOOD));
         self.teller.gone(self.world.now(), device);
     }
@@ -236,6 +239,19 @@ impl Stage {
         }
     }
 
+    /// The cable between the devices is pulled or plugged.
+    ///
+    /// # Errors
+    /// Why a device did not take note of it.
+    pub fn pull_between(&mut self, link: HaLinkId, is_pulled: bool) -> Result<(), String> {
+        let Some((_, cable)) = self.between.iter().find(|(known, _)| *known == link) else { return Ok(()) };
+        let text = if is_pulled { "the cable is pulled" } else { "the cable is plugged again" };
+        self.teller.step(self.world.now(), &format!("✕ {}", words::link(link)), text);
+        self.world.pull(*cable, is_pulled)?;
+        self.watch();
+        Ok(())
+    }
+
     /// Shows who has learnt which Ethernet address.
     pub fn tables(&mut self) {
         let hosts: Vec<_> = (0..self.hosts).map(|host| self.world.neighbors(host)).collect();
@@ -296,7 +312,7 @@ fn opening(title: &str, picture: &str, common: &str, own: &[String; 2]) -> Strin
         text.push('\n');
         for line in lines.lines() {
             text.push_str("  ");
-            text.push_str(line);
+            text.push_str(&wrap(line, WIDTH - 8).join(" \\\n      "));
             text.push('\n');
         }
     }

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Columns of a page.
-const WIDTH: usize = 98;
+pub(super) const WIDTH: usize = 98;
 /// Columns of what stands in front: the time, then what it is about.
 const TIME: usize = 14;
 const SUBJECT: usize = 22;
@@ -536,7 +536,7 @@ fn segment_of(packet: &Packet) -> Option<(Segment, &Tcp)> {
 }
 
 /// Text in lines of at most so many columns.
-fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         let Some(line) = lines.last_mut() else { break };
