@@ -4,7 +4,7 @@
 //! packet and what still comes of it (RFC 5722 for IPv6, applied to IPv4 as well). A packet that is not
 //! whole four seconds after its first fragment is dropped (knowledge base, "Fragmentation").
 
-use alloc::{collections::VecDeque, vec::Vec};
+use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 use core::time::Duration;
 
 use bifrons_model::{DropReason, Timestamp, ZoneId};
@@ -29,7 +29,7 @@ pub enum FragmentOutcome {
     /// It waits for the others.
     Held,
     /// It was the last one missing.
-    Complete(Assembled),
+    Complete(Box<Assembled>),
     /// It is dropped, and with it `held` fragments that waited.
     Dropped {
         /// Why.
@@ -215,7 +215,7 @@ impl Reassembler {
         self.bytes -= pending.bytes;
         self.held -= u64::from(pending.frames);
         match pending.assemble() {
-            Some(assembled) => FragmentOutcome::Complete(assembled),
+            Some(assembled) => FragmentOutcome::Complete(Box::new(assembled)),
             None => FragmentOutcome::Dropped { reason: DropReason::FragmentMalformed, held: 0 },
         }
     }

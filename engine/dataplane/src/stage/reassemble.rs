@@ -5,7 +5,7 @@ use bifrons_session::{Assembled, FlowKey, FragmentOutcome};
 use bifrons_wire::{Packet, parse_ip_payload, verify_transport};
 
 use crate::{
-    Frame, Outbox, Replaced, Verdict, Worker,
+    Frame, Outbox, PeerFrame, Replaced, Verdict, Worker,
     worker::{Body, Lane},
 };
 
@@ -27,7 +27,7 @@ impl Worker {
                 self.counters.drop(reason, u64::from(held));
                 Verdict::Drop(reason)
             }
-            FragmentOutcome::Complete(assembled) => self.pass_assembled(assembled, lane, outbox),
+            FragmentOutcome::Complete(assembled) => self.pass_assembled(*assembled, lane, outbox),
         }
     }
 
@@ -36,6 +36,7 @@ impl Worker {
     fn pass_assembled(&mut self, mut assembled: Assembled, lane: &Lane, outbox: &mut Outbox) -> Verdict {
         self.counters.reassembled += 1;
         let waited = u64::from(assembled.frames.saturating_sub(1));
+        let given = outbox.to_peer.len();
         let verdict = match self.read_assembled(&assembled) {
             Ok(packet) => {
                 let key = FlowKey::of(&packet, lane.zone);
@@ -62,8 +63,15 @@ impl Worker {
                 outbox.replaced.extend(repeated.map(|again| Replaced { frame: 0, bytes: again.bytes }));
                 outbox.replaced.extend(replaced);
             }
-            // The outbox has all of them already.
-            Verdict::ToPeer => self.counters.to_peer += waited,
+            Verdict::ToPeer => {
+                self.counters.to_peer += waited;
+                // The outbox has the others already; these, too, come before the packet is whole.
+                if let Some(first) = outbox.to_peer.get(given).cloned() {
+                    let repeated = assembled.repeated.into_iter();
+                    let repeated = repeated.map(|again| PeerFrame { frame: again.bytes, ..first.clone() });
+                    outbox.to_peer.splice(given..given, repeated);
+                }
+            }
             // All of them wait, and are counted when they leave.
             Verdict::Held | Verdict::Pending => {}
             Verdict::Transmit(_) => {

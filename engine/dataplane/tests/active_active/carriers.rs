@@ -24,6 +24,18 @@ fn fragments_follow_their_packet_to_the_owner() {
     assert_eq!((own.len(), other.len(), packets(&own)), (1, 0, 3));
 }
 
+/// Fragments that came twice are given twice: the owner counts as many frames as were received.
+#[test]
+fn repeated_fragments_go_with_the_others() {
+    let mut pair = Pair::new(&compiled(""), PRIMARY);
+    let pieces = fragments(way(5_000, 7), 9, &[7; 4_000], 1_480);
+    let [.., last] = [0, 0, 2, 1].map(|place| pair.send(One, INSIDE, &pieces[place]));
+    assert_eq!(last.crossed, [(ForwardToOwner, 0); 4]);
+    assert_eq!((last.at, last.verdict), (Zero, Verdict::Transmit(OUTSIDE)));
+    assert_eq!(pair.devices[1].worker.counters().to_peer, 4);
+    assert_eq!(pair.devices[0].worker.counters().from_peer, 4);
+}
+
 /// The owner does not ask for what came to it in fragments.
 #[test]
 fn the_owner_sets_up_what_comes_in_fragments() {
