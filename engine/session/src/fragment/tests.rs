@@ -58,7 +58,7 @@ impl Bench {
 
 fn complete(outcome: FragmentOutcome) -> Assembled {
     let FragmentOutcome::Complete(assembled) = outcome else { panic!("not complete: {outcome:?}") };
-    assembled
+    *assembled
 }
 
 const fn overlap(held: u32) -> FragmentOutcome {
