@@ -192,8 +192,8 @@ fn answer(port: PortId, frame: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn datagram(gateway: MacAddress, port: u8) -> Vec<u8> {
-    let mut ip = [&[0x45, 0, 0, 29, 0, 0, 0x40, 0, 64, 17, 0, 0, 10, 0, 0, 1, 192, 0, 2, 1][..]].concat();
-    let sum = internet_checksum(&ip).to_be_bytes();
+    let mut ip = [0x45, 0, 0, 29, 0, 0, 0x40, 0, 64, 17, 0, 0, 10, 0, 0, 1, 192, 0, 2, 1];
+    let sum = internet_checksum(&[&ip]).to_be_bytes();
     ip[10..12].copy_from_slice(&sum);
     let udp = [0x9c, port, 0x27, 0x0f, 0, 9, 0, 0, b'x'];
     [&gateway.0[..], &CLIENT.0, &[8, 0], &ip, &udp].concat()

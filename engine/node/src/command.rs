@@ -99,10 +99,25 @@ pub enum Command {
         /// Whether there is one.
         is_up: bool,
     },
-    /// A route is there that no configuration holds.
+    /// A route is there that no configuration holds. The other device of an active/passive pair has it too.
     AddRoute(DynamicRoute),
     /// It is there no more.
     RemoveRoute(DynamicRoute),
+    /// This user is behind an address from now on, or nobody is known to be. Both devices of a pair know.
+    MapUser {
+        /// The address.
+        address: IpAddr,
+        /// The user's name.
+        user: Option<String>,
+    },
+    /// A lease of the device's DHCP server or client is this, or is over. It means nothing to the node: the
+    /// other device of a pair is told by [`Notice::PairLease`], and keeps it (`Node::runtime_entries`).
+    Lease {
+        /// What the lease is for, at most 4,096 bytes.
+        key: Vec<u8>,
+        /// What it says, at most 4,096 bytes.
+        lease: Option<Vec<u8>>,
+    },
     /// End sessions.
     ClearSessions(ClearFilter),
     /// Drop a sender's packets for a time.
@@ -278,6 +293,13 @@ pub enum Notice {
         version: u32,
         /// The configuration.
         text: alloc::sync::Arc<str>,
+    },
+    /// The other device of the pair tells of a lease, or that it is over.
+    PairLease {
+        /// What it is for.
+        key: Vec<u8>,
+        /// What it says.
+        lease: Option<Vec<u8>>,
     },
     /// A record for the system log about the pair.
     Pair(SystemRecord),

@@ -43,7 +43,21 @@ pub(crate) struct ConfigChannel {
     received: u32,
     beat_at: Option<Timestamp>,
     outputs: VecDeque<ChannelOutput>,
+    /// What the peer says besides.
+    asides: VecDeque<Aside>,
 }
+
+/// What goes by the same connection and is no configuration.
+#[derive(Debug)]
+pub(crate) enum Aside {
+    /// There is a connection from here on, or none; and which device this is.
+    Connected { is_connected: bool, device: DeviceId },
+    /// The peer says this.
+    Message(Vec<u8>),
+}
+
+/// What a message that is no configuration begins with: no version of those that are.
+const ASIDE: u8 = 0;
 
 /// What comes out of it.
 #[derive(Debug)]
@@ -85,6 +99,7 @@ impl ConfigChannel {
             received: 0,
             beat_at: None,
             outputs: VecDeque::new(),
+            asides: VecDeque::new(),
         }
     }
 
@@ -159,6 +174,10 @@ impl ConfigChannel {
         }
         if !message.is_empty() {
             self.received = self.received.wrapping_add(1);
+            if let Some((&ASIDE, aside)) = message.split_first() {
+                self.asides.push_back(Aside::Message(aside.to_vec()));
+                return;
+            }
             // A message that is none changes nothing.
             let _ = self.machine.handle_message(now, message);
             self.follow();
@@ -180,6 +199,24 @@ impl ConfigChannel {
 
     pub fn poll_output(&mut self) -> Option<ChannelOutput> {
         self.outputs.pop_front()
+    }
+
+    /// What the peer says besides.
+    pub fn poll_aside(&mut self) -> Option<Aside> {
+        self.asides.pop_front()
+    }
+
+    /// Says something besides; without a connection nothing.
+    pub fn say_aside(&mut self, message: &[u8]) {
+        if self.peer.is_some() {
+            self.send(&[&[ASIDE], message].concat());
+            self.sent = self.sent.wrapping_add(1);
+        }
+    }
+
+    /// Which device this is for the peer.
+    pub const fn device(&self) -> DeviceId {
+        self.settings.device
     }
 
     /// What the operator sees.
@@ -207,6 +244,7 @@ impl ConfigChannel {
         self.follow();
         self.own = now.as_nanos().max(self.own.saturating_add(1));
         (self.peer, self.sent, self.received) = (None, 0, 0);
+        self.tell_connected(false);
         self.beat_at = self.link.map(|_| now + BEAT);
         self.send(&[]);
     }
@@ -221,6 +259,12 @@ impl ConfigChannel {
         self.machine.handle_settings(now, self.settings, self.compatibility);
         self.machine.handle_peer(now, true);
         self.follow();
+        self.tell_connected(true);
+    }
+
+    fn tell_connected(&mut self, is_connected: bool) {
+        let device = self.settings.device;
+        self.asides.push_back(Aside::Connected { is_connected, device });
     }
 
     /// Takes what the machine says.

@@ -19,7 +19,7 @@ use bifrons_dataplane::{
 };
 use bifrons_ha::{AddressPlan, AddressTable, Announcement};
 use bifrons_model::{Generation, InterfaceId, MacAddress, Timestamp};
-use bifrons_policy::{DynamicRoute, Policy, Rib};
+use bifrons_policy::{DynamicRoute, Policy, Rib, UserMap};
 use bifrons_wire::EthernetHeader;
 
 use crate::{
@@ -280,6 +280,17 @@ impl Controller {
         }
         self.follow_routes();
         Ok(())
+    }
+
+    /// Other users are behind addresses.
+    pub fn set_users(&mut self, users: impl Iterator<Item = (IpAddr, String)>) {
+        let mut map = UserMap::default();
+        for (address, user) in users {
+            map.map(AddressRange { first: address, last: address }, &user);
+        }
+        let policy = Policy::clone(&self.compiled.policy).with_users(&map);
+        self.compiled.policy = Arc::new(policy);
+        self.orders.push(Order::Routes(Arc::clone(&self.compiled.policy)));
     }
 
     pub fn remove_route(&mut self, route: &DynamicRoute) -> Result<(), CommandError> {

@@ -27,6 +27,7 @@ mod node;
 mod numbers;
 mod pair;
 mod paths;
+mod runtime;
 mod sharing;
 mod stations;
 

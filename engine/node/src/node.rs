@@ -5,7 +5,7 @@ use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec, vec::Vec};
 use bifrons_dataplane::{Block, Counters, Event, Frame, Outbox, PairView, Place, Verdict, Worker};
 use bifrons_ha::{
     AddressTable, ConfigurationMark, HaLinkId, HaState, Identity, Status,
-    config_sync::ConfigState,
+    config_sync::{ConfigState, RuntimeState},
     sync::{ItemKind, Synchronizer},
 };
 use bifrons_model::{InterfaceId, Timestamp};
@@ -22,6 +22,7 @@ use crate::{
 mod commits;
 mod copied;
 mod peer_frames;
+mod runtime_state;
 mod shows;
 
 use commits::Commits;
@@ -46,6 +47,7 @@ pub struct Node {
     identity: PairIdentity,
     secret: [u8; 32],
     commits: Commits,
+    runtime: RuntimeState,
 }
 
 /// Where and when a frame came in.
@@ -70,6 +72,7 @@ impl Node {
             worker
         });
         let workers = workers.collect();
+        let runtime = crate::runtime::begin(controller.config());
         let mut node = Self {
             controller,
             workers,
@@ -83,6 +86,7 @@ impl Node {
             identity,
             secret: secrets.pair,
             commits: Commits::default(),
+            runtime,
         };
         node.follow_config(now);
         node.follow(now);
@@ -163,8 +167,16 @@ impl Node {
                 self.follow_interfaces(now);
                 done
             }
-            Command::AddRoute(route) => self.controller.add_route(&route).map(|()| Reply::Done),
-            Command::RemoveRoute(route) => self.controller.remove_route(&route).map(|()| Reply::Done),
+            Command::AddRoute(route) => self.change_route(now, &route, true).map(|()| Reply::Done),
+            Command::RemoveRoute(route) => self.change_route(now, &route, false).map(|()| Reply::Done),
+            Command::MapUser { address, user } => {
+                self.map_user(now, address, user);
+                Ok(Reply::Done)
+            }
+            Command::Lease { key, lease } => {
+                self.set_lease(now, &key, lease);
+                Ok(Reply::Done)
+            }
             Command::ClearSessions(filter) => {
                 let mut cleared = 0;
                 for worker in &mut self.workers {
@@ -323,6 +335,7 @@ impl Node {
 
     /// There is a pair where the configuration has one.
     fn follow_config(&mut self, now: Timestamp) {
+        self.follow_runtime_config();
         let config = Arc::clone(self.controller.config());
         if !config.high_availability.enabled {
             if let Some(pair) = self.pair.take() {
@@ -369,6 +382,7 @@ impl Node {
     fn follow_pair(&mut self, now: Timestamp) {
         self.follow_stations(now);
         self.with_copies(now, |pair, copies| pair.settle(now, copies));
+        self.follow_runtime();
         let runs_another = self.follow_configuration(now);
         if runs_another {
             self.with_copies(now, |pair, copies| pair.settle(now, copies));

@@ -39,7 +39,7 @@ use bifrons_ha::{
 use bifrons_model::{MacAddress, Timestamp};
 
 use crate::{
-    config_channel::{ChannelOutput, ConfigChannel},
+    config_channel::{Aside, ChannelOutput, ConfigChannel},
     copies::Copies,
     sharing::{Lingering, Part, SharedWork, Step},
 };
@@ -365,6 +365,21 @@ impl Pair {
     /// Whether a configuration is on its way.
     pub const fn is_configuring(&self) -> bool {
         self.configuration.is_busy()
+    }
+
+    /// What the peer says besides configurations, in order.
+    pub fn poll_aside(&mut self) -> Option<Aside> {
+        self.configuration.poll_aside()
+    }
+
+    /// Says something besides configurations.
+    pub fn say_aside(&mut self, message: &[u8]) {
+        self.configuration.say_aside(message);
+    }
+
+    /// Which device this is for the peer; it decides between two of the same time.
+    pub const fn device(&self) -> DeviceId {
+        self.configuration.device()
     }
 
     /// How the two configurations relate.

@@ -132,6 +132,11 @@ impl RuntimeState {
         }
     }
 
+    /// Other settings, after a commit or with another peer. What is held stays.
+    pub const fn handle_settings(&mut self, settings: RuntimeSettings) {
+        self.settings = settings;
+    }
+
     /// HA1 connects the devices, or no longer does. A peer that has come is told everything.
     pub fn handle_peer(&mut self, connected: bool) {
         self.connected = connected;

@@ -16,7 +16,9 @@ use etherparse::PacketBuilder;
 mod active_active;
 mod configuration;
 mod numbers;
+mod runtime;
 mod shows;
+mod versions;
 mod watched;
 
 const CONFIG: &str = "
