@@ -9,13 +9,15 @@ use core::net::IpAddr;
 
 use bifrons_config::typed::{ManagementProfile, ManagementServices};
 use bifrons_model::{DropReason, InterfaceId, MacAddress, VirtualRouterId};
-use bifrons_wire::protocol;
+use bifrons_wire::{ETHERTYPE_IPV4, protocol};
 
 /// The links of a device, immutable; a change makes another table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Links {
     ports: Box<[Option<Port>]>,
     interfaces: Box<[Option<Link>]>,
+    /// By the number of a routed port that is up: what takes its frames without a tag.
+    untagged: Box<[Option<Untagged>]>,
     managements: Box<[Option<ManagementProfile>]>,
     /// By virtual router: networks of two may overlap.
     own: BTreeMap<(VirtualRouterId, IpAddr), Own>,
@@ -76,6 +78,13 @@ pub struct Link {
     pub segment_size: Option<[u16; 2]>,
 }
 
+/// An interface and its station address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Untagged {
+    interface: InterfaceId,
+    mac: MacAddress,
+}
+
 /// An address with a meaning of its own to the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Own {
@@ -94,9 +103,17 @@ impl Links {
         managements: impl IntoIterator<Item = (InterfaceId, ManagementProfile)>,
         own: impl IntoIterator<Item = ((VirtualRouterId, IpAddr), Own)>,
     ) -> Self {
+        let ports: Box<[Option<Port>]> = table(ports);
+        let interfaces: Box<[Option<Link>]> = table(links);
+        let untagged = |port: &Option<Port>| {
+            let interface = port.as_ref().filter(|port| port.is_up)?.interface_of(None).ok()?;
+            let link = interfaces.get(interface.index())?.as_ref()?;
+            Some(Untagged { interface, mac: link.mac })
+        };
         Self {
-            ports: table(ports),
-            interfaces: table(links),
+            untagged: ports.iter().map(untagged).collect(),
+            ports,
+            interfaces,
             managements: table(managements),
             own: own.into_iter().collect(),
         }
@@ -118,6 +135,17 @@ impl Links {
     #[inline]
     pub fn link(&self, interface: InterfaceId) -> Option<&Link> {
         self.interfaces.get(interface.index())?.as_ref()
+    }
+
+    /// The routed interface that takes an Ethernet frame, where that is seen at a glance: of IPv4, without a
+    /// tag, to the interface's own station address. `port` is the port that it came in by.
+    #[inline]
+    pub(crate) fn takes_usual(&self, port: InterfaceId, frame: &[u8]) -> Option<InterfaceId> {
+        const IPV4: [u8; 2] = ETHERTYPE_IPV4.to_be_bytes();
+        let untagged = self.untagged.get(port.index())?.as_ref()?;
+        let header: &[u8; 14] = frame.first_chunk()?;
+        let is_usual = header.starts_with(&untagged.mac.0) && header.ends_with(&IPV4);
+        is_usual.then_some(untagged.interface)
     }
 
     /// What the address is to the device, seen from a virtual router.

@@ -82,12 +82,11 @@ impl EthernetHeader {
 #[inline(always)]
 pub fn take_hop(ip: &mut [u8]) -> bool {
     match ip {
-        [0x40..=0x4f, _, _, _, _, _, _, _, hops @ 2..=255, protocol, high, low, ..] => {
-            let old = u16::from_be_bytes([*hops, *protocol]);
+        [0x40..=0x4f, _, _, _, _, _, _, _, hops @ 2..=255, _, high, low, ..] => {
             *hops -= 1;
-            let checksum = Difference::word(old, u16::from_be_bytes([*hops, *protocol]))
-                .applied(u16::from_be_bytes([*high, *low]));
-            [*high, *low] = checksum.to_be_bytes();
+            // RFC 1624, equation 3, for a word that becomes 0x100 less.
+            let (sum, carry) = (!u16::from_be_bytes([*high, *low])).overflowing_add(0xfeff);
+            [*high, *low] = (!(sum + u16::from(carry))).to_be_bytes();
             true
         }
         [0x60..=0x6f, _, _, _, _, _, _, hops @ 2..=255, ..] => {
@@ -179,6 +178,17 @@ mod tests {
             assert_eq!(header.length(), length);
             assert_eq!(EthernetHeader::read(&bytes[..length]), Some((header, length)));
             assert_eq!(EthernetHeader::read(&bytes[..length - 1]), None);
+        }
+    }
+
+    #[test]
+    fn a_hop_changes_any_checksum_as_any_difference_does() {
+        for checksum in 0..=u16::MAX {
+            let [high, low] = checksum.to_be_bytes();
+            let mut ip = [0x45, 0, 0, 20, 0, 1, 0, 0, 64, 17, high, low, 10, 0, 0, 1, 10, 0, 0, 2];
+            assert!(take_hop(&mut ip));
+            let expected = Difference::word(0x4011, 0x3f11).applied(checksum);
+            assert_eq!(u16::from_be_bytes([ip[10], ip[11]]), expected, "{checksum:#06x}");
         }
     }
 

@@ -78,6 +78,20 @@ impl Worker {
     /// The interface and zone that a packet comes from whose frame came in by a port.
     #[inline]
     fn origin(&self, frame: &Frame<'_>, packet: &Packet) -> Result<Origin, Verdict> {
+        if frame.link == Some(LinkType::Ethernet)
+            && !is_discovery(packet)
+            && let Some(port) = frame.interface
+            && let Some(interface) = self.links.takes_usual(port, frame.bytes)
+            && let Some(zone) = self.policy.zone_of(interface)
+        {
+            return Ok(Origin { wiring: Wiring::Routed, interface, zone });
+        }
+        self.origin_by_port(frame, packet)
+    }
+
+    /// The same for any frame.
+    #[inline(never)]
+    fn origin_by_port(&self, frame: &Frame<'_>, packet: &Packet) -> Result<Origin, Verdict> {
         let (at, port) = self.port(frame)?;
         let (interface, wiring) = match &port.mode {
             PortMode::Routed { .. } => {
