@@ -238,6 +238,7 @@ impl Worker {
             self.process_batch(place * BATCH, chunk, lanes, outbox);
         }
         self.lanes = lanes;
+        self.count_held();
         // The last frame has moved the clock already; once more would make small batches age faster.
         if now > self.now {
             self.advance(now, AGER_BUDGET, outbox);
@@ -290,6 +291,7 @@ impl Worker {
     }
 
     /// The life of a packet.
+    #[inline(always)]
     pub(crate) fn live(&mut self, frame: &mut Frame<'_>, lane: &Lane, outbox: &mut Outbox) -> Verdict {
         if let Some(fate) = lane.fate {
             if let Verdict::Drop(reason) = fate {
@@ -310,6 +312,7 @@ impl Worker {
     }
 
     /// A whole packet.
+    #[inline(always)]
     pub(crate) fn pass(
         &mut self,
         body: &mut Body<'_>,
@@ -375,7 +378,7 @@ impl Worker {
     }
 
     /// A packet that is in order: what it carries, what it is called outside, where it leaves.
-    #[inline]
+    #[inline(always)]
     fn go_on(
         &mut self,
         hit: Hit,
@@ -553,11 +556,16 @@ impl Worker {
     }
 
     /// Moves the clock and ends what is over, at most about `budget` sessions.
+    #[inline(always)]
     pub(crate) fn advance(&mut self, arrival: Timestamp, budget: usize, outbox: &mut Outbox) {
         self.now = self.now.max(arrival);
-        if self.now < self.next_look {
-            return;
+        if self.now >= self.next_look {
+            self.look(budget, outbox);
         }
+    }
+
+    #[inline(never)]
+    fn look(&mut self, budget: usize, outbox: &mut Outbox) {
         if self.mirroring.has_loose_knobs && !self.picks_up() {
             self.take_knobs();
         }
@@ -626,7 +634,6 @@ impl Worker {
             Verdict::ToPeer => self.counters.to_peer += 1,
             Verdict::Held | Verdict::Pending => {}
         }
-        self.count_held();
     }
 
     pub(crate) fn count_held(&mut self) {

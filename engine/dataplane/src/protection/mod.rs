@@ -105,7 +105,7 @@ impl Worker {
     }
 
     /// Judges a frame by its sender and its IP header, be it a whole packet or a fragment.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn screen_frame(
         &mut self,
         frame: &[u8],
@@ -133,7 +133,7 @@ impl Worker {
     }
 
     /// Judges a whole packet by what it carries, and takes out of it what the profile says.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn screen(&self, body: &mut Body<'_>, lane: &Lane, packet: &Packet) -> Result<(), DropReason> {
         if !self.protection.is_on {
             return Ok(());

@@ -13,7 +13,7 @@ use crate::{EventKind, Outbox, Step, Worker, answer::Blocked, worker::Lane};
 impl Worker {
     /// Shows a packet's payload to the session's identification. The payload that leaves instead comes back
     /// where it does not leave as it came. An error drops the packet.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn inspect(
         &mut self,
         hit: Hit,

@@ -75,6 +75,7 @@ impl Worker {
         self.from_peer = None;
         self.counters.from_peer += 1;
         self.account(length, verdict);
+        self.count_held();
         outbox.events.extend(self.take_told());
         verdict
     }
@@ -218,6 +219,7 @@ impl Worker {
     }
 
     /// The life of a packet whose frame came to the other device.
+    #[inline(never)]
     fn live_from_peer(&mut self, frame: &mut PeerFrame, lane: &Lane, outbox: &mut Outbox) -> Verdict {
         let (replaced, emitted) = (outbox.replaced.len(), outbox.emitted.len());
         let mut at_hand = Frame {

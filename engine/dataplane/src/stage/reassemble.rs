@@ -33,6 +33,7 @@ impl Worker {
 
     /// The verdict of the whole packet holds for the frames that waited, too; the last one's is accounted
     /// by the caller.
+    #[inline(never)]
     fn pass_assembled(&mut self, mut assembled: Assembled, lane: &Lane, outbox: &mut Outbox) -> Verdict {
         self.counters.reassembled += 1;
         let waited = u64::from(assembled.frames.saturating_sub(1));

@@ -20,7 +20,7 @@ const REOPENINGS_MAX: usize = 4096;
 impl Worker {
     /// Judges, tracks and counts. The hit that comes back is another session when the packet began a new
     /// connection.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn track(
         &mut self,
         hit: Hit,

@@ -14,7 +14,7 @@ const ACKNOWLEDGEMENT: usize = 8;
 impl Worker {
     /// Writes into the packet what the receiver's side of the session calls its ends. An error drops the
     /// packet.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn translate(
         &mut self,
         hit: Hit,
@@ -27,9 +27,21 @@ impl Worker {
         if payload.is_some() || flags.has(SessionFlags::SHIFTED) {
             return self.translate_changed(hit, body, packet, payload, outbox);
         }
-        if !flags.has(SessionFlags::TRANSLATED) {
-            return Ok(());
+        if flags.has(SessionFlags::TRANSLATED) {
+            return self.translate_ends(hit, body, packet, outbox);
         }
+        Ok(())
+    }
+
+    /// The same for a session whose payload leaves as it came.
+    #[inline(never)]
+    fn translate_ends(
+        &mut self,
+        hit: Hit,
+        body: &mut Body<'_>,
+        packet: &Packet,
+        outbox: &mut Outbox,
+    ) -> Result<(), DropReason> {
         // Packets of one direction leave as the answers of the other arrive, turned round.
         let answers = self.table.keys(hit.slot)[hit.direction.reverse().index()];
         let to = leaving_as(&answers);
@@ -55,6 +67,7 @@ impl Worker {
 
     /// The same for a session whose payload changes: it leaves with other words, and the numbers of what
     /// follows move.
+    #[inline(never)]
     fn translate_changed(
         &mut self,
         hit: Hit,

@@ -194,7 +194,7 @@ impl Tracking {
     }
 
     /// Takes a later segment.
-    #[inline]
+    #[inline(always)]
     pub fn track(
         &mut self,
         segment: &Segment,
@@ -396,7 +396,7 @@ impl Tracking {
     }
 
     /// Windows and acknowledgement numbers.
-    #[inline]
+    #[inline(always)]
     fn acknowledge(&mut self, segment: &Segment, knobs: &Knobs) -> Outcome {
         if self.loose > 0 {
             return self.acknowledge_loosely(segment);

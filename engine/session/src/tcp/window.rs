@@ -225,7 +225,7 @@ impl Side {
     }
 
     /// A later segment that passes.
-    #[inline]
+    #[inline(always)]
     pub fn update(&mut self, segment: &Segment) {
         let end = segment.end();
         if distance(end, self.next) > 0 {
@@ -236,7 +236,7 @@ impl Side {
     }
 
     /// Whether a segment of this side fits what the peer takes and has sent.
-    #[inline]
+    #[inline(always)]
     pub fn fit(&self, peer: &Self, segment: &Segment) -> Fit {
         if !peer.is_seen() {
             return Fit::Inside;
