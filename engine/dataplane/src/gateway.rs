@@ -21,7 +21,7 @@ use bifrons_wire::{Addresses, Packet, TcpFlags, protocol};
 use crate::{Worker, answer::Blocked};
 
 /// Applications whose sessions announce connections.
-const CONTROLS: [AppId; 2] = [app::FTP, app::SIP];
+pub(crate) const CONTROLS: [AppId; 2] = [app::FTP, app::SIP];
 
 /// Connections that may be waited for at a time; announced ones beyond that are not let in.
 const PREDICTIONS_MAX: usize = 65_536;

@@ -9,7 +9,7 @@ use bifrons_model::{DeviceId, DropReason, SessionId, Timestamp};
 use bifrons_session::{FlowKey, NO_NUMBER, NONE, Session, SessionFlags, tcp::Tracking};
 use bifrons_wire::protocol;
 
-use super::{Life, MirrorItem, NoteState, Who, lent::Lent};
+use super::{Life, MirrorItem, NoteState, Who, controls::Controls, lent::Lent};
 use crate::{Worker, close::Notes, gateway::Parent};
 
 /// How long after a take-over TCP may begin in mid-connection.
@@ -30,6 +30,7 @@ pub(crate) struct Mirroring {
     pub ids: Vec<SessionId>,
     forgotten: Vec<u32>,
     pub lent: Lent,
+    pub controls: Controls,
 }
 
 /// What was done for the other device since the start.
@@ -384,6 +385,7 @@ impl Worker {
         if is_over {
             self.free_inspection(slot);
         }
+        self.note_control(slot);
         self.look_at(self.now);
     }
 

@@ -24,6 +24,7 @@
 //! over again at once. The new owner then tells of all that it has (a join); what it does not tell of is
 //! removed in silence. Sessions that are not told of stay the former owner's, age there and are logged there.
 
+mod controls;
 mod copies;
 mod events;
 mod lent;

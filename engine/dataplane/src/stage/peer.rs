@@ -346,7 +346,7 @@ impl Worker {
     }
 
     /// Where the session of such a packet is, or is to be.
-    fn beginning(&self, view: &ActiveActiveView, lane: &Lane, packet: &Packet) -> Beginning {
+    fn beginning(&mut self, view: &ActiveActiveView, lane: &Lane, packet: &Packet) -> Beginning {
         let key = FlowKey::of(packet, lane.zone);
         if self.may_give(view, lane, true)
             && let Some(copy) = self.table.find(&key, lane.hash)
@@ -369,6 +369,9 @@ impl Worker {
             return Beginning::Here;
         }
         if packet.icmp.is_echo && ECHO_REPLIES.contains(&packet.icmp.kind) {
+            return Beginning::Peer(0);
+        }
+        if self.may_be_foretold_there(packet.addresses) {
             return Beginning::Peer(0);
         }
         match view.duties(packet.addresses, view.device).first_step(view.device) {

@@ -1,5 +1,6 @@
 //! Two workers as the devices of an active/active pair: both forward, and frames go between them.
 
+mod announced;
 mod carriers;
 mod chance;
 #[path = "../mirror/pair.rs"]
