@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     hash::BuildHasher as _,
+    net::SocketAddr,
     sync::Arc,
 };
 
@@ -345,7 +346,8 @@ impl Device for Firewall {
 
     fn shared_sessions(&self) -> BTreeSet<String> {
         let tables = self.node.workers().iter().map(bifrons_dataplane::Worker::sessions);
-        tables.flat_map(|table| table.slots().filter_map(|slot| shared(table, slot))).collect()
+        let names = &self.names;
+        tables.flat_map(|table| table.slots().filter_map(|slot| shared(table, slot, names))).collect()
     }
 
     fn shared_counts(&self) -> BTreeMap<u32, SharedCount> {
@@ -362,9 +364,16 @@ impl Device for Firewall {
 
 /// What both devices know alike of a session: its number, its two flows, which are its translation too, its
 /// rule, state and application. What is counted is told with the next word only.
-fn shared(table: &SessionTable, slot: u32) -> Option<String> {
+fn shared(table: &SessionTable, slot: u32, names: &Names) -> Option<String> {
     let session = table.slot(slot).filter(|session| session.is_mirrorable())?;
-    let [forth, back] = table.keys(slot);
-    let (rule, state, app) = (session.rule, session.state, session.app);
-    Some(format!("{:?} {forth:?} {back:?} {rule:?} {state:?} {app:?}", session.id))
+    // The devices may have other numbers for the same names.
+    let [forth, back] = table.keys(slot).map(|key| {
+        let addresses = key.addresses();
+        let from = SocketAddr::new(addresses.source(), key.source_port());
+        let to = SocketAddr::new(addresses.destination(), key.destination_port());
+        format!("{} {from} > {to}", names.zone(key.zone()))
+    });
+    let (protocol, rule) = (table.keys(slot)[0].protocol(), names.rule(session.rule));
+    let (state, app) = (session.state, session.app);
+    Some(format!("{:?} protocol {protocol} {forth}, {back} {rule} {state:?} {app:?}", session.id))
 }
