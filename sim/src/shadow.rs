@@ -23,6 +23,7 @@ use crate::{
     device::Figures,
     frame::{Packet, View},
     host::Report,
+    pair::mode::Mode,
     plan::{Plan, Rule, Service, Topology, Verdict},
     switch::Mac,
 };
@@ -145,6 +146,17 @@ impl Network {
         let hidden = (is_routed && plan.hides).then(|| plan.gateway(1).0.into());
         let mtus = plan.zones.iter().map(|zone| zone.mtu).collect();
         Self { topology: plan.topology, places, own, hidden, mtus, adjusts: is_routed && plan.adjusts }
+    }
+
+    /// The same of a pair, whose devices may have more addresses.
+    fn of_pair(plan: &Plan) -> Self {
+        let mut network = Self::new(plan);
+        let both = plan.pair.as_ref().is_some_and(|pair| pair.combination.is_some());
+        for zone in (0..plan.zones.len()).filter(|_| both) {
+            let addresses = [0, 1].into_iter().flat_map(|device| Mode::addresses_of(plan, zone, device));
+            network.own.extend(addresses.flat_map(|(v4, v6)| [IpAddr::V4(v4), IpAddr::V6(v6)]));
+        }
+        network
     }
 
     /// The zone of an address; addresses of nobody are in the second.

@@ -1,7 +1,8 @@
 //! A failing plan made short: what it fails without is left out.
 
 use crate::{
-    plan::{Action, Plan},
+    link::Quality,
+    plan::{Action, Deed, Plan},
     run::{Build, run},
     shadow::What,
 };
@@ -80,6 +81,11 @@ impl Search<'_> {
                 self.take_if_fails(plan);
             }
         }
+        let mut good = self.best.clone();
+        if let Some(pair) = &mut good.pair {
+            pair.quality = Quality { mtu: pair.quality.mtu, ..Quality::default() };
+        }
+        self.take_if_fails(good);
         let mut open = self.best.clone();
         open.hides = false;
         self.take_if_fails(open);
@@ -88,7 +94,7 @@ impl Search<'_> {
             let mut plan = self.best.clone();
             let rule = plan.rules.remove(place);
             for line in &mut plan.lines {
-                if let Action::Commit(rules) = &mut line.action {
+                if let Action::Commit(rules) | Action::Device(_, Deed::Commit(rules)) = &mut line.action {
                     rules.retain(|other| *other != rule);
                 }
             }

@@ -145,6 +145,12 @@ impl Mode {
         with_last(plan.gateway(zone), FLOATING[usize::from(device.min(1))])
     }
 
+    /// The addresses that are at a device of an active/active pair in a zone while both work.
+    pub(crate) fn addresses_of(plan: &Plan, zone: usize, device: u8) -> [(Ipv4Addr, Ipv6Addr); 2] {
+        let own = with_last(plan.gateway(zone), INTERFACE[usize::from(device.min(1))]);
+        [own, Self::floating_address(plan, zone, device)]
+    }
+
     /// The addresses of the host at a place, with the gateway that it uses.
     pub fn addresses(&self, plan: &Plan, zone: usize, place: usize) -> Addresses {
         let own = plan.addresses(zone, place);

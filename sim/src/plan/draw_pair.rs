@@ -8,7 +8,11 @@ use super::{
     Action, Breach, Deed, Fault, PairPlan, Plan, Topology,
     draw::{AT_TIMES, OFTEN, SELDOM, draw_workers, draw_zones},
 };
-use crate::{link::Quality, pair::Profile, random::Random};
+use crate::{
+    link::Quality,
+    pair::{Profile, mode::COMBINATIONS},
+    random::Random,
+};
 
 /// The pair stands before anything happens.
 const BEGIN: Duration = Duration::from_secs(6);
@@ -35,6 +39,10 @@ impl Plan {
             pair: Some(draw_links(&mut random)),
             ..Self::default()
         };
+        let is_both = plan.pair.as_ref().is_some_and(|pair| pair.combination.is_some());
+        if is_both {
+            plan.simplify_for_both();
+        }
         plan.rules = plan.draw_rules(&mut random);
         plan.draw_talks(&mut random);
         // A full table is tried with one device.
@@ -48,8 +56,21 @@ impl Plan {
         plan.draw_mishaps(&mut random);
         plan.draw_breaches(&mut random);
         plan.draw_pair_orders(&mut random);
+        if is_both {
+            plan.lines.retain(|line| !matches!(line.action, Action::Device(_, Deed::Commit(_))));
+        }
         plan.lines.sort_by_key(|line| line.at);
         plan
+    }
+
+    /// Where both devices forward nothing is hidden and rules stay as they are, so that what the one receives
+    /// and the other one sends is judged alike.
+    fn simplify_for_both(&mut self) {
+        self.hides = false;
+        if let Some(pair) = &mut self.pair {
+            pair.monitors = false;
+            pair.links.push(HaLinkId::Ha3);
+        }
     }
 
     /// What takes a device out.
@@ -149,6 +170,9 @@ fn draw_links(random: &mut Random) -> PairPlan {
         _ => Profile::Fast,
     };
     let mut pair = PairPlan::new(profile);
+    if random.chance(AT_TIMES) {
+        pair.combination = Some(random.below(COMBINATIONS.len() as u64) as usize);
+    }
     if random.chance(600_000) {
         pair.links.push(HaLinkId::Ha1Backup);
     }

@@ -7,15 +7,24 @@ use bifrons_ha::HaLinkId;
 use super::{Fault, Plan, Rule, Topology};
 use crate::{
     link::Quality,
-    pair::{Profile, Setup},
+    pair::{
+        Profile, Setup,
+        mode::{ActiveActive, COMBINATIONS, Mode},
+    },
     world::Watch,
 };
+
+/// The mode in which one device forwards.
+const ACTIVE_PASSIVE: &str = "active-passive";
 
 /// Two firewalls in the place of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PairPlan {
     /// The timers.
     pub profile: Profile,
+    /// Whether one device forwards or both, who owns sessions then and who sets them up: a place in
+    /// [`COMBINATIONS`].
+    pub combination: Option<usize>,
     /// The links between the devices.
     pub links: Vec<HaLinkId>,
     /// How good these are.
@@ -54,14 +63,31 @@ impl PairPlan {
         let links = vec![HaLinkId::Ha1, HaLinkId::Ha2];
         // HA2 is a network of its own, with longer frames than those of hosts.
         let quality = Quality { mtu: 9_000, ..Quality::default() };
-        Self { profile, links, quality, monitors: false }
+        Self { profile, combination: None, links, quality, monitors: false }
     }
 
     /// The pair of a plan.
     pub fn setup(&self, plan: &Plan, watch: Watch) -> Setup {
         let (links, quality) = (self.links.clone(), self.quality);
         let monitors = self.monitors && plan.topology == Topology::Routed;
-        Setup { links, quality, monitors, watch, ..Setup::new(plan.clone(), self.profile) }
+        let combination = self.combination.and_then(|place| COMBINATIONS.get(place));
+        let mode = combination.map_or(Mode::ActivePassive, |(_, owner)| {
+            Mode::ActiveActive(ActiveActive { owner: *owner, ..ActiveActive::default() })
+        });
+        Setup { mode, links, quality, monitors, watch, ..Setup::new(plan.clone(), self.profile) }
+    }
+
+    /// The name of its mode.
+    pub fn mode_name(&self) -> &'static str {
+        self.combination.and_then(|place| COMBINATIONS.get(place)).map_or(ACTIVE_PASSIVE, |(name, _)| *name)
+    }
+
+    /// The combination of a mode's name; `None` inside for active/passive.
+    pub(super) fn combination(name: &str) -> Option<Option<usize>> {
+        if name == ACTIVE_PASSIVE {
+            return Some(None);
+        }
+        COMBINATIONS.iter().position(|(known, _)| *known == name).map(Some)
     }
 }
 
@@ -72,9 +98,10 @@ impl fmt::Display for PairPlan {
         let Quality { latency, jitter, loss, duplicate, reorder, mtu, bandwidth } = self.quality;
         write!(
             f,
-            "pair {} monitors {} links {} latency {} jitter {} loss {loss} duplicate {duplicate} \
+            "pair {} mode {} monitors {} links {} latency {} jitter {} loss {loss} duplicate {duplicate} \
              reorder {reorder} mtu {mtu} bandwidth {bandwidth}",
             self.profile.name(),
+            self.mode_name(),
             self.monitors,
             links.join(","),
             nanos(latency),

@@ -246,7 +246,7 @@ impl Plan {
             "hide" => self.hides = true,
             "adjust" => self.adjusts = true,
             "pair" => self.pair = Some(read_pair(&mut words).ok_or(
-                "pair PROFILE monitors BOOL links LINK,… latency NS jitter NS loss N duplicate N reorder N mtu N bandwidth N",
+                "pair PROFILE mode MODE monitors BOOL links LINK,… latency NS jitter NS loss N duplicate N reorder N mtu N bandwidth N",
             )?),
             "zone" => self.zones.push(read_zone(&mut words).ok_or(
                 "zone hosts N mtu N latency NS jitter NS loss N duplicate N reorder N bandwidth N [tag N]",
@@ -361,6 +361,8 @@ fn read_breach(words: &mut Words<'_>) -> Option<Action> {
 
 fn read_pair(words: &mut Words<'_>) -> Option<PairPlan> {
     let profile = Profile::from_name(words.word()?)?;
+    let mode: String = words.named("mode")?;
+    let combination = PairPlan::combination(&mode)?;
     let monitors = words.named("monitors")?;
     let links: String = words.named("links")?;
     let links = links.split(',').map(pair::link).collect::<Option<Vec<_>>>()?;
@@ -372,7 +374,7 @@ fn read_pair(words: &mut Words<'_>) -> Option<PairPlan> {
     let mtu = words.named("mtu")?;
     let bandwidth = words.named("bandwidth")?;
     let quality = Quality { latency, jitter, loss, duplicate, reorder, mtu, bandwidth };
-    Some(PairPlan { profile, links, quality, monitors })
+    Some(PairPlan { profile, combination, links, quality, monitors })
 }
 
 fn read_cut(words: &mut Words<'_>) -> Option<Fault> {

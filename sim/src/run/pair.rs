@@ -79,6 +79,8 @@ struct Stage<'a> {
     asleep: [Duration; 2],
     /// What both knew when it was last looked at.
     compared: Option<(Duration, [BTreeSet<String>; 2])>,
+    /// What both knew shortly before the end.
+    last: Option<[BTreeSet<String>; 2]>,
     has_unplugged: bool,
     /// Whether the beginning was looked at.
     has_begun: bool,
@@ -108,6 +110,7 @@ impl<'a> Stage<'a> {
             given: [0; 2],
             asleep: [Duration::ZERO; 2],
             compared: None,
+            last: None,
             has_unplugged: false,
             has_begun: false,
             most_sessions: 0,
@@ -196,12 +199,21 @@ impl<'a> Stage<'a> {
         if let Some(failure) = self.play_until(ready.since(BEGIN)) {
             return Ok(Some(failure));
         }
+        self.last = Some(self.knowledge());
+        if let Some(failure) = self.play_until(self.couple.elapsed() + COMPARED) {
+            return Ok(Some(failure));
+        }
         self.judge_rest();
         if let Some(device) = self.shadow.roles.leader() {
             self.act(&Step::Deed(device, Deed::Clear))?;
         }
+        if self.shadow.roles.both_forward() {
+            self.act(&Step::Deed(0, Deed::Clear))?;
+            self.act(&Step::Deed(1, Deed::Clear))?;
+        }
         let failure = self.play_until(self.couple.elapsed() + CLEARED);
-        if failure.is_none() {
+        // Hosts that still try begin other sessions.
+        if failure.is_none() && self.shadow.is_quiet() {
             self.shadow.finished(self.couple.world.now(), self.couple.sessions());
         }
         Ok(self.failure())
@@ -217,11 +229,9 @@ impl<'a> Stage<'a> {
             let text = "at the end the devices run different rules".to_owned();
             return self.shadow.fails(now, What::OneConfiguration, text);
         }
-        let [first, second] = self.knowledge();
-        if let Some(line) = first.symmetric_difference(&second).next() {
-            let holder = usize::from(!first.contains(line));
-            let text = format!("at the end only device {holder} has {line}");
-            self.shadow.fails(now, What::Mirrored, text);
+        let known = self.knowledge();
+        if let Some(text) = self.last.as_ref().and_then(|before| lasting_difference(before, &known)) {
+            self.shadow.fails(now, What::Mirrored, format!("at the end {text}"));
         }
     }
 
@@ -253,13 +263,8 @@ impl<'a> Stage<'a> {
         if let Some((at, before)) = self.compared.take()
             && self.shadow.roles.calm_since(now).is_some_and(|since| since <= BEGIN + at)
         {
-            for device in 0..2 {
-                let stays = known[device].intersection(&before[device]);
-                if let Some(line) = stays.into_iter().find(|line| !known[1 - device].contains(*line)) {
-                    let text = format!("device {device} alone has {line}");
-                    self.shadow.fails(now, What::Mirrored, text);
-                    break;
-                }
+            if let Some(text) = lasting_difference(&before, &known) {
+                self.shadow.fails(now, What::Mirrored, text);
             }
         }
         self.compared = Some((self.couple.elapsed(), known));
@@ -498,6 +503,7 @@ impl<'a> Stage<'a> {
         }
         add("logged-by-both", self.shadow.logged_twice());
         add("take-over", self.shadow.roles.take_overs());
+        add(if self.shadow.roles.both_forward() { "active-active" } else { "active-passive" }, 1);
         add("split-brain", u64::from(self.shadow.roles.have_both_led()));
         add(workers_name(self.plan.workers), 1);
         for (what, count) in self.shadow.sights() {
@@ -537,4 +543,24 @@ fn lasts(plan: &Plan) -> Duration {
         TalkKind::Transfer(_) | TalkKind::Ftp(..) | TalkKind::Flood(_) => at,
     });
     ends.max().unwrap_or_default().max(plan.last_line())
+}
+
+/// What one device knows and the other one does not, then and now.
+fn lasting_difference(then: &[BTreeSet<String>; 2], now: &[BTreeSet<String>; 2]) -> Option<String> {
+    (0..2).find_map(|device| {
+        let mut lasting = now[device].intersection(&then[device]);
+        let is_alone = |line: &&String| !now[1 - device].contains(*line) && !then[1 - device].contains(*line);
+        lasting.find(is_alone).map(|line| difference(device, line, now))
+    })
+}
+
+/// What a device alone knows, and what the other one knows of the same session or the same ends.
+fn difference(device: usize, line: &str, known: &[BTreeSet<String>; 2]) -> String {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let ends = |line: &str| line.split_whitespace().skip(4).take(3).map(str::to_owned).collect::<Vec<_>>();
+    let is_like = |other: &&String| {
+        other.split_whitespace().next() == words.first().copied() || ends(other) == ends(line)
+    };
+    let likes: Vec<&String> = known[1 - device].iter().filter(is_like).collect();
+    format!("device {device} alone has {line}; the other one has {likes:?}")
 }

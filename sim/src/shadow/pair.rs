@@ -65,7 +65,7 @@ impl PairShadow {
         let rules = || Rules { history: vec![plan.rules.clone()] };
         Self {
             begin,
-            network: Network::new(plan),
+            network: Network::of_pair(plan),
             gateways: (0..plan.zones.len()).map(|zone| plan.gateway(zone).0).collect(),
             rules: [rules(), rules()],
             ever: rules(),
@@ -142,20 +142,24 @@ impl PairShadow {
 
     /// A device is gone and begins anew at a moment.
     pub fn restarted(&mut self, device: usize, woke: Timestamp) {
-        self.border.forget_device(device, woke);
+        if !self.roles.both_forward() {
+            self.border.forget_device(device, woke);
+        }
         self.log.last[device] = None;
     }
 
     /// A frame goes into a device.
     pub fn enters(&mut self, now: Timestamp, device: usize, zone: usize, view: &View) {
         let rules = &self.rules[device];
+        let device = self.seen_at(device);
         self.border.enters(now, Spot { device, zone }, view, &self.network, rules);
     }
 
     /// A frame has come out of a device.
     pub fn leaves(&mut self, now: Timestamp, device: usize, zone: usize, view: &View) {
         let rules = &self.rules[device];
-        let judged = self.border.leaves(now, Spot { device, zone }, view, &self.network, rules);
+        let at = Spot { device: self.seen_at(device), zone };
+        let judged = self.border.leaves(now, at, view, &self.network, rules);
         self.note(now, judged);
         let spoke = self.roles.spoke(device, view);
         self.note(now, spoke);
@@ -167,10 +171,15 @@ impl PairShadow {
         }
     }
 
+    /// Where both devices forward, what the one receives leaves by the other one too.
+    fn seen_at(&self, device: usize) -> usize {
+        if self.roles.both_forward() { 0 } else { device }
+    }
+
     /// A device has done all that it had to do at the moment; `given` frames came in from its zones.
     pub fn settled(&mut self, now: Timestamp, device: usize, given: u64, figures: &Figures) {
         let answers = self.roles.answers(device);
-        let judged = self.border.settled(device, answers);
+        let judged = self.border.settled(self.seen_at(device), answers);
         let judged = judged.and_then(|()| self.count(device, given, figures));
         self.note(now, judged);
     }
@@ -242,11 +251,13 @@ impl PairShadow {
 
     fn count(&self, device: usize, given: u64, figures: &Figures) -> Judged {
         let wrong = |text: String| Err((What::Conservation, format!("device {device}: {text} {figures:?}")));
-        if !figures.is_conserved() || figures.received != given {
+        // What comes over HA3 is received too, and leaves elsewhere.
+        let both = self.roles.both_forward();
+        if !figures.is_conserved() || (figures.received != given && !both) {
             return wrong(format!("{given} frames were given to it, it counts"));
         }
         let forwarded = self.border.forwarded[device];
-        if figures.transmitted != forwarded {
+        if figures.transmitted != forwarded && !both {
             return wrong(format!("{forwarded} frames left it, it counts"));
         }
         if figures.sessions > figures.capacity {

@@ -124,6 +124,8 @@ pub struct Roles {
     pub bounds: Bounds,
     begin: Timestamp,
     zones: usize,
+    /// What the device that leads is, and the other one.
+    roles: [HaState; 2],
     monitors: bool,
     is_lossy: bool,
     states: [Option<HaState>; 2],
@@ -151,6 +153,8 @@ pub struct Roles {
     upset: Timestamp,
     leads: u32,
     were_two: bool,
+    /// Where both forward: sessions may have gone from one to the other.
+    has_moved: bool,
     has_lost: bool,
     mistake: Option<(What, String)>,
     /// The present moment, as far as it was told.
@@ -164,6 +168,10 @@ impl Roles {
             bounds: Bounds::of(pair.profile),
             begin,
             zones: plan.zones.len(),
+            roles: match pair.combination {
+                None => [HaState::Active, HaState::Passive],
+                Some(_) => [HaState::ActivePrimary, HaState::ActiveSecondary],
+            },
             monitors: pair.monitors,
             is_lossy: pair.quality.loss > LOSS_BORNE,
             states: [None; 2],
@@ -184,6 +192,7 @@ impl Roles {
             upset: begin,
             leads: 0,
             were_two: false,
+            has_moved: false,
             has_lost: false,
             mistake: None,
             now: begin,
@@ -200,8 +209,8 @@ impl Roles {
 
     /// Whether one leads and the other one can take its place.
     pub fn is_ready(&self, now: Timestamp) -> bool {
-        let stand = [Some(HaState::Active), Some(HaState::Passive)];
-        let stands = self.states == stand || self.states == [stand[1], stand[0]];
+        let [first, second] = self.roles.map(Some);
+        let stands = self.states == [first, second] || self.states == [second, first];
         let is_old = |since: Timestamp| now >= since + CALM;
         stands && self.calm_since(now).is_some_and(is_old) && self.complete.is_some_and(is_old)
     }
@@ -233,7 +242,7 @@ impl Roles {
 
     /// The device that leads, where one does.
     pub fn leader(&self) -> Option<usize> {
-        match self.states.map(|state| state == Some(HaState::Active)) {
+        match self.states.map(|state| state == Some(self.roles[0])) {
             [true, false] => Some(0),
             [false, true] => Some(1),
             [true, true] | [false, false] => None,
@@ -252,7 +261,7 @@ impl Roles {
 
     /// Whether another device has led than the first one.
     pub(super) const fn has_changed(&self) -> bool {
-        self.leads > 1
+        self.leads > 1 || self.has_moved
     }
 
     /// Whether sessions may be gone that nobody has logged.
@@ -263,13 +272,22 @@ impl Roles {
     /// Whether a device has to answer for the pair's addresses: one that leads alone, and did so before.
     pub(super) fn answers(&self, device: usize) -> bool {
         let is_new = self.before.iter().any(|(_, at)| *at == self.now);
-        self.leader() == Some(device) && !is_new
+        self.leader() == Some(device) && !is_new && !self.both_forward()
+    }
+
+    /// Whether both devices forward when all is well.
+    pub fn both_forward(&self) -> bool {
+        self.roles[1].forwards()
     }
 
     /// A device has sent a frame into a zone: it must lead, or have done so until just now.
     pub(super) fn spoke(&self, device: usize, view: &View) -> Judged {
         let leads = |state: Option<HaState>| state == Some(HaState::Active);
         let (before, changed) = self.before[device];
+        // Where both forward, a device that cannot work has addresses of its own.
+        if self.both_forward() {
+            return Ok(());
+        }
         if leads(self.states[device]) || (leads(before) && changed == self.now) {
             return Ok(());
         }
@@ -295,7 +313,10 @@ impl Roles {
 
     pub(super) fn happens(&mut self, now: Timestamp, event: Event) -> Vec<Act> {
         let is_ready = self.is_ready(now);
-        let leads = |device: usize| self.states[device] == Some(HaState::Active);
+        // Where both forward, each has sessions that it alone works on.
+        let (leader, both) = (self.roles[0], self.both_forward());
+        let states = self.states;
+        let leads = |device: usize| both || states[device] == Some(leader);
         match event {
             Event::Sleeps(device, span) => {
                 let leads = leads(device);
@@ -318,11 +339,12 @@ impl Roles {
                 }
             }
             Event::Suspended(device) => {
+                self.suspended[device] = Some(now);
                 if leads(device) && is_ready {
                     self.planned = now + STEP_BACK;
                 }
-                self.suspended[device] = Some(now);
-                Vec::new()
+                // Addresses move, and what is on its way to the device that had them is late.
+                if both { vec![Act::DisturbYounger] } else { Vec::new() }
             }
             Event::Functional(device) => {
                 self.suspended[device] = None;
@@ -371,7 +393,9 @@ impl Roles {
         }
         self.before[device] = (before, now);
         self.states[device] = state;
-        let leads = |state: Option<HaState>| state == Some(HaState::Active);
+        self.has_moved |= self.both_forward() && before.is_some_and(HaState::forwards);
+        let leader = self.roles[0];
+        let leads = |state: Option<HaState>| state == Some(leader);
         self.announcing[device] = (leads(state) && before == Some(HaState::Passive))
             .then(|| Announcing { since: now, ..Announcing::default() });
         if leads(state) {
@@ -447,12 +471,11 @@ impl Roles {
         let Some(since) = self.nobody else { return Ok(()) };
         for device in 0..2 {
             let patience = match self.states[device] {
-                Some(HaState::Passive) => self.bounds.detect,
+                Some(HaState::Passive | HaState::ActiveSecondary) => self.bounds.detect,
                 Some(HaState::Initial) => self.bounds.begin + self.bounds.join,
                 Some(
                     HaState::Active
                     | HaState::ActivePrimary
-                    | HaState::ActiveSecondary
                     | HaState::Tentative
                     | HaState::NonFunctional
                     | HaState::Suspended,
@@ -552,7 +575,7 @@ impl Roles {
     /// What is otherwise.
     pub fn judge_begin(&self) -> Result<(), String> {
         let is_calm = self.rests_from() <= self.begin && self.suspended.iter().all(Option::is_none);
-        if !is_calm || self.states == [Some(HaState::Active), Some(HaState::Passive)] {
+        if !is_calm || self.states == self.roles.map(Some) {
             return Ok(());
         }
         Err(self.describe())
@@ -563,12 +586,9 @@ impl Roles {
     /// # Errors
     /// What is otherwise.
     pub fn judge_rest(&self) -> Result<(), String> {
-        let [first, second] = self.states;
-        match (first, second) {
-            (Some(HaState::Active), Some(HaState::Passive))
-            | (Some(HaState::Passive), Some(HaState::Active)) => Ok(()),
-            _ => Err(self.describe()),
-        }
+        let [first, second] = self.roles.map(Some);
+        let stands = self.states == [first, second] || self.states == [second, first];
+        if stands { Ok(()) } else { Err(self.describe()) }
     }
 
     fn describe(&self) -> String {
