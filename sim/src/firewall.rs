@@ -52,8 +52,9 @@ pub struct Firewall {
     workers: usize,
     member: Option<Member>,
     names: Arc<Names>,
-    /// Which rules run.
+    /// Which rules run, and what they are called.
     running: u64,
+    rules: BTreeSet<String>,
     /// Sessions that all workers have room for together.
     capacity: u64,
     system_log: Vec<SystemRecord>,
@@ -119,7 +120,7 @@ impl Firewall {
             pair: member.as_ref().map_or([0; 32], Member::secret),
         };
         let document = document(text)?;
-        let running = key(&document);
+        let (running, rules) = (key(&document), rule_names(&document.to_set()));
         let startup = Startup {
             document,
             sources: Sources::default(),
@@ -145,6 +146,7 @@ impl Firewall {
             member,
             names,
             running,
+            rules,
             capacity,
             system_log,
             has_ports: true,
@@ -210,6 +212,14 @@ fn document(text: &str) -> Result<Document, String> {
 /// What is wrong with the text.
 pub fn rules_key(text: &str) -> Result<u64, String> {
     document(text).map(|document| key(&document))
+}
+
+/// The names of the security rules of `set` lines.
+fn rule_names(text: &str) -> BTreeSet<String> {
+    let names = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("set rulebase security rules ")?.split_whitespace().next());
+    names.map(str::to_owned).collect()
 }
 
 fn key(document: &Document) -> u64 {
@@ -279,6 +289,7 @@ impl Device for Firewall {
                     self.names = Arc::new(self.node.policy().names().clone());
                     self.text = text.to_string();
                     self.running = rules_key(&self.text).unwrap_or_default();
+                    self.rules = rule_names(&self.text);
                 }
                 Output::Notice(Notice::PairMark(mark)) => {
                     if let Some(member) = &mut self.member {
@@ -347,7 +358,9 @@ impl Device for Firewall {
     fn shared_sessions(&self) -> BTreeSet<String> {
         let tables = self.node.workers().iter().map(bifrons_dataplane::Worker::sessions);
         let names = &self.names;
-        tables.flat_map(|table| table.slots().filter_map(|slot| shared(table, slot, names))).collect()
+        tables
+            .flat_map(|table| table.slots().filter_map(|slot| shared(table, slot, names, &self.rules)))
+            .collect()
     }
 
     fn shared_counts(&self) -> BTreeMap<u32, SharedCount> {
@@ -364,7 +377,7 @@ impl Device for Firewall {
 
 /// What both devices know alike of a session: its number, its two flows, which are its translation too, its
 /// rule, state and application. What is counted is told with the next word only.
-fn shared(table: &SessionTable, slot: u32, names: &Names) -> Option<String> {
+fn shared(table: &SessionTable, slot: u32, names: &Names, rules: &BTreeSet<String>) -> Option<String> {
     let session = table.slot(slot).filter(|session| session.is_mirrorable())?;
     // The devices may have other numbers for the same names.
     let [forth, back] = table.keys(slot).map(|key| {
@@ -373,7 +386,9 @@ fn shared(table: &SessionTable, slot: u32, names: &Names) -> Option<String> {
         let to = SocketAddr::new(addresses.destination(), key.destination_port());
         format!("{} {from} > {to}", names.zone(key.zone()))
     });
-    let (protocol, rule) = (table.keys(slot)[0].protocol(), names.rule(session.rule));
+    let protocol = table.keys(slot)[0].protocol();
+    // A rule that is not there any more is one until the session's next packet.
+    let rule = Some(names.rule(session.rule)).filter(|rule| rules.contains(*rule)).unwrap_or("-");
     let (state, app) = (session.state, session.app);
     Some(format!("{:?} protocol {protocol} {forth}, {back} {rule} {state:?} {app:?}", session.id))
 }

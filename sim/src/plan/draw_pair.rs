@@ -64,12 +64,13 @@ impl Plan {
     }
 
     /// Where both devices forward nothing is hidden and rules stay as they are, so that what the one receives
-    /// and the other one sends is judged alike.
+    /// and the other one sends is judged alike; and they always hear each other by some link.
     fn simplify_for_both(&mut self) {
         self.hides = false;
         if let Some(pair) = &mut self.pair {
             pair.monitors = false;
-            pair.links.push(HaLinkId::Ha3);
+            pair.links = vec![HaLinkId::Ha1, HaLinkId::Ha2, HaLinkId::Ha3];
+            pair.links.extend([HaLinkId::Ha1Backup, HaLinkId::HeartbeatBackup]);
         }
     }
 
@@ -115,7 +116,11 @@ impl Plan {
 
     /// What goes wrong between the devices.
     fn draw_breaches(&mut self, random: &mut Random) {
-        let links = self.pair.as_ref().map(|pair| pair.links.clone()).unwrap_or_default();
+        let mut links = self.pair.as_ref().map(|pair| pair.links.clone()).unwrap_or_default();
+        let is_both = links.contains(&HaLinkId::Ha3);
+        if is_both {
+            links.retain(|link| !matches!(link, HaLinkId::Ha1Backup | HaLinkId::HeartbeatBackup));
+        }
         if random.chance(OFTEN) {
             for _ in 0..random.between(1, 4) {
                 let Some(link) = random.pick(&links).copied() else { return };
@@ -129,7 +134,7 @@ impl Plan {
                 self.push(BEGIN + random.up_to(SPAN), Action::Between(link, breach, span));
             }
         }
-        if random.chance(SELDOM) {
+        if random.chance(SELDOM) && !is_both {
             let span = random.up_to(Duration::from_secs(6));
             self.push(BEGIN + random.up_to(SPAN), Action::Partition(span));
         }
