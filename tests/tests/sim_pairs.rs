@@ -51,6 +51,31 @@ fn two_devices_keep_the_promises_of_one() {
     }
 }
 
+/// Each device makes a session of its own for the same packets while they do not hear each other. Whoever goes
+/// on leading had told of its own, and the other one had refused it.
+#[test]
+fn what_was_refused_while_both_led_is_told_again() {
+    let script = "
+        seed 60
+        workers 2
+        hide
+        adjust
+        pair fast mode active-passive monitors false links ha1,ha2 latency 50000 jitter 0 loss 50000 \
+        duplicate 0 reorder 0 mtu 9000 bandwidth 0
+        zone hosts 3 mtu 1500 latency 3149000 jitter 0 loss 0 duplicate 45401 reorder 42869 bandwidth 2977096
+        zone hosts 1 mtu 1500 latency 4583000 jitter 0 loss 0 duplicate 40724 reorder 16856 bandwidth 1880909
+        rule allow any any any
+        11277397020 between ha1 cut-both 3903522646
+        11796713281 device 1 drift 354
+        14020925759 talk 1 1 0 0 0 ipv4 9000 udp 11 985000000 1859
+        18603434641 between ha1 pull 6236234105
+        23397623376 between ha2 cut-from-0 4535138794";
+    let plan = Plan::parse(script).expect("a script");
+    let course = run(&plan, &firewall::build).expect("a configuration");
+    assert_eq!(course.failure, None);
+    assert!(course.coverage.get("split-brain").is_some_and(|times| *times > 0), "{:?}", course.coverage);
+}
+
 #[test]
 fn two_runs_of_a_seed_are_equal() {
     for seed in [3, 8] {

@@ -507,6 +507,9 @@ impl Pair {
         } else if has_ceased {
             self.announcer.renew(now);
             self.outputs.push_back(PairOutput::Heir);
+            // What this device has told the peer meanwhile it may have refused for sessions of its own.
+            self.sync.handle_sending(now, false);
+            self.sync.handle_sending(now, true);
         }
     }
 

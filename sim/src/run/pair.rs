@@ -19,10 +19,14 @@ use crate::{
 
 /// How long after its last line talks may go on.
 const PATIENCE: Duration = Duration::from_secs(240);
+/// How long talks go on at least that may fail.
+const SETTLES: Duration = Duration::from_secs(20);
 /// How long a device may do nothing without the other one's taking it for dead.
 const STALL: Duration = Duration::from_millis(25);
 /// Between two looks at what both devices know.
 const COMPARED: Duration = Duration::from_secs(2);
+/// How long a device keeps what it has set up for the other one without hearing of it, and a little more.
+const LENT: Duration = Duration::from_secs(12);
 /// How long a device that has lost a monitored link keeps out of it, and the time to come back.
 const HOLD_DOWN: Duration = Duration::from_secs(62);
 /// How long the follower may take to hear that all sessions are over.
@@ -184,8 +188,12 @@ impl<'a> Stage<'a> {
         for device in 0..2 {
             self.act(&Step::Deed(device, Deed::Functional))?;
         }
-        let limit = self.couple.elapsed().max(lasts(self.plan)) + PATIENCE;
+        let last = self.couple.elapsed().max(lasts(self.plan)) + SETTLES;
+        let limit = last + PATIENCE;
         while !self.shadow.is_quiet() && self.couple.elapsed() < limit {
+            if self.couple.elapsed() > last && self.shadow.is_settled() {
+                break;
+            }
             if let Some(failure) = self.play_until(self.couple.elapsed() + COMPARED) {
                 return Ok(Some(failure));
             }
@@ -200,7 +208,8 @@ impl<'a> Stage<'a> {
             return Ok(Some(failure));
         }
         self.last = Some(self.knowledge());
-        if let Some(failure) = self.play_until(self.couple.elapsed() + COMPARED) {
+        let lasting = self.lent_for().max(COMPARED);
+        if let Some(failure) = self.play_until(self.couple.elapsed() + lasting) {
             return Ok(Some(failure));
         }
         self.judge_rest();
@@ -235,6 +244,11 @@ impl<'a> Stage<'a> {
         }
     }
 
+    /// How long a device may know of a session alone.
+    fn lent_for(&self) -> Duration {
+        if self.shadow.roles.both_forward() { LENT } else { Duration::ZERO }
+    }
+
     fn knowledge(&self) -> [BTreeSet<String>; 2] {
         [0, 1].map(|device| self.couple.world.devices[device].device.shared_sessions())
     }
@@ -257,6 +271,11 @@ impl<'a> Stage<'a> {
         }
         if !self.shadow.roles.is_ready(now) {
             self.compared = None;
+            return;
+        }
+        // What one device has set up for the other one is not that one's before the answer is there.
+        let is_early = |at: Duration| self.couple.elapsed() < at + self.lent_for();
+        if self.compared.as_ref().is_some_and(|(at, _)| is_early(*at)) {
             return;
         }
         let known = self.knowledge();

@@ -102,6 +102,11 @@ impl PairShadow {
         self.talks.are_over()
     }
 
+    /// Whether no talk is open that has to come to an end.
+    pub fn is_settled(&self) -> bool {
+        self.talks.are_settled()
+    }
+
     /// What was seen on the border how often, by name.
     pub fn sights(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         self.border.sights()

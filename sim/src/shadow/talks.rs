@@ -94,6 +94,16 @@ impl Talks {
         self.talks.iter().all(|talk| matches!(talk.outcome, Outcome::Finished | Outcome::Failed))
     }
 
+    /// Whether nothing is open that has to come to an end: who is dropped in silence may try for ever.
+    pub fn are_settled(&self) -> bool {
+        let is_over = |talk: &Expected| match talk.outcome {
+            Outcome::Finished | Outcome::Failed => true,
+            Outcome::Open => talk.may_fail("").is_ok(),
+            Outcome::Ahead => false,
+        };
+        self.talks.iter().all(is_over)
+    }
+
     pub const fn flooded_transfers(&self) -> u64 {
         self.flooded_transfers
     }
