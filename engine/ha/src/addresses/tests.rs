@@ -223,6 +223,43 @@ fn what_comes_is_announced_and_what_goes_is_not() {
 }
 
 #[test]
+fn one_device_answers_for_what_rules_translate_to() {
+    let mode = "set deviceconfig high-availability group mode active-active";
+    let rule = |binding: &str, translation: &str| {
+        let rule = format!("set rulebase nat rules of-{binding}");
+        format!(
+            "{rule} from any to any destination any service any {translation}\n\
+             {rule} active-active-device-binding {binding}\n"
+        )
+    };
+    let dynamic = "source any source-translation dynamic-ip-and-port translated-address 192.0.2.100";
+    // A virtual address is held, or not, as such.
+    let floating =
+        format!("source any source-translation dynamic-ip-and-port translated-address {FLOATING_1}");
+    let fixed = "source 10.0.0.1 source-translation static-ip translated-address 192.0.2.101";
+    let rules = [rule("0", dynamic), rule("1", &floating), rule("primary", fixed)].concat();
+    let plan = AddressPlan::new(&config(&format!(
+        "{mode} device-id 1\n{mode} virtual-address ethernet1/1 ip {FLOATING_1} floating\n\
+         set zone z network layer3 ethernet1/1\n{rules}"
+    )));
+    let mac = |text: &str| MacAddress::from_text(text).unwrap();
+    let zero = mac("02:b1:f0:07:01:01");
+    let held = |table: &AddressTable| -> Vec<_> {
+        table.proxied_at(0).map(|(range, mac)| (format!("{}", range.first), mac)).collect()
+    };
+    let calm = plan.table(&at(ActiveSecondary, &[]), Some(&at(ActivePrimary, &[])));
+    assert_eq!(held(&calm), []);
+    let down = plan.table(&at(ActiveSecondary, &[]), Some(&at(ActivePrimary, &[0])));
+    assert_eq!(held(&down), [("192.0.2.100".into(), zero)], "it moves with the interface");
+    let alone = plan.table(&at(ActivePrimary, &[]), None);
+    assert_eq!(held(&alone), [("192.0.2.100".into(), zero), ("192.0.2.101".into(), zero)]);
+    assert!(alone.macs(0).contains(&zero) && !calm.macs(0).contains(&zero));
+    let gained = alone.changes_from(&calm).gained;
+    let searched = gained.iter().filter(|own| own.hearers == Hearers::Switches && own.mac == zero);
+    assert_eq!(searched.count(), 2);
+}
+
+#[test]
 fn in_an_active_passive_pair_all_interface_addresses_go_with_the_role() {
     let plan = AddressPlan::new(&config(""));
     let mac = MacAddress::from_text("02:b1:f0:07:01:02").unwrap();

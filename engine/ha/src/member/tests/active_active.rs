@@ -139,3 +139,34 @@ fn a_split_brain_heals_to_the_lower_id() {
     pair.seconds(3);
     assert_eq!(pair.states(), UP);
 }
+
+#[test]
+fn the_peer_knows_which_ports_are_down() {
+    let told = |pair: &mut Pair| pair.member(A).peer().map(|peer| peer.down.clone());
+    let port = |number: u8| InterfaceNumber::of(&alloc::format!("ethernet1/{number}"));
+    let mut pair = running();
+    assert_eq!(told(&mut pair), Some(Vec::new()));
+    let now = pair.now;
+    for place in [3, 1] {
+        pair.member(B).handle_interface(now, place, false);
+    }
+    pair.collect(B);
+    pair.run(Duration::from_millis(10));
+    assert_eq!(told(&mut pair), Some([2, 4].into_iter().filter_map(port).collect()));
+    let now = pair.now;
+    pair.member(B).handle_interface(now, 1, true);
+    // A commit says nothing about ports.
+    let settings = pair.devices[B].settings.clone();
+    pair.member(B).handle_settings(now, settings);
+    pair.collect(B);
+    pair.run(Duration::from_millis(10));
+    assert_eq!(told(&mut pair), Some(port(4).into_iter().collect()));
+    assert_eq!(pair.states(), UP);
+    // In an active/passive pair addresses do not move for a port.
+    let mut pair = Pair::running(configuration(100), configuration(110));
+    let now = pair.now;
+    pair.member(B).handle_interface(now, 1, false);
+    pair.collect(B);
+    pair.run(Duration::from_millis(10));
+    assert_eq!(told(&mut pair), Some(Vec::new()));
+}
