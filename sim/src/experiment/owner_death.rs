@@ -300,6 +300,9 @@ fn compare(label: &str, calm: &History, killed: &History, (victim, death): (usiz
     scenario
 }
 
+/// The accidents of a kind in a scenario.
+type Accidents = fn(&Scenario) -> &Vec<String>;
+
 /// Accidents of a kind that are told; the others are only counted.
 const TOLD: usize = 3;
 
@@ -314,7 +317,7 @@ fn findings(scenarios: &[Scenario]) -> Findings {
         ("applications", applications.len()),
         ("sessions_of_the_dead", total(|scenario| scenario.orphans)),
     ];
-    let accidents: [(&str, &str, fn(&Scenario) -> &Vec<String>); 4] = [
+    let accidents: [(&str, &str, Accidents); 4] = [
         ("verdicts_different", "judged otherwise", |scenario| &scenario.different),
         ("logged_twice", "logged more than once", |scenario| &scenario.logged_twice),
         ("logged_never", "never logged", |scenario| &scenario.logged_never),
