@@ -250,6 +250,15 @@ impl Pair {
         self.shared.counters()
     }
 
+    /// The peer lives and has given its sessions to this device: it is told of all, for what is left out it
+    /// forgets. Otherwise it would keep those that this device has never known.
+    pub fn tell_all(&mut self, now: Timestamp) {
+        if self.peer_state.is_some() && self.forwards() {
+            self.sync.handle_sending(now, false);
+            self.sync.handle_sending(now, true);
+        }
+    }
+
     /// What the peer is to know of sessions here.
     pub fn mark(&mut self, now: Timestamp, kind: sync::ItemKind, id: u64) {
         self.sync.mark(now, kind, id);

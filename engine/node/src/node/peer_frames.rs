@@ -31,6 +31,9 @@ impl Node {
             }
             worker.set_pair_view(part.view);
         }
+        if let (Some(Step::TakeOver), Some(pair)) = (step, &mut self.pair) {
+            pair.tell_all(now);
+        }
     }
 
     /// Puts a frame onto HA3.
