@@ -121,9 +121,8 @@ fn devices_without_a_common_version_do_not_work_together() {
     let pair = Pair::begin_with(0, rewrite);
     // The one that would follow gives way.
     assert_eq!([pair.state(0), pair.state(1)], [HaState::Active, HaState::NonFunctional]);
-    let said = pair.notices[1].iter().any(|notice| match notice {
-        Notice::Pair(record) => record.text.to_lowercase().contains("version"),
-        _ => false,
-    });
+    let said = pair.notices[1].iter().any(
+        |notice| matches!(notice, Notice::Pair(record) if record.text.to_lowercase().contains("version")),
+    );
     assert!(said, "the operator is told why");
 }

@@ -175,7 +175,7 @@ fn exchange(
 }
 
 fn play(seed: u64) -> Result<(), String> {
-    let mut random = Random(0x9e37_79b9_7f4a_7c15 ^ (seed + 1) * 0x1234_5677);
+    let mut random = Random(0x9e37_79b9_7f4a_7c15 ^ ((seed + 1) * 0x1234_5677));
     let combination = COMBINATIONS[seed as usize % 5];
     let mut pair = Pair::sharing(2, combination, SHORT);
     let mut connections: Vec<Connection> = Vec::new();
