@@ -58,7 +58,7 @@ pub struct Firewall {
     /// Sessions that all workers have room for together.
     capacity: u64,
     system_log: Vec<SystemRecord>,
-    /// Whether its ports have power; with `passive-link-state shutdown` those of the passive device have none.
+    /// Whether its ports have power; with `passive-link-state shutdown` the passive device's have none.
     has_ports: bool,
 }
 

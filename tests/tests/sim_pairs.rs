@@ -51,8 +51,8 @@ fn two_devices_keep_the_promises_of_one() {
     }
 }
 
-/// Each device makes a session of its own for the same packets while they do not hear each other. Whoever goes
-/// on leading had told of its own, and the other one had refused it.
+/// Each device makes a session of its own for the same packets while they do not hear each other. Whoever
+/// goes on leading had told of its own, and the other one had refused it.
 #[test]
 fn what_was_refused_while_both_led_is_told_again() {
     let script = "
