@@ -96,7 +96,13 @@ impl Pair {
             said: VecDeque::new(),
             forwarded: 0,
         };
-        pair.run(Duration::from_secs(80));
+        for _ in 0..80 {
+            if [pair.state(0), pair.state(1)] == [HaState::Active, HaState::Passive] {
+                break;
+            }
+            pair.run(Duration::from_secs(1));
+        }
+        pair.run(Duration::from_secs(1));
         assert_eq!(pair.state(0), HaState::Active);
         pair
     }
