@@ -281,10 +281,9 @@ impl<'a> Stage<'a> {
         let known = self.knowledge();
         if let Some((at, before)) = self.compared.take()
             && self.shadow.roles.calm_since(now).is_some_and(|since| since <= BEGIN + at)
+            && let Some(text) = lasting_difference(&before, &known)
         {
-            if let Some(text) = lasting_difference(&before, &known) {
-                self.shadow.fails(now, What::Mirrored, text);
-            }
+            self.shadow.fails(now, What::Mirrored, text);
         }
         self.compared = Some((self.couple.elapsed(), known));
     }

@@ -1,5 +1,6 @@
 //! Bugs that are planted in devices that stand in for each other. Each shows at the border of a device: in
 //! its frames, in what it says to the other one and takes from it, in its records, in what it is ordered.
+#![allow(clippy::wildcard_enum_match_arm, reason = "a bug concerns one place and no other one")]
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -176,13 +177,13 @@ impl Sabotaged {
 
     /// Takes a frame of a zone; `None` where the device never sees it.
     fn take(&mut self, now: Timestamp, port: usize, mut frame: Vec<u8>) -> Option<Vec<u8>> {
-        let view = View::of(&frame);
-        match self.bug {
-            PairBug::StandsDownForwards if !self.leads() => {
-                if self.stood_down.is_some_and(|at| now < at + LINGERS) {
-                    let port = (port + 1) % self.zones;
-                    self.spoilt.push_back(DeviceOutput::Frame { port, bytes: frame.clone() });
-                }
+        let (view, bug) = (View::of(&frame), self.bug);
+        match bug {
+            PairBug::StandsDownForwards
+                if !self.leads() && self.stood_down.is_some_and(|at| now < at + LINGERS) =>
+            {
+                let port = (port + 1) % self.zones;
+                self.spoilt.push_back(DeviceOutput::Frame { port, bytes: frame.clone() });
             }
             PairBug::PassiveAnswers if self.state == Some(HaState::Passive) => {
                 if let Content::Arp { is_request: true, sender, sender_mac, target } = view.content
@@ -194,11 +195,9 @@ impl Sabotaged {
                     self.spoilt.push_back(DeviceOutput::Frame { port, bytes });
                 }
             }
-            PairBug::StaleWindow if self.took_over.is_some() => {
-                if self.is_beyond(&view) {
-                    self.swallowed += 1;
-                    return None;
-                }
+            PairBug::StaleWindow if self.took_over.is_some() && self.is_beyond(&view) => {
+                self.swallowed += 1;
+                return None;
             }
             PairBug::PortOverlap | PairBug::TranslationChanged if port == 1 => {
                 if let Some((_, to)) = ports(&view)
