@@ -52,7 +52,8 @@ pub(super) fn tell(build: Build<'_>) -> Result<String, String> {
     stage.show(1, "state", &["Running Configuration:"]);
     stage.chapter("Device 1 takes over");
     stage.remark(
-        "The active device is suspended. It goes on until the other one leads, so nothing is lost in between.",
+        "The active device is suspended. It goes on until the other one leads, so nothing is lost in \
+         between.",
     );
     stage.request(0, StateRequest::Suspend)?;
     stage.run_until(seconds(100));
