@@ -23,7 +23,7 @@ use crate::{
         Couple, Profile, Setup,
         mode::{ActiveActive, COMBINATIONS, Mode},
     },
-    plan::{Action, CROWD_PORT, Line, Plan, Talk, TalkKind, UDP_PORT},
+    plan::{Action, CROWD_PORT, Line, Plan, Rule, Service, Talk, TalkKind, UDP_PORT, Verdict},
     random::Random,
     run::Build,
 };
@@ -89,6 +89,9 @@ impl SyncLoss {
 
     fn plan(&self, seed: u64, begin: Duration) -> Plan {
         let mut plan = transfers::plan(seed, self.transfers, begin, OPENING);
+        // An answer in UDP that is ahead of its session would be a session of its own where a rule lets it in.
+        plan.rules =
+            vec![Rule { from: Some(0), to: Some(1), service: Service::Any, verdict: Verdict::Allow }];
         let interval = Duration::from_secs(4) / self.connections.max(1);
         let throng = Throng { count: self.connections, interval, requests: (1, 4) };
         let mut talk = Talk {
