@@ -89,7 +89,7 @@ impl SyncLoss {
 
     fn plan(&self, seed: u64, begin: Duration) -> Plan {
         let mut plan = transfers::plan(seed, self.transfers, begin, OPENING);
-        // An answer in UDP that is ahead of its session would be a session of its own where a rule lets it in.
+        // An answer in UDP that is ahead of its session would be one of its own where a rule lets it in.
         plan.rules =
             vec![Rule { from: Some(0), to: Some(1), service: Service::Any, verdict: Verdict::Allow }];
         let interval = Duration::from_secs(4) / self.connections.max(1);
