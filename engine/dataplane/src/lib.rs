@@ -46,8 +46,8 @@ pub use handover::{Claim, Place};
 pub use host::AwaitedEcho;
 pub use links::{Link, Links, Own, Port, PortMode, Wire};
 pub use mirror::{
-    DecodeError, EventKind, Life, MirrorCounters, MirrorItem, MirrorRefusal, NoteState, ParentState, Renumber,
-    SessionEvent, SessionState, Telling, Told, UnknownNumber, Who,
+    DecodeError, EventKind, Life, MirrorCounters, MirrorItem, MirrorRefusal, NoteState, ParentState,
+    Renumber, SessionEvent, SessionState, Telling, Told, UnknownNumber, Who,
 };
 pub use ownership::{ActiveActiveView, Duties, FirstStep, Ownership};
 pub use pair::PairView;

@@ -6,7 +6,7 @@ use core::time::Duration;
 use bifrons_catalog::app;
 use bifrons_inspect::{Opening, Shown};
 use bifrons_model::{DeviceId, DropReason, SessionId, Timestamp};
-use bifrons_session::{FlowKey, NO_NUMBER, NONE, Session, SessionFlags, tcp::Tracking};
+use bifrons_session::{FlowKey, Hit, NO_NUMBER, NONE, Session, SessionFlags, tcp::Tracking};
 use bifrons_wire::protocol;
 
 use super::{Life, MirrorItem, NoteState, Who, controls::Controls, lent::Lent};
@@ -276,7 +276,7 @@ impl Worker {
 
     fn make_copy(&mut self, item: &MirrorItem, who: &Who) -> Result<u32, MirrorRefusal> {
         for key in &who.keys {
-            self.displace_copy(key, item.id)?;
+            self.displace(key, item)?;
         }
         let [c2s, s2c] = &who.keys;
         let mut session = Session::new(item.id, who.start);
@@ -301,16 +301,16 @@ impl Worker {
         Ok(slot)
     }
 
-    /// Another copy with this key is one whose end was not told. An own session stays.
-    fn displace_copy(&mut self, key: &FlowKey, id: SessionId) -> Result<(), MirrorRefusal> {
-        match self.table.find(key, self.table.hash(key)) {
-            None => Ok(()),
-            Some(hit) if self.table.get(hit.slot).flags.has(SessionFlags::COPY) => {
-                self.remove_copy(hit.slot);
-                Ok(())
-            }
-            Some(_) => Err(MirrorRefusal::Own(id)),
+    /// Another copy with this key is one whose end was not told. An own session stays, but for one that both
+    /// devices of an active/active pair have begun, each from a packet of its own: device 0 keeps its.
+    fn displace(&mut self, key: &FlowKey, item: &MirrorItem) -> Result<(), MirrorRefusal> {
+        let Some(Hit { slot, .. }) = self.table.find(key, self.table.hash(key)) else { return Ok(()) };
+        let is_copy = self.table.get(slot).flags.has(SessionFlags::COPY);
+        if !is_copy && (item.is_inherited || !self.yield_session(self.table.get(slot).id)) {
+            return Err(MirrorRefusal::Own(item.id));
         }
+        self.remove_copy(slot);
+        Ok(())
     }
 
     /// Keeps what a copy has taken from a pool from being given here.

@@ -96,7 +96,11 @@ impl Worker {
     /// is. Where that cannot be, nothing is made.
     pub(crate) fn take_lent(&mut self, item: &MirrorItem, outbox: &mut Outbox) {
         let Some(who) = item.who.as_ref().filter(|_| self.table.find_id(item.id).is_none()) else { return };
-        if self.mirror_session(item, who).is_err() {
+        let has_own = |key| {
+            let found = self.table.find(key, self.table.hash(key));
+            found.is_some_and(|hit| !self.table.get(hit.slot).flags.has(SessionFlags::COPY))
+        };
+        if who.keys.iter().any(has_own) || self.mirror_session(item, who).is_err() {
             self.mirroring.counters.refused += 1;
             return;
         }

@@ -56,7 +56,7 @@ fn of_app(records: &[Vec<TrafficRecord>; 2], wanted: bifrons_model::AppId) -> Ve
 #[test]
 fn an_announced_connection_is_let_in_whichever_device_it_comes_to() {
     for combination in ADMITTED {
-        let mut pair = Pair::new(&compiled_without_nat(), combination);
+        let mut pair = Pair::new(&compiled_without_nat(""), combination);
         pair.is_told = true;
         let mut control = announce(&mut pair);
         opens(&mut pair, &mut data(40_001));
@@ -72,7 +72,7 @@ fn an_announced_connection_is_let_in_whichever_device_it_comes_to() {
 
 #[test]
 fn what_is_not_announced_needs_a_rule_wherever_it_comes() {
-    let mut pair = Pair::new(&compiled_without_nat(), FIRST);
+    let mut pair = Pair::new(&compiled_without_nat(""), FIRST);
     pair.is_told = true;
     let mut control = announce(&mut pair);
     let frame = data(40_002).segment(0, SYN, b"");
@@ -85,7 +85,7 @@ fn what_is_not_announced_needs_a_rule_wherever_it_comes() {
 /// When the announcing session is over, connections between its hosts are like any others.
 #[test]
 fn nobody_is_asked_behind_the_end_of_the_session_that_announced() {
-    let mut pair = Pair::new(&compiled_without_nat(), FIRST);
+    let mut pair = Pair::new(&compiled_without_nat(""), FIRST);
     pair.is_told = true;
     let mut control = announce(&mut pair);
     control.close(&mut pair);

@@ -5,7 +5,8 @@ use bifrons_model::{DropReason, InterfaceId, ZoneId};
 use bifrons_wire::Ha3Kind;
 
 use crate::{
-    device::{INSIDE, OUTSIDE, compiled},
+    device::{INSIDE, OUTSIDE, compiled, compiled_without_nat},
+    packets::udp,
     sharing::{ACK, ADMITTED, BOTH, Connection, FIRST, MODULO, One, PRIMARY, Pair, SYN, Zero, packets, way},
 };
 
@@ -124,6 +125,36 @@ fn a_session_that_both_own_falls_to_device_0() {
         assert_eq!(owned(&pair), [1, 0], "owned by {first:?} first");
         let [zero, one] = pair.records();
         assert_eq!((zero.len(), one.len()), (1, 0), "owned by {first:?} first");
+    }
+}
+
+/// An answer that comes to the other device before anything was told, and that a rule allows to begin a
+/// session, is one for that device.
+#[test]
+fn a_session_that_both_have_begun_falls_to_device_0() {
+    const BACK: &str = "
+        set rulebase security rules in from untrust to trust source any destination any application any
+        set rulebase security rules in service any action allow log-end yes";
+    for first in BOTH {
+        let mut pair = Pair::new(&compiled_without_nat(BACK), FIRST);
+        let (query, answer) = (udp(way(5_353, 7), b"query"), udp(way(5_353, 7).back(), b"answer"));
+        let begun = pair.send(first, INSIDE, &query);
+        let begun_again = pair.send(first.peer(), OUTSIDE, &answer);
+        assert_eq!([begun.at, begun_again.at], [first, first.peer()]);
+        pair.tell();
+        let owned = |pair: &Pair, at: usize| {
+            let sessions = pair.devices[at].worker.sessions();
+            sessions.slots().filter(|slot| !sessions.is_copy(*slot)).count()
+        };
+        assert_eq!([owned(&pair, 0), owned(&pair, 1)], [1, 0], "begun by {first:?}");
+        for at in BOTH {
+            assert_eq!(pair.send(at, INSIDE, &query).at, Zero);
+            assert_eq!(pair.send(at, OUTSIDE, &answer).at, Zero);
+        }
+        pair.tell();
+        assert_eq!(pair.sessions(), [1, 1]);
+        let [zero, one] = pair.records();
+        assert_eq!((zero.len(), one.len(), packets(&zero)), (1, 0, 5), "begun by {first:?}");
     }
 }
 

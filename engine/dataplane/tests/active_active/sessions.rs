@@ -240,7 +240,7 @@ fn an_answer_that_comes_before_anything_was_told() {
 /// A session of the other device that ended there, and whose end was not told yet.
 #[test]
 fn a_new_connection_over_a_stale_copy() {
-    let mut pair = Pair::new(&compiled_without_nat(), FIRST);
+    let mut pair = Pair::new(&compiled_without_nat(""), FIRST);
     let mut talk = Connection::new(way(40_000, 7), [Zero, Zero]);
     talk.open(&mut pair);
     pair.tell();

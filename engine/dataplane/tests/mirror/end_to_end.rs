@@ -195,7 +195,7 @@ fn what_was_never_told_of_is_picked_up() {
     for (waited, is_picked_up) in [(0, true), (59, true), (61, false)] {
         for is_server_first in [false, true] {
             let mut pair = Pair::new("", usize::MAX, 0);
-            let compiled = crate::pair::compiled_without_nat();
+            let compiled = crate::pair::compiled_without_nat("");
             for device in &mut pair.devices {
                 device.worker.handle_commit(&compiled);
             }

@@ -42,9 +42,10 @@ pub fn compiled(lines: &str) -> Compiled {
 }
 
 /// The same without address translation.
-pub fn compiled_without_nat() -> Compiled {
-    let lines: Vec<&str> = NETWORK.lines().filter(|line| !line.contains("rulebase nat")).collect();
-    let config = parse(&lines.join("\n"), "test").unwrap_or_else(|errors| panic!("{errors:?}"));
+pub fn compiled_without_nat(lines: &str) -> Compiled {
+    let all = NETWORK.lines().filter(|line| !line.contains("rulebase nat")).chain(lines.lines());
+    let config =
+        parse(&all.collect::<Vec<_>>().join("\n"), "test").unwrap_or_else(|errors| panic!("{errors:?}"));
     Compiled::new(Policy::compile(&config, Generation(1))).expect("no signatures of its own")
 }
 
