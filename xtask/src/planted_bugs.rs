@@ -1,5 +1,5 @@
-//! `cargo xtask planted-bugs [--pair] [SEEDS [NAME]…]`: bugs that are planted in the simulated firewall, or in
-//! the devices of a pair, and how many seeds it takes until the checks notice each.
+//! `cargo xtask planted-bugs [--pair] [SEEDS [NAME]…]`: bugs that are planted in the simulated firewall, or
+//! in the devices of a pair, and how many seeds it takes until the checks notice each.
 #![allow(clippy::disallowed_types, reason = "the table says how long it took")]
 
 use std::{

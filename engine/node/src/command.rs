@@ -306,8 +306,9 @@ pub enum Notice {
     /// What came of a commit that was answered by [`Reply::Proposed`].
     PairCommit(PairCommit),
     /// The ports that carry traffic are to be powered, or not: those of the passive device are not with
-    /// `passive-link-state shutdown`. Until they are again, no [`Command::Carrier`] tells of a carrier that is
-    /// lost by that: the device goes on with what it knows of its interfaces, to forward as soon as they are up.
+    /// `passive-link-state shutdown`. Until they are again, no [`Command::Carrier`] tells of a carrier that
+    /// is lost by that: the device goes on with what it knows of its interfaces, to forward as soon as they
+    /// are up.
     PairPorts {
         /// Whether they are to be.
         are_up: bool,

@@ -167,8 +167,8 @@ impl PeerNumbers {
         self.configuration.is_some()
     }
 
-    /// A frame of the other device's with own numbers. What has none is nothing that a policy knows; a session
-    /// that cannot be described is left out.
+    /// A frame of the other device's with own numbers. What has none is nothing that a policy knows; a
+    /// session that cannot be described is left out.
     pub fn frame(&self, now: Timestamp, mut frame: PeerFrame) -> PeerFrame {
         if !self.are_told() {
             return frame;

@@ -102,7 +102,9 @@ pub use explain::Explanation;
 pub use fib::{Balance, DynamicRoute, Fib, FibQuery, Flow, Forward, Forwarding, Preference, Rib, Target};
 pub use forwarding::Forced;
 pub use hits::RuleHits;
-pub use nat::{NatDecision, NatExplanation, NatMismatch, NatOwner, NatQuery, NatWarning, ProxyArp, proxied_addresses};
+pub use nat::{
+    NatDecision, NatExplanation, NatMismatch, NatOwner, NatQuery, NatWarning, ProxyArp, proxied_addresses,
+};
 pub use policy::{Policy, ZoneSettings};
 pub use query::{Decision, Query};
 pub use rule::Mismatch;

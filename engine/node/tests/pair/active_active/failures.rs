@@ -92,7 +92,8 @@ fn what_is_on_its_way_to_an_address_that_moves_is_not_lost() {
     let port = open_at_1(&mut pair);
     let gateway = virtual_mac(1, "ethernet1/1");
     let thanks = || segment(client(21), (SERVER_IP, 9_999), gateway, ("A", 106, 501), b"");
-    // Device 1 gives its addresses away, and device 0 gives them back; hosts behind slow switches notice late.
+    // Device 1 gives its addresses away, and device 0 gives them back; hosts behind slow switches notice
+    // late.
     pair.carrier(1, OUTSIDE, false);
     pair.run(10 * MILLISECOND);
     assert_eq!(pair.state(1), HaState::Tentative);
@@ -229,9 +230,9 @@ fn a_suspended_device_hands_its_sessions_over_and_returns() {
 
 #[test]
 fn two_tables_while_nothing_is_told() {
-    let lines = "set deviceconfig high-availability group state-synchronization ha2-keep-alive enabled yes\n\
-                 set deviceconfig high-availability group state-synchronization ha2-keep-alive action split-datapath threshold 5000\n";
-    let mut pair = Pair::sharing(1, COMBINATIONS[0], lines);
+    const KEEP_ALIVE: &str = "set deviceconfig high-availability group state-synchronization ha2-keep-alive";
+    let lines = format!("{KEEP_ALIVE} enabled yes\n{KEEP_ALIVE} action split-datapath threshold 5000\n");
+    let mut pair = Pair::sharing(1, COMBINATIONS[0], &lines);
     pair.lost = Some(HaLinkId::Ha2);
     pair.run(Duration::from_secs(7));
     assert_eq!([pair.state(0), pair.state(1)], BOTH_WORK);
