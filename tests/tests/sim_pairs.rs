@@ -76,6 +76,30 @@ fn what_was_refused_while_both_led_is_told_again() {
     assert!(course.coverage.get("split-brain").is_some_and(|times| *times > 0), "{:?}", course.coverage);
 }
 
+/// The firewall drops a client's attempts for as long as the session of the first one stands. The client waits
+/// for a minute until its next one, which comes after the last session was cleared: that begins another one.
+#[test]
+fn a_host_that_tries_again_after_the_end_is_let_to_finish() {
+    let script = "
+        seed 425
+        workers 2
+        pair aggressive mode active-passive monitors false links ha1,ha2,ha1-backup,heartbeat-backup \
+        latency 50000 jitter 0 loss 0 duplicate 0 reorder 0 mtu 9000 bandwidth 0
+        zone hosts 1 mtu 1500 latency 16333000 jitter 0 loss 0 duplicate 0 reorder 0 bandwidth 0
+        zone hosts 3 mtu 1500 latency 19380000 jitter 0 loss 0 duplicate 0 reorder 0 bandwidth 0
+        zone hosts 3 mtu 1500 latency 17815000 jitter 0 loss 0 duplicate 0 reorder 0 bandwidth 0
+        rule allow any any any
+        26375960422 device 0 commit drop any 0 tcp 21 21
+        27103555560 talk 3 1 2 2 0 ipv4 21 ftp true 32749
+        28950319024 device 0 commit allow any any any
+        34607967641 talk 6 1 0 2 2 ipv4 21 ftp false 56105";
+    let plan = Plan::parse(script).expect("a script");
+    let course = run(&plan, &firewall::build).expect("a configuration");
+    assert_eq!(course.failure, None);
+    assert_eq!(course.coverage.get("ftp-finished"), Some(&2));
+    assert_eq!(course.coverage.get("clear"), Some(&2), "the attempt was under way the first time");
+}
+
 #[test]
 fn two_runs_of_a_seed_are_equal() {
     for seed in [3, 8] {

@@ -213,6 +213,23 @@ impl<'a> Stage<'a> {
             return Ok(Some(failure));
         }
         self.judge_rest();
+        // A host that still tries begins another session after the first time, and may be done by the second.
+        for _ in 0..2 {
+            let is_quiet = self.shadow.is_quiet();
+            self.clear()?;
+            if let Some(failure) = self.play_until(self.couple.elapsed() + CLEARED) {
+                return Ok(Some(failure));
+            }
+            if is_quiet {
+                self.shadow.finished(self.couple.world.now(), self.couple.sessions());
+                break;
+            }
+        }
+        Ok(self.failure())
+    }
+
+    /// Who leads ends all sessions.
+    fn clear(&mut self) -> Result<(), String> {
         if let Some(device) = self.shadow.roles.leader() {
             self.act(&Step::Deed(device, Deed::Clear))?;
         }
@@ -220,12 +237,7 @@ impl<'a> Stage<'a> {
             self.act(&Step::Deed(0, Deed::Clear))?;
             self.act(&Step::Deed(1, Deed::Clear))?;
         }
-        let failure = self.play_until(self.couple.elapsed() + CLEARED);
-        // Hosts that still try begin other sessions.
-        if failure.is_none() && self.shadow.is_quiet() {
-            self.shadow.finished(self.couple.world.now(), self.couple.sessions());
-        }
-        Ok(self.failure())
+        Ok(())
     }
 
     /// One leads, the other one follows and knows what it does.
