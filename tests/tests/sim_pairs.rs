@@ -76,8 +76,8 @@ fn what_was_refused_while_both_led_is_told_again() {
     assert!(course.coverage.get("split-brain").is_some_and(|times| *times > 0), "{:?}", course.coverage);
 }
 
-/// The firewall drops a client's attempts for as long as the session of the first one stands. The client waits
-/// for a minute until its next one, which comes after the last session was cleared: that begins another one.
+/// The firewall drops a client's attempts for as long as the session of the first one stands. The client
+/// waits for a minute until its next one, which comes after all sessions were cleared: it begins another one.
 #[test]
 fn a_host_that_tries_again_after_the_end_is_let_to_finish() {
     let script = "
