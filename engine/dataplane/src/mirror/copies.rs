@@ -171,8 +171,9 @@ impl Worker {
     /// Of an active/passive pair both may have led while they could not reach each other. A session that went
     /// on at the other device goes on here with what is known there.
     fn catches_up(&mut self, item: &MirrorItem, who: &Who) -> bool {
-        let leads = self.pair.forwards && self.pair.shared.is_none();
-        let Some(slot) = self.table.find_id(item.id).filter(|_| leads) else { return false };
+        // What the other device has only inherited did not go on there: its idle time is an old one.
+        let may = self.pair.forwards && self.pair.shared.is_none() && !item.is_inherited;
+        let Some(slot) = self.table.find_id(item.id).filter(|_| may) else { return false };
         let is_own = !self.table.get(slot).flags.has(SessionFlags::COPY);
         if !is_own || self.table.keys(slot) != who.keys || item.life.idle >= self.table.idle(slot, self.now) {
             return false;
