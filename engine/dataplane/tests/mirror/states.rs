@@ -210,6 +210,28 @@ fn a_session_that_went_on_at_the_other_device_goes_on_from_there() {
     assert_eq!(sent, [2]);
 }
 
+/// Both lead, and the second device has seen nothing of the session but what it was told.
+#[test]
+fn what_the_other_device_has_only_inherited_is_no_news() {
+    let mut pair = Pair::new("", usize::MAX, 0);
+    let question = udp(way(2, 5_000, 9_999), b"?");
+    pair.pass(INSIDE, &question);
+    let now = pair.now;
+    let [first, second] = &mut pair.devices;
+    first.send(now, INSIDE, &question);
+    let later = now + Duration::from_secs(5);
+    second.worker.handle_take_over(later);
+    second.worker.set_pair_view(PairView::ACTIVE);
+    let mut payload = Vec::new();
+    assert_eq!(second.worker.encode_mirrored(SessionId(1), Telling::Whole, 1_400, &mut payload), Told::All);
+    let item = MirrorItem::decode(SessionId(1), &payload, later).expect("an item");
+    first.worker.handle_timeout(later, &mut first.outbox);
+    assert_eq!(first.worker.handle_mirrored(later, &item), Err(MirrorRefusal::Own(SessionId(1))));
+    first.run_on();
+    let sent: Vec<u64> = first.records.iter().map(|record| record.sent.packets).collect();
+    assert_eq!(sent, [2]);
+}
+
 #[test]
 fn a_full_table_takes_no_copy() {
     let lines = "set deviceconfig setting session capacity 3";
