@@ -8,7 +8,8 @@
 //!
 //! The frames are those of `bifrons_wire`; here are their keys and their numbers. A tag is that of
 //! AES-128-GCM over header and piece with nothing encrypted (GMAC, NIST SP 800-38D); its nonce is epoch and
-//! number, which the header holds. A key serves one epoch and one direction, and a number is given once in it.
+//! number, which the header holds. A key serves one epoch and one direction, and a number is given once in
+//! it.
 
 use alloc::vec::Vec;
 

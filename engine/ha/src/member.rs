@@ -518,6 +518,11 @@ impl Member {
         self.marks.both_lead.is_some() && (self.leaving.is_some() || yields())
     }
 
+    /// Whether this device, which leads, is about to step back for the peer to lead.
+    pub const fn is_leaving(&self) -> bool {
+        self.leaving.is_some()
+    }
+
     /// Whether the peer is heard.
     pub const fn peer_is_alive(&self) -> bool {
         self.peer.is_alive

@@ -135,6 +135,11 @@ impl Copies<'_> {
         }
     }
 
+    /// The sessions whose packets the peer does not know the number of.
+    pub fn untold(&self) -> Vec<u64> {
+        self.workers.iter().flat_map(Worker::untold_sessions).map(|id| id.0.into()).collect()
+    }
+
     /// The peer tells of all its sessions, by the connection of this number.
     pub fn begin_join(&mut self, epoch: u32) {
         self.ledger.numbers.begin(epoch);

@@ -76,6 +76,8 @@ pub(crate) struct Pair {
     table: AddressTable,
     lingering: Lingering,
     is_relieved: bool,
+    /// Whether the device steps back, and has told what it has counted.
+    is_leaving: bool,
     has_ports: bool,
     announces_again: Option<Timestamp>,
     standing: Standing,
@@ -156,6 +158,7 @@ impl Pair {
             table: AddressTable::default(),
             lingering: Lingering::default(),
             is_relieved: false,
+            is_leaving: false,
             has_ports: true,
             announces_again: None,
             standing: Standing { state: member.state(), down: down.into_iter().collect() },
@@ -444,6 +447,7 @@ impl Pair {
 
     /// Lets the machines tell each other until none has more to say.
     pub fn settle(&mut self, now: Timestamp, copies: &mut Copies<'_>) {
+        self.tell_before_leaving(now, copies);
         loop {
             let before = self.outputs.len();
             let mut is_still = true;
@@ -466,6 +470,17 @@ impl Pair {
                 break;
             }
         }
+    }
+
+    /// The packets of established sessions leave no event: whoever is to lead learns of them before it does.
+    fn tell_before_leaving(&mut self, now: Timestamp, copies: &Copies<'_>) {
+        let is_leaving = self.member.is_leaving();
+        if is_leaving && !self.is_leaving {
+            for id in copies.untold() {
+                self.sync.mark(now, sync::ItemKind::SessionUpdate, id);
+            }
+        }
+        self.is_leaving = is_leaving;
     }
 
     fn follow_member(&mut self, now: Timestamp, output: MemberOutput) {

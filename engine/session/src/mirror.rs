@@ -267,6 +267,17 @@ impl SessionTable {
         Timestamp::from_nanos(look_at.saturating_mul(crate::table::NANOS_PER_TICK))
     }
 
+    /// Own sessions that have had packets since they were last told of. Looks at every session.
+    pub fn untold(&self) -> impl Iterator<Item = SessionId> {
+        let sessions = self.slots().map(|slot| self.get(slot));
+        let is_untold = |session: &&Session| {
+            session.is_mirrorable()
+                && !session.flags.has(SessionFlags::COPY)
+                && low_tick(session.last_packet) != session.told
+        };
+        sessions.filter(is_untold).map(|session| session.id)
+    }
+
     /// Own sessions that are to be told of because packets came since they last were.
     pub fn take_refreshed(&mut self, out: &mut Vec<u32>) {
         out.append(&mut self.mirror.refreshed);

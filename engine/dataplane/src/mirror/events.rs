@@ -107,6 +107,11 @@ impl Worker {
         self.append_shown(slot, is_whole, (start, room.saturating_sub(length)), out)
     }
 
+    /// The sessions whose packets the other device does not know the number of. Looks at every session.
+    pub fn untold_sessions(&self) -> impl Iterator<Item = SessionId> {
+        self.table.untold()
+    }
+
     /// The numbers of the sessions that a join tells of, ascending, above `after`, at most `limit`. With
     /// `None` the sessions are counted anew; those made meanwhile are told of by events.
     pub fn next_session_ids(&mut self, after: Option<SessionId>, limit: usize, out: &mut Vec<SessionId>) {

@@ -316,6 +316,28 @@ fn a_planned_change_moves_sessions_there_and_back() {
     assert!(pair.records.is_empty());
 }
 
+/// Packets of an established session leave no event.
+#[test]
+fn who_takes_over_by_plan_knows_of_every_packet() {
+    let mut pair = Pair::new(1);
+    let port = open(&mut pair, 0);
+    pair.run(Duration::from_millis(20));
+    for _ in 0..5 {
+        assert_eq!(pair.passes(0, OUTSIDE, segment(false, port, "A", 501, 106, b"")), 1);
+        pair.run(Duration::from_millis(1));
+    }
+    let packets = |pair: &Pair, device: usize| -> u64 {
+        let sessions = pair.nodes[device].as_ref().unwrap().workers()[0].sessions();
+        sessions.slots().flat_map(|slot| sessions.get(slot).volume).map(|volume| volume.packets).sum()
+    };
+    let counted = packets(&pair, 0);
+    assert!(packets(&pair, 1) < counted, "not told yet");
+    let suspend = Command::PairState(StateRequest::Suspend);
+    pair.nodes[0].as_mut().unwrap().handle_command(pair.now, suspend).unwrap();
+    pair.run(Duration::from_secs(3));
+    assert_eq!((pair.state(1), packets(&pair, 1)), (HaState::Active, counted));
+}
+
 #[test]
 fn who_has_handed_over_forwards_without_the_common_address() {
     let mut pair = Pair::new(1);
