@@ -76,7 +76,7 @@ pub struct Emitted {
 pub struct PeerFrame {
     /// What the receiver is asked to do.
     pub kind: Ha3Kind,
-    /// The interface that the frame came in by; both devices number them alike. Of one that returns, the one
+    /// The interface that the frame came in by, by this device's own number. Of one that returns, the one
     /// opposite to which it leaves: the other end of the wire.
     pub interface: InterfaceId,
     /// Its zone.
@@ -88,6 +88,17 @@ pub struct PeerFrame {
     pub description: Vec<u8>,
     /// The frame as it came in, from its Ethernet header on.
     pub frame: Vec<u8>,
+}
+
+impl PeerFrame {
+    /// A frame of a session that is not described.
+    pub(crate) const fn new(
+        (kind, session): (Ha3Kind, u64),
+        (interface, zone): (InterfaceId, ZoneId),
+        frame: Vec<u8>,
+    ) -> Self {
+        Self { kind, interface, zone, session, description: Vec::new(), frame }
+    }
 }
 
 /// What a worker asks or tells the device.

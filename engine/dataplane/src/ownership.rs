@@ -185,13 +185,7 @@ mod tests {
     use super::*;
     use DeviceId::{One, Zero};
 
-    const ADMITTED: [SessionOwner; 5] = [
-        SessionOwner::PrimaryDevice,
-        SessionOwner::FirstPacket(SessionSetup::PrimaryDevice),
-        SessionOwner::FirstPacket(SessionSetup::FirstPacket),
-        SessionOwner::FirstPacket(SessionSetup::IpModulo),
-        SessionOwner::FirstPacket(SessionSetup::IpHash { with_destination: true, seed: 7 }),
-    ];
+    const ADMITTED: [SessionOwner; 5] = SessionOwner::admitted(true, 7);
 
     /// A calm pair of which Zero is primary.
     fn view(owner: SessionOwner, forwards: bool) -> ActiveActiveView {

@@ -30,17 +30,11 @@ pub fn active_active_view(
 mod tests {
     use super::*;
     use DeviceId::{One, Zero};
-    use bifrons_config::typed::{ActiveActive, SessionOwner, SessionSetup};
+    use bifrons_config::typed::{ActiveActive, SessionOwner};
     use bifrons_dataplane::{Duties, FirstStep};
     use bifrons_wire::Addresses;
 
-    const ADMITTED: [SessionOwner; 5] = [
-        SessionOwner::PrimaryDevice,
-        SessionOwner::FirstPacket(SessionSetup::PrimaryDevice),
-        SessionOwner::FirstPacket(SessionSetup::FirstPacket),
-        SessionOwner::FirstPacket(SessionSetup::IpModulo),
-        SessionOwner::FirstPacket(SessionSetup::IpHash { with_destination: true, seed: 7 }),
-    ];
+    const ADMITTED: [SessionOwner; 5] = SessionOwner::admitted(true, 7);
 
     fn ownership(owner: SessionOwner) -> Ownership {
         Ownership::new(&ActiveActive { session_owner: owner, ..ActiveActive::default() })

@@ -75,9 +75,9 @@ pub struct Ha3Header {
     pub kind: Ha3Kind,
     /// The device that sends it, 0 or 1.
     pub sender: u8,
-    /// The interface that the packet came in by; both devices number them alike.
+    /// The interface that the packet came in by, by the sender's number.
     pub interface: InterfaceId,
-    /// Its zone.
+    /// Its zone, by the sender's number.
     pub zone: ZoneId,
     /// The life of the key.
     pub epoch: u32,

@@ -245,6 +245,20 @@ pub enum SessionOwner {
     FirstPacket(SessionSetup),
 }
 
+impl SessionOwner {
+    /// The five combinations of owner and setup device that there are (PAN-OS, "Session Owner" and "Session
+    /// Setup"), the last one by this hash.
+    pub const fn admitted(with_destination: bool, seed: u32) -> [Self; 5] {
+        [
+            Self::PrimaryDevice,
+            Self::FirstPacket(SessionSetup::PrimaryDevice),
+            Self::FirstPacket(SessionSetup::FirstPacket),
+            Self::FirstPacket(SessionSetup::IpModulo),
+            Self::FirstPacket(SessionSetup::IpHash { with_destination, seed }),
+        ]
+    }
+}
+
 /// Which device does routing, translation and the rule lookup for a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionSetup {

@@ -152,14 +152,9 @@ impl Worker {
             self.encode_mirrored(id, Telling::Whole, DESCRIPTION_MAX, &mut description);
             session = id.0.into();
         }
-        outbox.to_peer.push(PeerFrame {
-            kind: Ha3Kind::SetupReply,
-            interface: frame.interface,
-            zone: frame.zone,
-            session,
-            description,
-            frame: core::mem::take(&mut frame.frame),
-        });
+        let (place, bytes) = ((frame.interface, frame.zone), core::mem::take(&mut frame.frame));
+        let reply = PeerFrame::new((Ha3Kind::SetupReply, session), place, bytes);
+        outbox.to_peer.push(PeerFrame { description, ..reply });
         Verdict::ToPeer
     }
 
@@ -247,14 +242,8 @@ impl Worker {
         outbox: &mut Outbox,
     ) -> Verdict {
         let zone = frame.zone;
-        let returned = |interface, frame| PeerFrame {
-            kind: Ha3Kind::ReturnToReceiver,
-            interface,
-            zone,
-            session: 0,
-            description: Vec::new(),
-            frame,
-        };
+        let returned =
+            |interface, bytes| PeerFrame::new((Ha3Kind::ReturnToReceiver, 0), (interface, zone), bytes);
         for own in outbox.emitted.split_off(emitted.min(outbox.emitted.len())) {
             match self.links.port(own.interface).map(|port| &port.mode) {
                 Some(PortMode::Wire(wire)) => outbox.to_peer.push(returned(wire.peer, own.packet)),
@@ -459,14 +448,7 @@ fn give(
     } else {
         body.fragments.iter_mut().map(|fragment| core::mem::take(&mut fragment.bytes)).collect()
     };
-    let peer_frame = |frame| PeerFrame {
-        kind,
-        interface: lane.interface,
-        zone: lane.zone,
-        session,
-        description: Vec::new(),
-        frame,
-    };
+    let peer_frame = |bytes| PeerFrame::new((kind, session), (lane.interface, lane.zone), bytes);
     outbox.to_peer.extend(frames.into_iter().map(peer_frame));
     Verdict::ToPeer
 }

@@ -18,13 +18,7 @@ pub const BOTH: [DeviceId; 2] = [Zero, One];
 pub const PRIMARY: SessionOwner = SessionOwner::PrimaryDevice;
 pub const FIRST: SessionOwner = SessionOwner::FirstPacket(SessionSetup::FirstPacket);
 pub const MODULO: SessionOwner = SessionOwner::FirstPacket(SessionSetup::IpModulo);
-pub const ADMITTED: [SessionOwner; 5] = [
-    PRIMARY,
-    SessionOwner::FirstPacket(SessionSetup::PrimaryDevice),
-    FIRST,
-    MODULO,
-    SessionOwner::FirstPacket(SessionSetup::IpHash { with_destination: true, seed: 7 }),
-];
+pub const ADMITTED: [SessionOwner; 5] = SessionOwner::admitted(true, 7);
 
 /// What becomes of a frame in the end.
 #[derive(Debug)]

@@ -6,11 +6,11 @@ use bifrons_ha::HaLinkId;
 
 use super::{
     passive::{millis, seconds},
-    stage::{Figure, GROUP, Scenery, Stage},
+    stage::{Figure, GROUP, Scenery, Stage, call_to},
 };
 use crate::{
     host::resident::{Call, Residence},
-    run::{BEGIN, Build},
+    run::Build,
 };
 
 const ROUTER: Ipv4Addr = Ipv4Addr::new(172, 17, 1, 1);
@@ -124,13 +124,7 @@ pub(super) fn scenery(title: &'static str, pair: Pair, calls: Vec<(usize, Call)>
 
 /// A connection to the router.
 pub(super) fn call(port: u16, opens: Duration, requests: &[Duration], closes: Option<Duration>) -> Call {
-    Call {
-        port,
-        server: (ROUTER, 80),
-        opens: BEGIN + opens,
-        requests: requests.iter().map(|at| BEGIN + *at).collect(),
-        closes: closes.map(|at| BEGIN + at),
-    }
+    call_to(ROUTER, (port, opens), requests, closes)
 }
 
 /// Places in the cast.

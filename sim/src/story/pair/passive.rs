@@ -5,13 +5,13 @@ use std::{fmt::Write as _, net::Ipv4Addr, time::Duration};
 use bifrons_ha::{HaLinkId, HaState};
 
 use super::{
-    stage::{Figure, GROUP, Scenery, Stage},
+    stage::{Figure, GROUP, Scenery, Stage, call_to},
     words,
 };
 use crate::{
     host::resident::{Call, Residence},
     pair::Profile,
-    run::{BEGIN, Build},
+    run::Build,
 };
 
 /// Hosts and the ports between which they talk.
@@ -54,13 +54,7 @@ pub(super) const fn millis(count: u64) -> Duration {
 
 /// A connection of the client to the server, with requests at these times.
 pub(super) fn call(port: u16, opens: Duration, requests: &[Duration], closes: Option<Duration>) -> Call {
-    Call {
-        port,
-        server: (SERVER, 80),
-        opens: BEGIN + opens,
-        requests: requests.iter().map(|at| BEGIN + *at).collect(),
-        closes: closes.map(|at| BEGIN + at),
-    }
+    call_to(SERVER, (port, opens), requests, closes)
 }
 
 fn configuration(pair: &Pair) -> (String, [String; 2]) {

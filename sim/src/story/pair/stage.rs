@@ -14,6 +14,7 @@ use crate::{
     link::{Endpoint, Place, Quality},
     plan::interface,
     run::{BEGIN, Build},
+    story::QUALITY,
     world::{Watch, World},
 };
 
@@ -22,17 +23,23 @@ const FOR_GOOD: Duration = Duration::from_secs(365 * 24 * 3_600);
 /// The pair's number in all stories.
 pub(super) const GROUP: u8 = 1;
 
-/// How long frames take between hosts, switches and devices.
-const QUALITY: Quality = Quality {
-    latency: Duration::from_micros(500),
-    jitter: Duration::ZERO,
-    loss: 0,
-    duplicate: 0,
-    reorder: 0,
-    mtu: 1_500,
-    bandwidth: 0,
-};
-/// The same between the devices.
+/// A connection to a server's port 80, with requests at these times.
+pub(super) fn call_to(
+    server: Ipv4Addr,
+    (port, opens): (u16, Duration),
+    requests: &[Duration],
+    closes: Option<Duration>,
+) -> Call {
+    Call {
+        port,
+        server: (server, 80),
+        opens: BEGIN + opens,
+        requests: requests.iter().map(|at| BEGIN + *at).collect(),
+        closes: closes.map(|at| BEGIN + at),
+    }
+}
+
+/// Links between the devices.
 const BETWEEN: Quality = Quality { latency: Duration::from_micros(100), mtu: 9_000, ..QUALITY };
 
 /// A host of a story.
