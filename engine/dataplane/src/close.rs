@@ -62,6 +62,11 @@ impl Worker {
         if session.flags.has(SessionFlags::LOG_END) && !session.flags.has(SessionFlags::LOGGED) {
             self.write_record(slot, Subtype::End, at, outbox);
         }
+        self.free_handles(slot);
+    }
+
+    /// Gives back what a session that ends holds beside its slot.
+    pub(crate) fn free_handles(&mut self, slot: u32) {
         self.free_inspection(slot);
         self.claim_session(slot, false);
         self.reopenings.remove(&slot);

@@ -423,14 +423,8 @@ impl Worker {
 
     pub(crate) fn remove_copy(&mut self, slot: u32) {
         self.mirroring.lent.forget(self.table.get(slot).id);
-        self.free_inspection(slot);
-        self.claim_session(slot, false);
-        let notes = core::mem::replace(&mut self.table.get_mut(slot).notes, NONE);
-        let notes = self.notes.try_remove(notes as usize);
-        self.release_taken(notes.and_then(|notes| notes.taken));
-        self.release_translation(slot);
+        self.free_handles(slot);
         self.table.remove(slot);
-        self.counters.sessions_ended += 1;
         self.mirroring.counters.copies_removed += 1;
         self.follow_pressure();
     }
