@@ -95,6 +95,12 @@ impl SessionTable {
         }
     }
 
+    /// Nobody is told of own sessions from now on.
+    pub fn stop_telling(&mut self) {
+        self.mirror.tells = false;
+        self.mirror.refreshed = Vec::new();
+    }
+
     /// The slot of the session with this number; `None`, too, where nobody has called `set_mirrored`.
     #[inline]
     pub fn find_id(&self, id: SessionId) -> Option<u32> {

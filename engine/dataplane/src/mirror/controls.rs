@@ -3,7 +3,7 @@
 //! Only the owner of such a session knows what it has announced. A connection that begins at this device
 //! between the same hosts may be one of those: it is the owner's to let in.
 
-use alloc::{collections::BTreeSet, vec::Vec};
+use alloc::collections::BTreeSet;
 use core::net::IpAddr;
 
 use bifrons_model::SessionId;
@@ -52,8 +52,7 @@ impl Worker {
         }
         let hosts = hosts(addresses);
         let all = (hosts, SessionId(0))..=(hosts, SessionId(u32::MAX));
-        let ids: Vec<SessionId> = self.mirroring.controls.0.range(all).map(|(_, id)| *id).collect();
-        for id in ids {
+        while let Some((_, id)) = self.mirroring.controls.0.range(all.clone()).next().copied() {
             if self.table.find_id(id).is_some_and(|slot| self.table.is_copy(slot)) {
                 return true;
             }

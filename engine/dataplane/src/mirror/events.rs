@@ -61,6 +61,8 @@ impl Worker {
         self.nat_owner = view.shared.map_or(NatOwner::ALONE, |shared| shared.nat_owner(shared.device));
         if !view.forwards || view.mirrors {
             self.table.set_mirrored(view.mirrors);
+        } else {
+            self.table.stop_telling();
         }
         if view.shared.is_some_and(|shared| shared.device.peer().of_two(shared.can_work)) {
             self.table.know_owner();

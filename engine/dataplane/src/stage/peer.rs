@@ -22,7 +22,7 @@ use alloc::{vec, vec::Vec};
 
 use bifrons_model::{DropReason, InterfaceId, SessionId, Timestamp, ZoneId};
 use bifrons_session::{FlowKey, Hit};
-use bifrons_wire::{FrameInfo, Ha3Kind, LinkType, Packet, TcpFlags, parse_into, protocol, verify};
+use bifrons_wire::{Addresses, FrameInfo, Ha3Kind, LinkType, Packet, TcpFlags, parse_into, protocol, verify};
 
 use crate::{
     ActiveActiveView, EventKind, FirstStep, Frame, MirrorItem, Outbox, PeerFrame, Step, Telling, Verdict,
@@ -57,8 +57,7 @@ enum Beginning {
 impl Worker {
     /// Takes a frame that the other device has given, with the verdict of any frame: what leaves is
     /// `frame.frame` as it is then, or what `Outbox::replaced` has. One that is handed over goes to the same
-    /// function of that worker; an answer stands in `Outbox::to_peer`. Then everything that is due by `now`
-    /// happens.
+    /// function of that worker; an answer stands in `Outbox::to_peer`. What is due by `now` happens before.
     pub fn handle_peer_frame(
         &mut self,
         now: Timestamp,
@@ -208,6 +207,9 @@ impl Worker {
         if self.policy.session().strict_checksum {
             verify(&lane.packet, &frame.frame)?;
         }
+        if matches!(lane.packet.addresses, Addresses::V6 { .. }) && !self.policy.session().ipv6_firewalling {
+            return Err(DropReason::Ipv6Disabled);
+        }
         (lane.link, lane.interface, lane.zone) = (LinkType::Ethernet, interface, zone);
         lane.hash = self.table.hash(&FlowKey::of(&lane.packet, zone));
         Ok(())
@@ -351,7 +353,8 @@ impl Worker {
         let is_tcp = packet.protocol == protocol::TCP;
         const OPENING: TcpFlags = TcpFlags::SYN.with(TcpFlags::ACK);
         if is_tcp && packet.tcp.flags.0 & OPENING.0 != TcpFlags::SYN.0 {
-            let is_wanted = self.picks_up() || self.acknowledges_cookie(lane, packet);
+            let can_own = view.device.of_two(view.can_work);
+            let is_wanted = self.picks_up() && can_own || self.acknowledges_cookie(lane, packet);
             return if is_wanted { Beginning::Here } else { Beginning::Peer(0) };
         }
         if self.own_interface(lane, packet.addresses.destination()).is_some() {

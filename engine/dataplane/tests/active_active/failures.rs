@@ -1,12 +1,14 @@
 //! Devices that die, come back, or cannot reach each other.
 
+use std::net::Ipv6Addr;
+
 use bifrons_dataplane::{PairView, PeerFrame, Verdict};
 use bifrons_model::{DropReason, InterfaceId, ZoneId};
 use bifrons_wire::Ha3Kind;
 
 use crate::{
     device::{INSIDE, OUTSIDE, compiled, compiled_without_nat},
-    packets::udp,
+    packets::{Way, udp},
     sharing::{ACK, ADMITTED, BOTH, Connection, FIRST, MODULO, One, PRIMARY, Pair, SYN, Zero, packets, way},
 };
 
@@ -59,6 +61,44 @@ fn a_tentative_device_owns_nothing() {
             assert_eq!((records.len(), packets(records)), (2, before.sent + new.sent));
         }
     }
+}
+
+/// Not even what may begin in mid-connection, as after the other device's death.
+#[test]
+fn a_tentative_device_picks_nothing_up() {
+    let mut pair = Pair::new(&compiled_without_nat(""), FIRST);
+    pair.kill(One);
+    pair.set_views([true, true], Some(Zero));
+    let mut talk = Connection::new(way(40_000, 7), [One; 2]);
+    talk.open(&mut pair);
+    // Zero has not been told of the connection yet.
+    let now = pair.now;
+    pair.device(Zero).worker.handle_stand_down(now);
+    pair.set_views([false, true], Some(One));
+    talk.at = [Zero; 2];
+    let fate = talk.client_sends(&mut pair, ACK, b"GET / HTTP/1.0\r\n\r\n");
+    assert_eq!((fate.at, fate.crossed), (One, vec![(Ha3Kind::ForwardToOwner, 0)]));
+    assert_eq!(pair.sessions(), [0, 1]);
+}
+
+/// A packet that came to the other device is judged by this one's configuration.
+#[test]
+fn ipv6_does_not_pass_by_way_of_the_other_device() {
+    let mut pair = Pair::new(&compiled("set deviceconfig setting session ipv6-firewalling no"), FIRST);
+    let address = |last: u16| Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last).into();
+    let frame = udp(Way { source: (address(1), 9), destination: (address(2), 9) }, b"?");
+    let mut frame = PeerFrame {
+        kind: Ha3Kind::ForwardToOwner,
+        interface: INSIDE,
+        zone: ZoneId(0),
+        session: 0,
+        description: Vec::new(),
+        frame,
+    };
+    let now = pair.now;
+    let device = pair.device(Zero);
+    let verdict = device.worker.handle_peer_frame(now, &mut frame, &mut device.outbox);
+    assert_eq!(verdict, Verdict::Drop(DropReason::Ipv6Disabled));
 }
 
 /// Frames that were on their way when their receiver had stopped to forward.

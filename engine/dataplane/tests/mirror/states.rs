@@ -5,13 +5,13 @@ use std::time::Duration;
 use bifrons_dataplane::{
     DecodeError, EventKind, MirrorItem, MirrorRefusal, PairView, SessionState, Telling, Told, Verdict,
 };
-use bifrons_model::{InterfaceId, NatRuleId, SessionId, Tracker};
+use bifrons_model::{InterfaceId, NatRuleId, SessionId, Tracker, Volume};
 use bifrons_session::SessionFlags;
 use proptest::prelude::*;
 
 use crate::{
     packets::{Header, Way, echo, tcp, udp},
-    pair::{Device, INSIDE, OUTSIDE, Pair, START, compiled},
+    pair::{Device, INSIDE, OUTSIDE, Pair, ROOM, START, compiled, compiled_without_nat},
 };
 
 const SYN: u8 = 2;
@@ -99,6 +99,53 @@ fn packets_are_told_of_each_quarter() {
     let changes: Vec<u32> = told.iter().filter(|told| told.0 > 20).map(|told| told.0).collect();
     assert_eq!(told[0], (0, EventKind::Created));
     assert_eq!(changes.len(), 1, "{told:?}");
+}
+
+/// Nothing is kept for somebody who is not told any more.
+#[test]
+fn who_is_alone_again_has_nothing_to_tell() {
+    let mut device = Device::new(&compiled(""), 1, PairView::ACTIVE);
+    let question = udp(way(2, 5_000, 9_999), &[0xee; 40]);
+    device.send(START, INSIDE, &question);
+    device.worker.set_pair_view(PairView::ALONE);
+    device.outbox.session_events.clear();
+    for second in 1..60 {
+        device.send(START.after_secs(second), INSIDE, &question);
+    }
+    device.worker.set_pair_view(PairView::ACTIVE);
+    device.worker.handle_timeout(START.after_secs(60), &mut device.outbox);
+    assert_eq!(device.outbox.session_events, []);
+    device.collect();
+}
+
+/// A copy goes with all that was noted of the session when it was this device's own.
+#[test]
+fn a_syn_that_waited_on_a_session_is_forgotten_with_its_copy() {
+    let mut device = Device::new(&compiled_without_nat(""), 1, PairView::ACTIVE);
+    let (out, mut now) = (way(2, 4_000, 80), START);
+    let mut sends = |device: &mut Device, interface, way, flags, numbers| {
+        now += Duration::from_millis(1);
+        let (verdict, _) = device.send(now, interface, &segment(way, flags, numbers, b""));
+        assert!(matches!(verdict, Verdict::Transmit(_)), "{verdict:?}");
+        now
+    };
+    let mut open = |device: &mut Device| {
+        sends(device, INSIDE, out, SYN, (100, 0));
+        sends(device, OUTSIDE, out.back(), SYN | ACK, (500, 101));
+        sends(device, INSIDE, out, ACK, (101, 501));
+        // Another connection, perhaps.
+        sends(device, INSIDE, out, SYN, (90_000, 0))
+    };
+    let at = open(&mut device);
+    device.worker.handle_stand_down(at);
+    assert!(device.worker.handle_mirrored_end(SessionId(1)));
+    open(&mut device);
+    let at = sends(&mut device, OUTSIDE, out.back(), SYN | ACK, (700, 90_001));
+    sends(&mut device, INSIDE, out, ACK, (90_001, 701));
+    device.worker.handle_take_over(at);
+    device.run_on();
+    let sent: Vec<u64> = device.records.iter().map(|record| record.sent.packets).collect();
+    assert_eq!(sent, [2, 2], "each packet is counted once");
 }
 
 /// Both devices hold the same ports, and after the take-over none is given again.
@@ -356,6 +403,26 @@ proptest! {
 fn another_version_is_told_apart() {
     assert_eq!(MirrorItem::decode(SessionId(1), &[0x20, 1, 2], START), Err(DecodeError::Version(2)));
     assert_eq!(MirrorItem::decode(SessionId(1), &[], START), Err(DecodeError::Truncated));
+}
+
+/// Counts that packets are added to without a look.
+#[test]
+fn no_session_has_counted_more_than_can_be() {
+    let mut device = Device::new(&compiled(""), 1, PairView::ACTIVE);
+    device.send(START, INSIDE, &udp(way(2, 5_000, 9_999), b"?"));
+    let mut payload = Vec::new();
+    device.worker.encode_mirrored(SessionId(1), Telling::Whole, ROOM, &mut payload);
+    let mut item = MirrorItem::decode(SessionId(1), &payload, START).expect("an item");
+    let mut decode = |packets, bytes| {
+        item.life.volume[1] = Volume { packets, bytes };
+        let mut payload = Vec::new();
+        item.encode(START, &mut payload);
+        MirrorItem::decode(SessionId(1), &payload, START).map(|item| item.life.volume[1].bytes)
+    };
+    assert_eq!(decode(1 << 30, 1 << 55), Ok(1 << 55));
+    for (packets, bytes) in [(u64::MAX, 1), (1, u64::MAX), (1, 1 << 57)] {
+        assert_eq!(decode(packets, bytes), Err(DecodeError::Value("what was counted")));
+    }
 }
 
 #[test]

@@ -35,6 +35,9 @@ const ALL: u16 = 4095;
 /// The number that the state `incomplete` of no application has in this field.
 const NO_APP: AppId = bifrons_catalog::app::UNDECIDED;
 
+/// Centuries of traffic at any speed count no more than this.
+const COUNT_MAX: u64 = 1 << 56;
+
 pub(super) fn write(life: &Life, out: &mut Vec<u8>) {
     let is_usual_fate =
         (life.state, life.action, life.action_source) == (State::Active, Action::Allow, ActionSource::Policy);
@@ -123,7 +126,7 @@ pub(super) fn read(reader: &mut Reader<'_>, protocol_number: u8) -> Result<Life,
     let mut volume = [Volume::default(); 2];
     for (bit, volume) in core::iter::zip(VOLUME, &mut volume) {
         if has & bit != 0 {
-            *volume = Volume { packets: reader.varint()?, bytes: reader.varint()? };
+            *volume = Volume { packets: read_count(reader)?, bytes: read_count(reader)? };
         }
     }
     let service = if has & SERVICE != 0 { read_service(reader)? } else { TimeoutOverride::default() };
@@ -149,6 +152,11 @@ pub(super) fn read(reader: &mut Reader<'_>, protocol_number: u8) -> Result<Life,
     };
     life.timer = timer.unwrap_or_else(|| life.usual_timer());
     Ok(life)
+}
+
+/// A count that packets are added to without a look.
+fn read_count(reader: &mut Reader<'_>) -> Result<u64, DecodeError> {
+    Some(reader.varint()?).filter(|count| *count <= COUNT_MAX).ok_or(DecodeError::Value("what was counted"))
 }
 
 fn read_fate(byte: u8) -> Result<(State, Action, ActionSource), DecodeError> {
