@@ -345,6 +345,7 @@ impl Node {
                 }
                 self.controller.set_addresses(now, AddressTable::default(), Vec::new(), false);
                 self.set_pair_view(PairView::ALONE);
+                self.forget_peer(now);
             }
             return;
         }

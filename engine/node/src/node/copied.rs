@@ -8,7 +8,7 @@ use bifrons_ha::{PathId, config_sync::ConfigMark, sync::ItemKind};
 use bifrons_model::Timestamp;
 
 use super::Node;
-use crate::CommandError;
+use crate::{CommandError, copies::Copies};
 
 impl Node {
     /// The IPsec security associations of the pair, by their numbers: this device's and those that the other
@@ -34,6 +34,16 @@ impl Node {
             return Err(CommandError::NoAssociation(id));
         }
         self.with_pair(|pair| pair.mark(now, kind, id))
+    }
+
+    /// There is no pair any more: what the peer has is not this device's matter, as if it had told that it
+    /// has nothing.
+    pub(super) fn forget_peer(&mut self, now: Timestamp) {
+        self.obey_orders();
+        let Self { ledger, controller, workers, .. } = self;
+        let mut copies = Copies { ledger, controller, workers, now, room: 0 };
+        copies.begin_join(0);
+        copies.end_join();
     }
 
     /// Asks a destination of a path group. One that nothing can be sent to counts as well.

@@ -22,6 +22,11 @@ impl Node {
     /// The workers do their part in an active/active pair.
     pub(super) fn share(&mut self, now: Timestamp, part: &Part, step: Option<Step>) {
         let has_copies = self.workers.iter().any(|worker| !worker.sessions().is_empty());
+        match step {
+            Some(Step::TakeOver) => self.ledger.associations.adopt(),
+            Some(Step::StandDown) => self.ledger.associations.give_up(),
+            None => {}
+        }
         for worker in &mut self.workers {
             worker.set_device(part.device);
             match step {
@@ -56,14 +61,11 @@ impl Node {
     fn process_peer_frame(&mut self, now: Timestamp, worker: usize, mut frame: PeerFrame, is_first: bool) {
         let Some(at) = self.workers.get_mut(worker) else { return };
         let verdict = at.handle_peer_frame(now, &mut frame, &mut self.outbox);
-        if let (Verdict::HandOver(owner), true) = (verdict, is_first) {
-            return self.process_peer_frame(now, usize::from(owner), frame, false);
-        }
         let replaced = core::mem::take(&mut self.outbox.replaced);
         let port = self.port_of(frame.interface);
         let arrival = Arrival { now, port: port.unwrap_or_default(), interface: frame.interface };
         let frames = if replaced.is_empty() {
-            vec![frame.frame]
+            vec![core::mem::take(&mut frame.frame)]
         } else {
             replaced.into_iter().map(|replaced| replaced.bytes).collect()
         };
@@ -71,6 +73,10 @@ impl Node {
             match verdict {
                 Verdict::Transmit(interface) => self.transmit(interface, bytes),
                 Verdict::Host(interface) => self.handle_own(&arrival, interface, bytes),
+                Verdict::HandOver(owner) if is_first => {
+                    let frame = PeerFrame { frame: bytes, ..frame.clone() };
+                    self.process_peer_frame(now, usize::from(owner), frame, false);
+                }
                 Verdict::HandOver(_)
                 | Verdict::ToPeer
                 | Verdict::Drop(_)

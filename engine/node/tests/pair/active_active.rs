@@ -5,7 +5,7 @@ use std::{net::Ipv4Addr, time::Duration};
 use bifrons_ha::{DeviceId, HaLinkId, HaState, InterfaceNumber, VirtualMac};
 use bifrons_model::{EndReason, MacAddress};
 use bifrons_node::{Command, PortId};
-use bifrons_wire::{Arp, EthernetHeader};
+use bifrons_wire::{Arp, EthernetHeader, FrameInfo, LinkType, Reading, fragment, parse};
 use etherparse::PacketBuilder;
 
 use super::{CLIENT, INSIDE, OUTSIDE, Pair, SERVER, node_with};
@@ -137,6 +137,22 @@ fn segment(
     let mut frame = Vec::new();
     builder.write(&mut frame, data).unwrap();
     frame
+}
+
+/// A UDP packet of 1,500 bytes or less, or its fragments.
+fn datagram(from: End, to: (Ipv4Addr, u16), gateway: MacAddress, data: &[u8]) -> Vec<Vec<u8>> {
+    let mut frame = Vec::new();
+    PacketBuilder::ethernet2(from.mac.0, gateway.0)
+        .ipv4(from.address.octets(), to.0.octets(), 64)
+        .udp(from.tcp_port, to.1)
+        .write(&mut frame, data)
+        .unwrap();
+    if frame.len() <= 1_514 {
+        return vec![frame];
+    }
+    let info = FrameInfo { link: LinkType::Ethernet, wire_length: frame.len() as u32 };
+    let packet = parse(&frame, info, Reading::Strict).unwrap();
+    fragment(&frame, &packet, 1_500, 77).unwrap()
 }
 
 impl Pair {
@@ -470,6 +486,25 @@ fn a_setup_device_translates_for_the_owner() {
             let sets_up = usize::from((number ^ SERVER_IP.octets()[3]) & 1);
             assert_eq!(asked > 0, sets_up != receiver, "{what}");
         }
+    }
+}
+
+/// The answer comes to the device that does not own the session; its ends lead to other workers than the
+/// question's did.
+#[test]
+fn a_packet_in_fragments_finds_the_worker_that_has_its_session() {
+    let mut pair = Pair::sharing(3, COMBINATIONS[2], NAT);
+    for number in 20..32 {
+        let question = datagram(client(number), (SERVER_IP, 9_999), own_mac(0, INSIDE), b"?");
+        let [asked] = &pair.through(0, INSIDE, question.concat())[..] else { panic!("it passes") };
+        let source = asked.source();
+        assert_eq!((asked.device, source.0), (0, FLOATING[0]));
+        let mut passed = Vec::new();
+        for piece in datagram(WEB, source, own_mac(1, OUTSIDE), &[7; 2_500]) {
+            passed.extend(pair.through(1, OUTSIDE, piece));
+        }
+        let left: Vec<_> = passed.iter().map(|packet| (packet.device, packet.port)).collect();
+        assert_eq!(left, [(0, INSIDE); 2], "client {number}");
     }
 }
 

@@ -385,6 +385,25 @@ fn a_device_that_returns_gets_all_sessions() {
     assert_eq!([pair.sessions(0), pair.sessions(1)], [1, 1]);
 }
 
+/// What a device has for its peer goes when there is no pair any more; what is its own stays.
+#[test]
+fn without_a_pair_a_device_has_no_copies() {
+    let mut pair = Pair::new(2);
+    open(&mut pair, 0);
+    pair.order(0, Command::SecurityAssociation { id: 7, state: Some(b"seven".to_vec()) }).unwrap();
+    pair.run(Duration::from_millis(20));
+    assert_eq!([pair.sessions(0), pair.sessions(1)], [1, 1]);
+    for device in [0, 1] {
+        let text = config(device).replace("enabled yes", "enabled no");
+        pair.commit(device, &text).unwrap();
+    }
+    pair.run(Duration::from_millis(20));
+    assert_eq!([pair.sessions(0), pair.sessions(1)], [1, 0]);
+    let associations = [0, 1].map(|device| pair.node(device).security_associations().count());
+    assert_eq!(associations, [1, 0]);
+    assert!(pair.records.is_empty());
+}
+
 #[test]
 fn without_a_pair_there_is_nobody_to_suspend() {
     let mut pair = Pair::new(1);

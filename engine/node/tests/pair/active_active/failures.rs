@@ -6,10 +6,10 @@ use bifrons_ha::{HaLinkId, HaState, StateRequest};
 use bifrons_node::Command;
 
 use super::{
-    BOTH_WORK, COMBINATIONS, FLOATING, MILLISECOND, NAT, Passed, SERVER_IP, WEB, client, held, own_mac,
-    segment, virtual_mac,
+    BOTH_WORK, COMBINATIONS, FLOATING, MILLISECOND, NAT, Passed, SERVER_IP, WEB, client, config, held,
+    own_mac, segment, virtual_mac,
 };
-use crate::{INSIDE, OUTSIDE, Pair};
+use crate::{INSIDE, OUTSIDE, Pair, node_with};
 
 /// Opens a connection that device 1 owns and translates to its floating address; the translated port.
 fn open_at_1(pair: &mut Pair) -> u16 {
@@ -247,4 +247,20 @@ fn two_tables_while_nothing_is_told() {
         [0],
         "the primary device's again"
     );
+}
+
+/// The survivor keeps what it was told beside sessions, and tells it to a peer that comes back.
+#[test]
+fn security_associations_survive_their_device() {
+    let mut pair = Pair::sharing(1, COMBINATIONS[2], "");
+    pair.command(1, Command::SecurityAssociation { id: 7, state: Some(b"seven".to_vec()) });
+    pair.run(20 * MILLISECOND);
+    pair.nodes[1] = None;
+    pair.run(Duration::from_millis(100));
+    pair.nodes[1] = Some(node_with(1, pair.now, 1, &config(1, COMBINATIONS[2])));
+    pair.run(Duration::from_secs(14));
+    assert_eq!([pair.state(0), pair.state(1)], BOTH_WORK);
+    for device in [0, 1] {
+        assert!(pair.node(device).security_associations().eq([(7, &b"seven"[..])]), "{device}");
+    }
 }
