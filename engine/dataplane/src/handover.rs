@@ -67,20 +67,27 @@ impl Worker {
     pub fn set_place(&mut self, place: Place) {
         self.place = place;
         self.table.share(place.worker, place.workers);
-        self.nat.set_share(self.nat.share().of_worker(place.worker, place.workers));
-        if let Some(device) = self.device {
-            self.set_device(device);
-        }
+        self.divide();
     }
 
     /// Makes the worker one of a device of an active/active pair: its session numbers and its shares of NAT
-    /// pools are none of the other device's. Best before its first session; sessions keep what they have.
-    pub fn set_device(&mut self, device: DeviceId) {
-        self.device = Some(device);
+    /// pools are none of the other device's. With `None` there is no such pair, and all are its device's.
+    /// Sessions keep what they have.
+    pub fn set_device(&mut self, device: Option<DeviceId>) {
+        if self.device != device {
+            self.device = device;
+            self.divide();
+        }
+    }
+
+    /// Takes the part of numbers and pools that is this worker's of this device's.
+    fn divide(&mut self) {
         let Place { worker, workers } = self.place;
-        let place = u32::from(device.number()) * u32::from(workers) + u32::from(worker);
-        self.table.interleave(place, 2 * u32::from(workers));
-        self.nat.set_share(PortShare::half(device.number()).of_worker(worker, workers));
+        let (first, devices) = self.device.map_or((0, 1), |device| (device.number(), 2));
+        let place = u32::from(first) * u32::from(workers) + u32::from(worker);
+        self.table.interleave(place, devices * u32::from(workers));
+        let share = self.device.map_or(PortShare::WHOLE, |device| PortShare::half(device.number()));
+        self.nat.set_share(share.of_worker(worker, workers));
     }
 
     /// Takes note of another worker's claim.

@@ -45,6 +45,9 @@ pub struct ActiveActiveView {
     /// Whether device 0 and device 1 can own and set up what arrives here: they forward, and HA3 leads to
     /// them. A tentative device says no of itself.
     pub can_work: [bool; 2],
+    /// Whether the peer gives no ports and addresses of NAT pools, and will give none before it knows the
+    /// sessions here: those of its share are this device's where the own ones are used up.
+    pub has_peer_share: bool,
 }
 
 /// How owner and setup device are chosen.
@@ -192,7 +195,7 @@ mod tests {
         let mode =
             ActiveActive { session_owner: owner, packet_forwarding: forwards, ..ActiveActive::default() };
         let ownership = Ownership::new(&mode);
-        ActiveActiveView { device: Zero, ownership, primary: Some(Zero), can_work: [true, true] }
+        ActiveActiveView { device: Zero, ownership, primary: Some(Zero), can_work: [true; 2], has_peer_share: false }
     }
 
     fn addresses(source: u32, destination: u32) -> Addresses {

@@ -475,7 +475,6 @@ impl Worker {
             self.table.next_deadline(),
             self.fragments.poll_timeout(),
             self.foretold.next_deadline(),
-            self.mirroring.lent.next_deadline(),
             self.protection.next_deadline(),
             self.mirroring.has_loose_knobs.then_some(self.mirroring.pick_up_until),
         ];
@@ -570,7 +569,6 @@ impl Worker {
             self.take_knobs();
         }
         self.forget_copies(budget);
-        self.end_lent();
         let late = self.fragments.handle_timeout(self.now);
         self.counters.drop(DropReason::FragmentTimeout, u64::from(late));
         self.count_held();

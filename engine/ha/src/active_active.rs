@@ -23,12 +23,31 @@ pub fn active_active_view(
         DeviceId::Zero => [state.forwards(), peer_works],
         DeviceId::One => [peer_works, state.forwards()],
     };
-    ActiveActiveView { device, ownership, primary, can_work }
+    ActiveActiveView { device, ownership, primary, can_work, has_peer_share: false }
+}
+
+/// Whether a device in a state may use its peer's share of NAT pools, by the peer's state while it hears from
+/// it. A peer that is dead, or was taken out, comes back by `initial` or `tentative`, where it learns of all
+/// sessions before it gives ports again. From the first word of it on its share is left alone.
+pub const fn takes_peer_share(state: HaState, peer: Option<HaState>) -> bool {
+    let is_out = match peer {
+        None | Some(HaState::NonFunctional | HaState::Suspended) => true,
+        Some(
+            HaState::Initial
+            | HaState::Active
+            | HaState::Passive
+            | HaState::ActivePrimary
+            | HaState::ActiveSecondary
+            | HaState::Tentative,
+        ) => false,
+    };
+    is_out && state.forwards()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::election::{Event, Mode, next};
     use DeviceId::{One, Zero};
     use bifrons_config::typed::{ActiveActive, SessionOwner};
     use bifrons_dataplane::{Duties, FirstStep};
@@ -80,6 +99,22 @@ mod tests {
             assert_eq!(duties, Duties { owner: Zero, setup: Zero });
             assert_eq!(duties.first_step(One), FirstStep::ForwardToOwner);
         }
+    }
+
+    #[test]
+    fn who_may_come_back_at_once_keeps_its_share() {
+        let out = [None, Some(HaState::NonFunctional), Some(HaState::Suspended)];
+        for own in HaState::ALL {
+            for peer in HaState::ALL.into_iter().map(Some).chain([None]) {
+                let wanted = own.forwards() && out.contains(&peer);
+                assert_eq!(takes_peer_share(own, peer), wanted, "{own:?} {peer:?}");
+            }
+        }
+        let back = [HaState::NonFunctional, HaState::Suspended].map(|state| {
+            let working = |event| next(Mode::ActiveActive, state, event).is_some_and(HaState::forwards);
+            Event::ALL.into_iter().any(working)
+        });
+        assert_eq!(back, [false; 2], "none of them works before it was tentative");
     }
 
     #[test]

@@ -26,7 +26,7 @@ mod timers;
 mod virtual_mac;
 mod words;
 
-pub use active_active::active_active_view;
+pub use active_active::{active_active_view, takes_peer_share};
 pub use addresses::{AddressChanges, AddressPlan, AddressTable, Holding, PairAddress, PairRange, Standing};
 pub use announce::{Announcement, Announcer};
 pub use bifrons_model::DeviceId;

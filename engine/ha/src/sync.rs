@@ -63,7 +63,7 @@ pub struct Settings {
     pub capacity: usize,
     /// Whether this device asks for answers on HA2.
     pub keep_alive: Option<Ha2KeepAlive>,
-    /// With the profile `fast`, the longest time without any message to the peer: 15 ms.
+    /// The longest time without any message to the peer, where it has to hear something.
     pub sign_of_life: Option<Duration>,
     /// Secret of the hash table of changed ids.
     pub seed: u64,

@@ -336,6 +336,7 @@ impl Node {
     /// There is a pair where the configuration has one.
     fn follow_config(&mut self, now: Timestamp) {
         self.follow_runtime_config();
+        self.follow_device();
         let config = Arc::clone(self.controller.config());
         if !config.high_availability.enabled {
             if let Some(pair) = self.pair.take() {
@@ -461,8 +462,13 @@ impl Node {
         let Self { pair: Some(pair), ledger, workers, controller, .. } = self else { return };
         let room = pair.room();
         let mut copies = Copies { ledger, controller, workers, now, room };
+        let heard = pair.sync().heard_at();
         act(pair, &mut copies);
         copies.settle_numbers();
+        // What has come until then is applied.
+        if let Some(at) = heard {
+            workers.iter_mut().for_each(|worker| worker.handle_heard(at));
+        }
         // A copy's answers may come to another worker than its packets.
         self.outbox.events.extend(self.workers.iter_mut().flat_map(Worker::take_told));
         for id in self.ledger.take_more() {

@@ -55,6 +55,10 @@ const CONTROL: [HaLinkId; 2] = [HaLinkId::Ha1, HaLinkId::Ha1Backup];
 /// With the profile `fast`, the peer hears of this device this often on HA2.
 const SIGN_OF_LIFE: Duration = Duration::from_millis(15);
 
+/// Where both devices forward the peer hears of this device this often on HA2: what was set up for it and is
+/// not told of by then is not in use.
+const SIGN_OF_TELLING: Duration = Duration::from_secs(2);
+
 /// A device that has taken over from a living one announces itself once more after this: by then the other
 /// one knows, and sends no frames with their common address any more.
 const ANNOUNCES_AGAIN: Duration = Duration::from_millis(20);
@@ -648,9 +652,10 @@ fn settings(config: &Config, identity: Identity) -> Settings {
 fn sync_settings(config: &HighAvailability) -> sync::Settings {
     let usual = sync::Settings::default();
     let is_fast = config.election.timers.silence_ms.is_some();
+    let both_forward = matches!(config.mode, HaMode::ActiveActive(_));
     sync::Settings {
         keep_alive: config.state_sync.keep_alive,
-        sign_of_life: is_fast.then_some(SIGN_OF_LIFE),
+        sign_of_life: is_fast.then_some(SIGN_OF_LIFE).or(both_forward.then_some(SIGN_OF_TELLING)),
         // With the profile `fast` a session is told before the answer to its first packet is there: what the
         // other device has not heard of cannot go on with the translated port that the server knows. Batches
         // are full where there is much to tell, because those in flight are limited.

@@ -24,9 +24,10 @@ use bifrons_config::{
     Config,
     typed::{HaMode, HighAvailability, KeepAliveAction},
 };
-use bifrons_dataplane::{Ownership, PairView, PeerFrame};
+use bifrons_dataplane::{ActiveActiveView, Ownership, PairView, PeerFrame};
 use bifrons_ha::{
     AddressChanges, Announcement, DeviceId, Ha3Channel, Ha3Counters, HaState, active_active_view, sync::Keys,
+    takes_peer_share,
 };
 use bifrons_model::{MacAddress, Timestamp};
 use bifrons_wire::Ha3Header;
@@ -49,6 +50,8 @@ struct Rule {
     ownership: Ownership,
     /// Whether packets may go to the peer at all.
     has_link: bool,
+    /// Whether it is told of sessions.
+    is_told: bool,
 }
 
 /// What the workers are to do from now on.
@@ -118,11 +121,14 @@ impl SharedWork {
 
     /// What the workers are to do now that the devices are in these states, where it is something else.
     pub fn follow(&mut self, own: HaState, peer: Option<HaState>) -> Option<(Part, Option<Step>)> {
-        let Rule { device, ownership, has_link } = self.rule?;
+        let Rule { device, ownership, has_link, is_told } = self.rule?;
+        // A device whose sessions are not told gives ports of which the other one would not know.
+        let has_peer_share = is_told && takes_peer_share(own, peer);
         let peer = peer.filter(|_| !self.is_split);
         let is_ha3_up = has_link && self.is_link_up && self.channel.is_connected();
         let takes_frames = own.forwards() || own == HaState::Tentative;
-        let shared = active_active_view(device, ownership, (own, peer), is_ha3_up);
+        let view = active_active_view(device, ownership, (own, peer), is_ha3_up);
+        let shared = ActiveActiveView { has_peer_share, ..view };
         let part = Part {
             device,
             view: PairView { forwards: takes_frames, mirrors: takes_frames, shared: Some(shared) },
@@ -183,6 +189,8 @@ impl Rule {
                 device: DeviceId::of(mode.device_id),
                 ownership: Ownership::new(mode),
                 has_link: mode.packet_forwarding && config.links.ha3.is_some(),
+                is_told: config.state_sync.enabled
+                    && (config.links.ha2.is_some() || config.links.ha2_backup.is_some()),
             }),
         }
     }

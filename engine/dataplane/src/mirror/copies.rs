@@ -212,7 +212,12 @@ impl Worker {
         }
         let mut forgotten = core::mem::take(&mut self.mirroring.forgotten);
         self.table.forgotten(budget, &mut forgotten);
-        forgotten.drain(..).for_each(|slot| self.remove_copy(slot));
+        for slot in forgotten.drain(..) {
+            // Whoever told of all may not have had the answer to its request yet.
+            if !self.mirroring.lent.has(self.table.get(slot).id) {
+                self.remove_copy(slot);
+            }
+        }
         self.mirroring.forgotten = forgotten;
     }
 

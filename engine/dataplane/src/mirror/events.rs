@@ -59,6 +59,7 @@ impl Worker {
     pub fn set_pair_view(&mut self, view: PairView) {
         self.pair = view;
         self.nat_owner = view.shared.map_or(NatOwner::ALONE, |shared| shared.nat_owner(shared.device));
+        self.nat.set_other_half(view.shared.is_some_and(|shared| shared.has_peer_share));
         if !view.forwards || view.mirrors {
             self.table.set_mirrored(view.mirrors);
         } else {

@@ -1,6 +1,7 @@
 //! Two workers as the devices of an active/active pair: both forward, and frames go between them.
 
 mod announced;
+mod bindings;
 mod carriers;
 mod chance;
 #[path = "../mirror/pair.rs"]

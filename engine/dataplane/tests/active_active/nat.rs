@@ -3,12 +3,12 @@
 use std::{collections::BTreeSet, net::IpAddr};
 
 use bifrons_config::parse;
-use bifrons_dataplane::{Compiled, Verdict};
+use bifrons_dataplane::{Compiled, PairView, Verdict};
 use bifrons_model::{DeviceId, DropReason, Generation};
 use bifrons_policy::Policy;
 
 use crate::{
-    device::{INSIDE, NETWORK, compiled},
+    device::{Device, INSIDE, NETWORK, compiled},
     packets::udp,
     sharing::{ADMITTED, BOTH, Connection, FIRST, MODULO, One, PRIMARY, Pair, SYN, Zero, way},
 };
@@ -123,6 +123,48 @@ fn take(pair: &mut Pair, at: DeviceId, client: u32) -> Result<u16, DropReason> {
             panic!("{fate:?}")
         }
     }
+}
+
+/// The survivor's own ports first, then the dead device's, but for those that sessions hold. Once that one is
+/// back, both keep apart again, and what is held of its half it does not give.
+#[test]
+fn a_survivor_gives_the_ports_of_the_dead_device() {
+    let compiled = compiled("");
+    let mut pair = Pair::new(&compiled, FIRST);
+    let mut client = 0;
+    let mut take_some = |pair: &mut Pair, at, most: usize| {
+        let ports = core::iter::repeat_with(|| {
+            client += 1;
+            take(pair, at, client).ok()
+        });
+        ports.take(most).map_while(|port| port).collect::<Vec<u16>>()
+    };
+    let inherited = take_some(&mut pair, Zero, 50);
+    pair.tell();
+    pair.kill(Zero);
+    let own = take_some(&mut pair, One, 32_256);
+    assert!(own.iter().all(|port| *port >= 33_280), "its own half comes first");
+    let more = take_some(&mut pair, One, 100);
+    assert!(more.len() == 100 && more.iter().all(|port| (1_024..33_280).contains(port)));
+
+    pair.devices[0] = Device::new(&compiled, 3, PairView::ALONE);
+    pair.device(Zero).worker.set_device(Some(Zero));
+    pair.become_tentative(Zero);
+    assert_eq!(take(&mut pair, One, 70_000), Err(DropReason::NatPoolExhausted), "it is not dead any more");
+    pair.set_views([true, true], Some(One));
+    let again = take_some(&mut pair, Zero, usize::MAX);
+    assert_eq!(again.len(), 32_256 - 150);
+    let all: BTreeSet<u16> = [inherited, own, more, again].concat().into_iter().collect();
+    assert_eq!(all.len(), 64_512, "no port twice");
+}
+
+/// A device that only cannot reach its peer gives nothing of its.
+#[test]
+fn ports_of_a_living_device_are_left_alone() {
+    let mut pair = Pair::new(&compiled(""), FIRST);
+    pair.set_view(One, [false, true], Some(One), true);
+    let given = (0..).map_while(|client| take(&mut pair, One, client).ok()).count();
+    assert_eq!(given, 32_256);
 }
 
 /// When the setup device has no port left, the owner takes one of its own.

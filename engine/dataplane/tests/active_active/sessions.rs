@@ -130,30 +130,90 @@ fn a_second_answer_changes_nothing() {
     assert_eq!((own.len(), other.len(), packets(&own)), (1, 0, 2));
 }
 
-#[test]
-fn what_is_lent_in_vain_gives_its_port_back() {
-    let mut pair = Pair::new(&compiled(""), MODULO);
+/// Ten sessions that One has lent to Zero, which has not got them.
+fn lent_in_vain(table: usize) -> Pair {
+    let mut pair =
+        Pair::new(&compiled(&format!("set deviceconfig setting session capacity {table}")), MODULO);
     pair.loses = Some(SetupReply);
     for port in 40_000..40_010 {
         let syn = Connection::new(way(port, 7), [Zero, Zero]).segment(0, SYN, b"");
         pair.send(Zero, INSIDE, &syn);
     }
+    pair
+}
+
+/// Lets time pass, a second at a time, in which both hear each other or not.
+fn pass(pair: &mut Pair, seconds: u64, hears: bool) -> usize {
+    for _ in 0..seconds {
+        pair.now = pair.now.after_secs(1);
+        let now = pair.now;
+        let one = pair.device(One);
+        one.worker.handle_timeout(now, &mut one.outbox);
+        one.collect();
+        if hears {
+            pair.tell();
+        }
+    }
+    pair.sessions()[1]
+}
+
+#[test]
+fn what_is_lent_in_vain_gives_its_port_back() {
+    let mut pair = lent_in_vain(1_000);
+    pair.tell();
     assert_eq!(pair.sessions(), [0, 10]);
     assert!(!pair.devices[1].worker.nat().is_idle());
     // Asked once more in time, it is lent for as long again.
-    pair.now = pair.now.after_secs(9);
+    assert_eq!(pass(&mut pair, 9, true), 10);
     let syn = Connection::new(way(40_000, 7), [Zero, Zero]).segment(0, SYN, b"");
     pair.send(Zero, INSIDE, &syn);
-    for (seconds, left) in [(2, 1), (9, 0)] {
-        pair.now = pair.now.after_secs(seconds);
-        let now = pair.now;
-        let one = pair.device(One);
-        assert!(one.worker.poll_timeout().is_some_and(|due| due <= now));
-        one.worker.handle_timeout(now, &mut one.outbox);
-        one.collect();
-        assert_eq!(pair.sessions(), [0, left]);
-    }
+    assert_eq!(pass(&mut pair, 2, true), 1);
+    assert_eq!(pass(&mut pair, 9, true), 0);
     assert_eq!(pair.records().map(|records| records.len()), [0, 0]);
+}
+
+/// While HA2 is silent nobody knows whether the owner uses what was lent to it.
+#[test]
+fn what_is_lent_stays_while_ha2_is_silent() {
+    let mut pair = lent_in_vain(1_000);
+    assert_eq!(pass(&mut pair, 5, true), 10);
+    assert_eq!(pass(&mut pair, 600, false), 10, "ten minutes of silence");
+    assert_eq!(pass(&mut pair, 10, true), 10, "what waits may come now");
+    assert_eq!(pass(&mut pair, 2, true), 0);
+    assert_eq!(pair.records().map(|records| records.len()), [0, 0]);
+}
+
+/// An owner that HA2 has cut off goes on with its session, and its port is given to nobody else.
+#[test]
+fn a_lent_port_stays_the_owners_while_ha2_is_silent() {
+    let mut pair = Pair::new(&compiled(""), MODULO);
+    let query = udp(way(40_000, 7), b"query");
+    let fate = pair.send(Zero, INSIDE, &query);
+    assert_eq!((fate.at, fate.crossed.len()), (Zero, 2), "One has set it up");
+    let port = fate.way().source.1;
+    for _ in 0..3 {
+        assert_eq!(pass(&mut pair, 20, false), 1);
+        assert_eq!(pair.send(Zero, INSIDE, &query).way().source.1, port);
+    }
+    let now = pair.now;
+    let mut client = way(40_000, 8);
+    client.source.0 = [10, 0, 1, 1].into();
+    let given = (1_024..).map_while(|number| {
+        client.source.1 = number;
+        let fate = pair.send(One, INSIDE, &udp(client, b"hello"));
+        // Nothing is to run out meanwhile.
+        pair.now = now;
+        matches!(fate.verdict, Verdict::Transmit(_)).then(|| fate.way().source.1)
+    });
+    let given: Vec<u16> = given.collect();
+    assert!(given.len() == 32_255 && !given.contains(&port), "all but one of its half: {}", given.len());
+}
+
+/// What is lent takes no more than a part of the table.
+#[test]
+fn only_some_sessions_are_lent_at_a_time() {
+    let pair = lent_in_vain(40);
+    assert_eq!(pair.sessions(), [0, 5]);
 }
 
 /// The first thing that the owner tells makes a lent session a copy like any other.

@@ -55,14 +55,16 @@ pub struct Pair {
     pub is_told: bool,
     /// What HA3 loses.
     pub loses: Option<Ha3Kind>,
+    /// Whether a device that is alone knows the other one to be dead.
+    pub is_peer_dead: bool,
 }
 
 impl Pair {
     /// Zero is the active-primary device.
     pub fn new(compiled: &Compiled, owner: SessionOwner) -> Self {
         let devices = [1, 2].map(|seed| Device::new(compiled, seed, PairView::ALONE));
-        let mut pair = Self { devices, now: START, owner, is_told: false, loses: None };
-        BOTH.into_iter().for_each(|device| pair.device(device).worker.set_device(device));
+        let mut pair = Self { devices, now: START, owner, is_told: false, loses: None, is_peer_dead: false };
+        BOTH.into_iter().for_each(|device| pair.device(device).worker.set_device(Some(device)));
         pair.set_views([true, true], Some(Zero));
         pair
     }
@@ -84,7 +86,14 @@ impl Pair {
         packet_forwarding: bool,
     ) {
         let mode = ActiveActive { session_owner: self.owner, packet_forwarding, ..ActiveActive::default() };
-        let view = ActiveActiveView { device, ownership: Ownership::new(&mode), primary, can_work };
+        let is_alone = !device.peer().of_two(can_work);
+        let view = ActiveActiveView {
+            device,
+            ownership: Ownership::new(&mode),
+            primary,
+            can_work,
+            has_peer_share: is_alone && self.is_peer_dead,
+        };
         self.device(device).worker.set_pair_view(PairView::sharing(view));
     }
 
@@ -142,6 +151,7 @@ impl Pair {
                     }
                 }
             }
+            to.worker.handle_heard(now);
             to.collect();
         }
     }
@@ -168,12 +178,14 @@ impl Pair {
         let (now, alive) = (self.now, dead.peer());
         self.device(alive).worker.handle_take_over(now);
         let can_work = if alive == Zero { [true, false] } else { [false, true] };
+        self.is_peer_dead = true;
         self.set_view(alive, can_work, Some(alive), true);
     }
 
     /// A device comes back and takes no sessions yet.
     pub fn become_tentative(&mut self, device: DeviceId) {
         let now = self.now;
+        self.is_peer_dead = false;
         self.device(device).worker.handle_stand_down(now);
         self.device(device.peer()).worker.handle_take_over(now);
         let can_work = if device == Zero { [false, true] } else { [true, false] };
@@ -189,9 +201,13 @@ impl Pair {
     /// Lets both run until no session is left, and tell each other; all records, by device.
     pub fn records(&mut self) -> [Vec<TrafficRecord>; 2] {
         for _ in 0..100_000 {
+            if self.sessions() == [0, 0] {
+                break;
+            }
             let deadlines = self.devices.iter().filter_map(|device| device.worker.poll_timeout());
-            let Some(due) = deadlines.min() else { break };
-            self.now = self.now.max(due);
+            // The devices hear each other at least so often.
+            let heard = self.now.after_secs(2);
+            self.now = deadlines.min().map_or(heard, |due| self.now.max(due.min(heard)));
             let now = self.now;
             for device in &mut self.devices {
                 device.worker.handle_timeout(now, &mut device.outbox);

@@ -2,9 +2,10 @@
 
 use alloc::vec;
 
+use bifrons_config::typed::HaMode;
 use bifrons_dataplane::{PeerFrame, Verdict, steer};
 use bifrons_ha::{Ha3Counters, HaLinkId};
-use bifrons_model::Timestamp;
+use bifrons_model::{DeviceId, Timestamp};
 
 use super::{Arrival, Node};
 use crate::{
@@ -19,6 +20,18 @@ impl Node {
         self.pair.as_ref().map(Pair::forwarding)
     }
 
+    /// The workers give session numbers and ports as one of two devices that forward, or as the only one.
+    pub(super) fn follow_device(&mut self) {
+        let config = &self.controller.config().high_availability;
+        let device = match &config.mode {
+            HaMode::ActiveActive(mode) if config.enabled => Some(DeviceId::of(mode.device_id)),
+            HaMode::ActiveActive(_) | HaMode::ActivePassive { .. } => None,
+        };
+        for worker in &mut self.workers {
+            worker.set_device(device);
+        }
+    }
+
     /// The workers do their part in an active/active pair.
     pub(super) fn share(&mut self, now: Timestamp, part: &Part, step: Option<Step>) {
         let has_copies = self.workers.iter().any(|worker| !worker.sessions().is_empty());
@@ -28,7 +41,6 @@ impl Node {
             None => {}
         }
         for worker in &mut self.workers {
-            worker.set_device(part.device);
             match step {
                 Some(Step::TakeOver) if has_copies => worker.handle_take_over(now),
                 Some(Step::StandDown) => worker.handle_stand_down(now),

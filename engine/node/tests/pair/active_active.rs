@@ -11,6 +11,7 @@ use etherparse::PacketBuilder;
 use super::{CLIENT, INSIDE, OUTSIDE, Pair, SERVER, node_with};
 
 mod failures;
+mod pools;
 mod random;
 
 /// The gateway that both devices are, and the addresses at home with each of them.

@@ -162,6 +162,22 @@ impl AddressPool {
         true
     }
 
+    /// Sources without a session give up the addresses of a share that they keep.
+    pub fn give_back(&mut self, share: PortShare) {
+        let range = share.of_device([0, self.half, 2 * self.half]);
+        let mut reserved = core::mem::take(&mut self.reserved);
+        reserved.retain(|source| {
+            let Some(binding) = self.bindings.get(source) else { return false };
+            let is_given_up =
+                binding.sessions == 0 && range.contains(&(self.number_of(binding.place) as usize / 64));
+            if is_given_up {
+                self.unbind(*source);
+            }
+            !is_given_up
+        });
+        self.reserved = reserved;
+    }
+
     /// Whether an address is of the pool.
     pub fn has(&self, address: IpAddr) -> bool {
         self.places.place_of(address).is_some()
@@ -309,6 +325,30 @@ mod tests {
         }
         assert_eq!(first.take(NOW, source(50), PortShare::half(0)), None);
         assert_eq!(first.take(NOW, source(50), PortShare::WHOLE), None);
+    }
+
+    /// Who has used the other device's addresses keeps them for no session that is to come.
+    #[test]
+    fn what_is_the_other_devices_is_not_reserved_when_it_is_back() {
+        let mut pool = pool("192.0.2.9");
+        let hour = Some(Duration::from_secs(3_600));
+        let held = [0, 1].map(|half| {
+            [1, 2].map(|number| {
+                let number = 10 * half + number;
+                (source(number), pool.take(NOW, source(number), PortShare::half(half)).unwrap())
+            })
+        });
+        let [[idle_own, _], [idle_other, busy_other]] = held;
+        for (source, address) in [idle_own, idle_other] {
+            pool.release(NOW, source, address, hour);
+        }
+        pool.give_back(PortShare::half(1));
+        assert_eq!(pool.take(NOW, idle_own.0, PortShare::half(0)), Some(idle_own.1));
+        let anew = pool.take(NOW, idle_other.0, PortShare::half(0)).unwrap();
+        assert!(anew != idle_other.1 && pool.place_of(anew).unwrap() % 2 == 0);
+        // What a live session has, its source's other sessions have, too.
+        assert_eq!(pool.take(NOW, busy_other.0, PortShare::half(0)), Some(busy_other.1));
+        assert!(pool.note(source(99), idle_other.1), "the other device may give it again");
     }
 
     #[test]

@@ -26,7 +26,8 @@
 //! A device takes ports only from its share: with `PortShare::half`, device 0 has ports 1 to 511 and 1,024
 //! to 33,279, device 1 has 512 to 1,023 and 33,280 to 65,535; of a dynamic-ip pool device 0 has the
 //! addresses at even places, device 1 those at odd ones. Whatever the other device gave is noted by
-//! `reserve`. When it is dead and all of its sessions are known, `take_over_other_half` adds its share.
+//! `reserve`. While that one gives nothing and all of its sessions are known (`set_other_half`), what this
+//! device's own share has no more comes from the other one's, but for ICMP, of which it is not told.
 //!
 //! # Commits
 //!
@@ -104,9 +105,9 @@ impl PortShare {
         Self { worker, workers: if workers == 0 { 1 } else { workers }, ..self }
     }
 
-    /// The same of both devices.
-    const fn of_both(self) -> Self {
-        Self { device: None, ..self }
+    /// The same part of the other device's half; `None` for a device without another one.
+    fn of_other_device(self) -> Option<Self> {
+        self.device.map(|device| Self { device: Some(1 - device), ..self })
     }
 
     /// The device's part of such a range, for what one worker has to itself.
@@ -403,18 +404,24 @@ impl Nat {
 
     /// Gives the device another share of its own.
     pub fn set_share(&mut self, share: PortShare) {
+        self.set_other_half(false);
         self.share = share;
-        self.has_other_half = false;
     }
 
-    /// The other device is dead, and all sessions that it had are noted here: its ports may be given too.
-    pub fn take_over_other_half(&mut self) {
-        self.has_other_half = true;
+    /// Whether the other device's ports and addresses may be given, too.
+    pub const fn has_other_half(&self) -> bool {
+        self.has_other_half
     }
 
-    /// The other device is back: its ports are no longer given. Those that sessions have stay with them.
-    pub fn give_back_other_half(&mut self) {
-        self.has_other_half = false;
+    /// Whether the other device gives nothing, and all sessions that it had are noted here: then its ports
+    /// and addresses may be given where the own ones are used up. When it is back, sessions keep theirs; it
+    /// is to know of them before it gives any.
+    pub fn set_other_half(&mut self, is_free: bool) {
+        let had = core::mem::replace(&mut self.has_other_half, is_free);
+        let Some(other) = self.share.of_other_device().filter(|_| had && !is_free) else { return };
+        for pool in self.rules.iter_mut().flatten().flat_map(|rule| &mut rule.bindings).flatten() {
+            pool.give_back(other);
+        }
     }
 
     /// What was done since the start.
@@ -477,8 +484,12 @@ impl Nat {
         self.rules.get_mut(id.index())?.as_mut()
     }
 
-    fn effective_share(&self) -> PortShare {
-        if self.has_other_half { self.share.of_both() } else { self.share }
+    /// Where a session's port or address may come from, in this order. The other device learns of no ICMP
+    /// sessions: it would give what they have.
+    fn shares(&self, protocol_number: u8) -> Shares {
+        let is_told = !is_icmp(protocol_number);
+        let other = self.share.of_other_device().filter(|_| self.has_other_half && is_told);
+        [Some(self.share), other]
     }
 
     fn layer_of(&self, session: &Translated) -> u8 {
@@ -493,7 +504,7 @@ impl Nat {
         server: (IpAddr, u16),
         mut is_free: impl FnMut(&Translation) -> bool,
     ) -> Result<Translation, NatRefusal> {
-        let share = self.effective_share();
+        let shares = self.shares(request.protocol);
         let family = usize::from(server.0.is_ipv6());
         let place = self.rules.get_mut(request.rule.index());
         let rule = place.and_then(Option::as_mut).ok_or(NatRefusal::Untranslatable)?;
@@ -516,7 +527,7 @@ impl Nat {
                     request,
                     server,
                     persistent: *persistent,
-                    share,
+                    shares,
                     layers: self.layers,
                     ports: &mut self.ports,
                     mappings: &mut self.mappings,
@@ -526,7 +537,8 @@ impl Nat {
             Source::Addresses { fallback } => {
                 let pool = rule.bindings[family].as_mut();
                 if let Some(pool) = pool
-                    && let Some(address) = pool.take(now, request.source, share)
+                    && let Some(address) =
+                        shares.into_iter().flatten().find_map(|share| pool.take(now, request.source, share))
                 {
                     let given = fixed(address);
                     if given.is_err() {
@@ -539,7 +551,7 @@ impl Nat {
                     request,
                     server,
                     persistent: false,
-                    share,
+                    shares,
                     layers: self.layers,
                     ports: &mut self.ports,
                     mappings: &mut self.mappings,
@@ -598,12 +610,15 @@ impl Nat {
     }
 }
 
+/// The own share, and the other device's where that may be used.
+type Shares = [Option<PortShare>; 2];
+
 /// The search for an address and port.
 struct Search<'a> {
     request: &'a NatRequest,
     server: (IpAddr, u16),
     persistent: bool,
-    share: PortShare,
+    shares: Shares,
     layers: u8,
     ports: &'a mut PortSpaces,
     mappings: &'a mut Mappings,
@@ -647,8 +662,9 @@ impl Search<'_> {
         }
         let layers = if self.persistent { 1 } else { self.layers };
         let layer = self.ports.layer_of(layer_key(request.protocol, server), layers);
-        let wish = Wish { original: request.source_port, layers, layer, share: self.share };
-        for address in addresses {
+        let shares = self.shares.into_iter().flatten();
+        for (share, address) in shares.flat_map(|share| addresses.clone().map(move |at| (share, at))) {
+            let wish = Wish { original: request.source_port, layers, layer, share };
             let space = Space::new(address, request.protocol);
             let port = self.ports.take(space, &wish, |port| {
                 port != request.source_port && is_free(&complete((address, port)))

@@ -137,18 +137,85 @@ fn the_survivor_takes_over_without_a_clash() {
     }
     let mine = fill(&mut first, source_port);
     assert_eq!(mine.len(), 32_256);
-    first.nat.take_over_other_half();
+    first.nat.set_other_half(true);
     let more = fill(&mut first, source_port);
     assert_eq!(more.len(), 32_256 - 500);
     for session in &theirs {
         first.close(session);
     }
     assert_eq!(fill(&mut first, source_port).len(), 500);
-    first.nat.give_back_other_half();
+    first.nat.set_other_half(false);
     first.close(&more[0]);
     assert_eq!(first.open(&tcp("10.0.3.1", 2_000)), Err(NatRefusal::Exhausted));
     assert!(!first.nat.reserve(&mine[0]), "a port that is taken cannot be reserved");
     assert_eq!(first.nat.counters().reserve_conflicts, 1);
+}
+
+/// The other device's half is not touched while anything of the own one is left, at whatever address.
+#[test]
+fn the_other_half_comes_last() {
+    let mut world = World::with(
+        PortShare::half(1),
+        &[ports(&[range("192.0.2.1", "192.0.2.2")])],
+        &NatSettings::default(),
+    );
+    world.nat.set_other_half(true);
+    let sessions = fill(&mut world, source_port);
+    let (own, other) = sessions.split_at(2 * 32_256);
+    assert!(own.iter().all(|session| session.translation.source_port >= 33_280));
+    assert!(other.iter().all(|session| session.translation.source_port < 33_280));
+    assert_eq!(other.len(), 2 * 32_256);
+}
+
+/// Workers divide the other device's half as they divide their own.
+#[test]
+fn workers_take_over_without_a_clash() {
+    let rule = [ports(&[one("192.0.2.1")])];
+    let parts = [0, 1, 2].map(|worker| {
+        let share = PortShare::half(0).of_worker(worker, 3);
+        let mut world = World::with(share, &rule, &NatSettings::default());
+        world.nat.set_other_half(true);
+        ports_of(&fill(&mut world, source_port))
+    });
+    assert_eq!(parts.iter().map(BTreeSet::len).sum::<usize>(), 64_512);
+    assert_eq!(parts.iter().flatten().collect::<BTreeSet<_>>().len(), 64_512);
+}
+
+/// A device that comes back learns of no ICMP sessions.
+#[test]
+fn icmp_keeps_to_the_own_half() {
+    let mut world = World::with(PortShare::half(0), &[ports(&[one("192.0.2.1")])], &NatSettings::default());
+    world.nat.set_other_half(true);
+    let mut identifiers = BTreeSet::new();
+    for number in 0_u32.. {
+        let source = IpAddr::from((0x0a00_0000 + number).to_be_bytes());
+        let ping = NatRequest { protocol: ICMP, source, destination_port: 7, ..tcp("10.0.0.1", 7) };
+        match world.open(&ping) {
+            Ok(session) => assert!(identifiers.insert(session.translation.source_port)),
+            Err(refusal) => {
+                assert_eq!(refusal, NatRefusal::Exhausted);
+                break;
+            }
+        }
+    }
+    assert_eq!(identifiers, (1_024..33_280).collect());
+}
+
+/// Of a pool of whole addresses, too, the other device's are given when the own ones are used up.
+#[test]
+fn addresses_of_the_other_device_come_last() {
+    let pool = SourceTranslation::DynamicIp { pool: vec![range("192.0.2.0", "192.0.2.7")], fallback: None };
+    let rule = [NatRule { source_translation: Some(pool), ..NatRule::default() }];
+    let mut world = World::with(PortShare::half(0), &rule, &NatSettings::default());
+    world.nat.set_other_half(true);
+    let mut places = Vec::new();
+    for number in 1..=8 {
+        let session = world.open(&tcp(&alloc::format!("10.0.0.{number}"), 5_000)).unwrap();
+        let IpAddr::V4(address) = session.translation.source else { panic!("{session:?}") };
+        places.push(address.octets()[3]);
+    }
+    assert_eq!(places, [0, 2, 4, 6, 1, 3, 5, 7]);
+    assert_eq!(world.open(&tcp("10.0.0.9", 5_000)), Err(NatRefusal::Exhausted));
 }
 
 #[test]
