@@ -4,7 +4,7 @@
 //! comes by it may be anything, and the device keeps its bounds.
 #![no_main]
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bifrons_config::{Document, Sources};
 use bifrons_dataplane::Counters;
@@ -64,6 +64,7 @@ fn node(device: u8) -> Node {
     let startup = Startup {
         document: Document::parse(&config(device), "pair").expect("a configuration"),
         sources: Sources::default(),
+        signatures: Arc::default(),
         serial: format!("00000{device}"),
         ports: [1, 2].map(port).to_vec(),
         workers: 1,
@@ -157,7 +158,7 @@ impl Pair {
     }
 
     fn state(&self, device: usize) -> HaState {
-        self.nodes[device].pair_status().expect("a pair").state
+        self.nodes[device].pair_state().expect("a pair")
     }
 
     fn facts(&self) -> Facts {

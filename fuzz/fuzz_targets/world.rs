@@ -3,7 +3,11 @@
 //! fate, no table is larger than it may be, each session is closed once, and all comes to rest.
 #![no_main]
 
-use std::{collections::HashSet, sync::LazyLock, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use bifrons_config::{CommitRequest, Document, Sources};
 use bifrons_dataplane::{Block, ClearFilter};
@@ -82,6 +86,7 @@ fn node(now: Timestamp, workers: usize) -> Node {
     let startup = Startup {
         document: DOCUMENTS[0].clone(),
         sources: Sources::default(),
+        signatures: Arc::default(),
         serial: String::new(),
         ports: (0..PORTS).map(port).collect(),
         workers,

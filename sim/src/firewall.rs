@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     hash::BuildHasher as _,
     net::SocketAddr,
-    sync::Arc,
+    sync::{Arc, LazyLock},
 };
 
 use bifrons_config::{CommitError, CommitRequest, Document, Sources};
@@ -14,6 +14,7 @@ use bifrons_ha::{
     config_sync::ConfigMark,
     sync::{ItemKind, SyncStatus},
 };
+use bifrons_inspect::Signatures;
 use bifrons_model::{DropReason, MacAddress, Names, Timestamp};
 use bifrons_node::{
     Command, CommandError, Node, Notice, Output, PairIdentity, PortId, PortInfo, Secrets, ShowPair, Startup,
@@ -25,6 +26,9 @@ use crate::{
     device::{Blueprint, Device, DeviceOutput, Figures, Order, Seat, SharedCount, Written},
     plan::interface,
 };
+
+/// Those of the catalogue, for all firewalls: plans define no applications of their own.
+static SIGNATURES: LazyLock<Arc<Signatures>> = LazyLock::new(|| Arc::new(Signatures::builtin()));
 
 /// Makes a firewall.
 ///
@@ -124,6 +128,7 @@ impl Firewall {
         let startup = Startup {
             document,
             sources: Sources::default(),
+            signatures: Arc::clone(&SIGNATURES),
             serial: member.as_ref().map(|member| format!("{:012}", member.device)).unwrap_or_default(),
             ports: ports.clone(),
             workers,
@@ -335,7 +340,7 @@ impl Device for Firewall {
     }
 
     fn pair(&self) -> Option<(HaState, SyncStatus)> {
-        Some((self.node.pair_status()?.state, self.node.pair_sync()?.status()))
+        Some((self.node.pair_state()?, self.node.pair_sync()?.status()))
     }
 
     fn running(&self) -> Option<u64> {

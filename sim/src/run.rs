@@ -258,7 +258,9 @@ impl<'a> Stage<'a> {
         let now = self.world.now();
         let mut list = self.world.take_news();
         for news in list.drain(..) {
-            if let (Some(tell), Some(text)) = (&mut self.tell, news.text()) {
+            if let Some(tell) = &mut self.tell
+                && let Some(text) = news.text()
+            {
                 tell(&format!("{:12.6} {text}", now.since(BEGIN).as_secs_f64()));
             }
             match news {

@@ -32,6 +32,8 @@ use ports::PortRules;
 /// none.
 #[derive(Clone, Debug, Default)]
 pub struct Signatures {
+    /// What was compiled, besides the catalogue; `None` where nothing was.
+    sources: Option<Vec<(AppId, CustomApplication)>>,
     /// The literals of all contexts at once.
     literals: Option<AhoCorasick>,
     /// What each literal of the automaton belongs to.
@@ -136,11 +138,17 @@ impl Signatures {
                 })?;
             }
         }
-        builder.finish(PortRules::new(custom)).map_err(|reason| SignatureError {
+        builder.finish(custom).map_err(|reason| SignatureError {
             application: String::new(),
             signature: String::new(),
             reason,
         })
+    }
+
+    /// Whether `new` would make these of the custom applications.
+    pub fn are_of(&self, custom: &[(AppId, &CustomApplication)]) -> bool {
+        let own = self.sources.iter().flatten().map(|(app, application)| (*app, application));
+        self.sources.is_some() && own.eq(custom.iter().copied())
     }
 
     /// The custom application without signatures whose ports a TCP or UDP session to `port` is on; for
@@ -279,14 +287,15 @@ impl Builder {
         Ok(context)
     }
 
-    fn finish(mut self, ports: PortRules) -> Result<Signatures, SignatureProblem> {
+    fn finish(mut self, custom: &[(AppId, &CustomApplication)]) -> Result<Signatures, SignatureProblem> {
         let automaton = AhoCorasick::builder()
             .ascii_case_insensitive(true)
             .kind(Some(AhoCorasickKind::ContiguousNFA))
             .build(&self.literals)
             .map_err(|_| SignatureProblem::TooLarge)?;
         self.signatures.literals = Some(automaton);
-        self.signatures.ports = ports;
+        self.signatures.ports = PortRules::new(custom);
+        self.signatures.sources = Some(custom.iter().map(|(app, own)| (*app, (*own).clone())).collect());
         Ok(self.signatures)
     }
 }

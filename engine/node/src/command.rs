@@ -1,6 +1,6 @@
 //! What goes into a node and what comes out of it.
 
-use alloc::{boxed::Box, string::String, vec::Vec};
+use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 use core::{fmt, net::IpAddr};
 
 use bifrons_config::{CommitError, CommitRequest, Committed, ConfigError, Document, Sources};
@@ -9,7 +9,7 @@ use bifrons_ha::{
     HaLinkId, RequestError, SoftwareVersion, StateRequest, SystemRecord,
     config_sync::{ConfigMark, Refused},
 };
-use bifrons_inspect::SignatureError;
+use bifrons_inspect::{SignatureError, Signatures};
 use bifrons_model::{MacAddress, TrafficRecord};
 use bifrons_policy::DynamicRoute;
 use bifrons_session::HashSeed;
@@ -51,6 +51,9 @@ pub struct Startup {
     pub document: Document,
     /// What the configuration refers to outside itself.
     pub sources: Sources,
+    /// Signatures that are compiled already, for a start without that work; the default knows none. Those
+    /// of other custom applications than the configuration's are not used.
+    pub signatures: Arc<Signatures>,
     /// The serial number, for the log; may be empty.
     pub serial: String,
     /// Its ports.

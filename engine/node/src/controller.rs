@@ -18,6 +18,7 @@ use bifrons_dataplane::{
     neighbor::{LinkSettings, NeighborOutput, NeighborUpdate, Neighbors, Resolution},
 };
 use bifrons_ha::{AddressPlan, AddressTable, Announcement};
+use bifrons_inspect::{SignatureError, Signatures};
 use bifrons_model::{Generation, InterfaceId, MacAddress, Timestamp};
 use bifrons_policy::{DynamicRoute, Policy, Rib, UserMap};
 use bifrons_wire::EthernetHeader;
@@ -87,13 +88,14 @@ impl Controller {
         now: Timestamp,
         document: Document,
         sources: Sources,
+        signatures: &Arc<Signatures>,
         serial: &str,
         ports: Vec<PortInfo>,
     ) -> Result<Self, CommandError> {
         let validated = Validated::new(document, &sources).map_err(CommandError::Config)?;
         let config = Arc::clone(validated.config());
         let policy = Policy::compile(&config, Generation(1)).with_serial(serial.to_string());
-        let compiled = Compiled::new(policy)?;
+        let compiled = Compiled::sharing(policy, signatures)?;
         let store = ConfigStore::new(now, validated, HistoryLimits::default());
         let mut controller = Self {
             store,
@@ -186,7 +188,7 @@ impl Controller {
     fn try_commit(&mut self, now: Timestamp, request: CommitRequest) -> Result<Committed, CommandError> {
         let validated = self.store.validate(&self.sources).map_err(CommandError::Config)?;
         // What cannot be compiled is refused before it runs.
-        Compiled::new(self.compile(validated.config()))?;
+        self.compile(validated.config())?;
         Ok(self.store.commit(now, validated, request)?)
     }
 
@@ -212,7 +214,7 @@ impl Controller {
 
     pub fn validate(&self, document: Document) -> Result<Vec<String>, CommandError> {
         let validated = Validated::new(document, &self.sources).map_err(CommandError::Config)?;
-        Compiled::new(self.compile(validated.config()))?;
+        self.compile(validated.config())?;
         Ok(validated.warnings)
     }
 
@@ -368,9 +370,10 @@ impl Controller {
         }
     }
 
-    fn compile(&self, config: &Config) -> Policy {
-        let previous = &self.compiled.policy;
-        Policy::compile_after(previous, config, Generation(previous.generation().0.wrapping_add(1)))
+    fn compile(&self, config: &Config) -> Result<Compiled, SignatureError> {
+        let Compiled { policy: previous, signatures } = &self.compiled;
+        let generation = Generation(previous.generation().0.wrapping_add(1));
+        Compiled::sharing(Policy::compile_after(previous, config, generation), signatures)
     }
 
     fn plan(&self) -> Plan<'_> {
@@ -402,7 +405,7 @@ impl Controller {
     }
 
     fn run(&mut self, now: Timestamp, config: Arc<Config>) -> Result<(), CommandError> {
-        self.compiled = Compiled::new(self.compile(&config))?;
+        self.compiled = self.compile(&config)?;
         self.stations = AddressPlan::new(&config);
         self.config = config;
         self.numbers = self.compiled.policy.interface_numbers(&self.config);

@@ -63,8 +63,8 @@ impl Node {
     /// # Errors
     /// What is wrong with the configuration.
     pub fn new(now: Timestamp, startup: Startup) -> Result<Self, CommandError> {
-        let Startup { document, sources, serial, ports, workers, secrets, identity } = startup;
-        let controller = Controller::new(now, document, sources, &serial, ports)?;
+        let Startup { document, sources, signatures, serial, ports, workers, secrets, identity } = startup;
+        let controller = Controller::new(now, document, sources, &signatures, &serial, ports)?;
         let count = u16::try_from(workers.max(1)).unwrap_or(u16::MAX);
         let workers = (0..count).map(|place| {
             let mut worker = Worker::new(controller.compiled(), secrets.hash);
@@ -250,7 +250,12 @@ impl Node {
         self.workers.iter().map(Worker::counters)
     }
 
-    /// What the device is in its pair and what it knows of the other one; `None` without a pair.
+    /// What the device is in its pair; `None` without a pair.
+    pub fn pair_state(&self) -> Option<HaState> {
+        self.pair.as_ref().map(Pair::state)
+    }
+
+    /// All that the device knows of itself in its pair and of the other one; `None` without a pair.
     pub fn pair_status(&self) -> Option<Status> {
         self.pair.as_ref().map(Pair::status)
     }

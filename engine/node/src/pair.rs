@@ -322,12 +322,17 @@ impl Pair {
         self.outputs.pop_front()
     }
 
-    /// Whether the device forwards.
-    pub const fn forwards(&self) -> bool {
-        self.member.state().forwards()
+    /// What the device is.
+    pub const fn state(&self) -> HaState {
+        self.member.state()
     }
 
-    /// What the device is and what it knows of the other one.
+    /// Whether the device forwards.
+    pub const fn forwards(&self) -> bool {
+        self.state().forwards()
+    }
+
+    /// All that the device knows of itself and of the other one.
     pub fn status(&self) -> Status {
         self.member.status()
     }

@@ -58,6 +58,19 @@ fn http(request: &str, signatures: &Arc<Signatures>) -> AppId {
 }
 
 #[test]
+fn signatures_are_those_of_what_they_were_compiled_from() {
+    let own = application(vec![signature(vec![pattern("http-req-uri-path", "own-service")])]);
+    let renamed = CustomApplication { name: "other".into(), ..own.clone() };
+    let signatures = compile(&own);
+    assert!(signatures.are_of(&[(OWN, &own)]));
+    assert!(!signatures.are_of(&[(OWN, &renamed)]));
+    assert!(!signatures.are_of(&[(AppId(CUSTOM_FIRST + 1), &own)]));
+    assert!(!signatures.are_of(&[]));
+    assert!(Signatures::builtin().are_of(&[]));
+    assert!(!Signatures::default().are_of(&[]));
+}
+
+#[test]
 fn a_host_names_a_service_in_the_packet_that_decides() {
     let signatures = Arc::new(Signatures::builtin());
     let mut inspection = session(Transport::Tcp, 80, &signatures);

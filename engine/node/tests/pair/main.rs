@@ -1,7 +1,7 @@
 //! Two devices as one: who forwards, what the other one knows, who goes on.
 #![allow(clippy::unwrap_used, reason = "a test may end where something is wrong")]
 
-use std::{collections::VecDeque, net::Ipv4Addr, time::Duration};
+use std::{collections::VecDeque, net::Ipv4Addr, sync::Arc, time::Duration};
 
 use bifrons_config::{CommitRequest, Document, Sources};
 use bifrons_ha::{HaLinkId, HaState, StateRequest};
@@ -86,6 +86,7 @@ fn node_with(device: usize, now: Timestamp, workers: usize, text: &str) -> Node 
     let startup = Startup {
         document: Document::parse(text, "test").unwrap(),
         sources: Sources::default(),
+        signatures: Arc::default(),
         serial: format!("00000{device}"),
         ports: [1, 2].map(port).to_vec(),
         workers,
@@ -188,7 +189,7 @@ impl Pair {
     }
 
     fn state(&self, device: usize) -> HaState {
-        self.nodes[device].as_ref().unwrap().pair_status().unwrap().state
+        self.nodes[device].as_ref().unwrap().pair_state().unwrap()
     }
 
     fn sessions(&self, device: usize) -> usize {

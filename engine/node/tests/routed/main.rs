@@ -7,7 +7,10 @@ mod protection;
 mod returns;
 mod workers;
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
 
 use bifrons_config::{CommitRequest, Document, Sources, typed::Prefix};
 use bifrons_model::{DropReason, MacAddress, Timestamp, TrafficRecord, VirtualRouterId};
@@ -63,6 +66,7 @@ impl Bench {
         let startup = Startup {
             document: Document::parse(config, "test").unwrap(),
             sources: Sources::default(),
+            signatures: Arc::default(),
             serial: String::new(),
             ports: ports.map(|(name, mac)| PortInfo { name: name.into(), mac, is_up: true }).collect(),
             workers,

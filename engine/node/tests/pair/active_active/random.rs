@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bifrons_ha::{HaLinkId, StateRequest};
+use bifrons_ha::{HaLinkId, HaState, StateRequest};
 use bifrons_model::{DropReason, EndReason};
 use bifrons_node::Command;
 
@@ -118,7 +118,7 @@ fn disturb(pair: &mut Pair, trouble: &str, device: usize) -> Vec<usize> {
     pair.run(Duration::from_millis(300));
     let works = |at: &usize| {
         let node = pair.nodes[*at].as_ref();
-        node.is_some_and(|node| node.pair_status().is_some_and(|status| status.state.forwards()))
+        node.is_some_and(|node| node.pair_state().is_some_and(HaState::forwards))
     };
     [0, 1].into_iter().filter(works).collect()
 }
