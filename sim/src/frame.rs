@@ -150,6 +150,9 @@ mod protocol {
     pub const ICMPV6: u8 = 58;
 }
 
+/// Where the flags stand in a TCP header.
+const FLAGS: usize = 13;
+
 /// TCP flags by their bits.
 pub mod flag {
     /// No more data.
@@ -191,6 +194,23 @@ impl Packet {
 /// Whether an ICMP type of either family is an echo request or reply.
 pub const fn is_echo(kind: u8) -> bool {
     matches!(kind, 0 | 8 | 128 | 129)
+}
+
+/// The flags of a TCP segment in a frame without a tag: for those who look at few frames.
+pub fn tcp_flags(bytes: &[u8]) -> Option<u8> {
+    let frame = EthernetFrame::new_checked(bytes).ok()?;
+    let (protocol, segment) = match frame.ethertype() {
+        EthernetProtocol::Ipv4 => {
+            let packet = Ipv4Packet::new_checked(frame.payload()).ok()?;
+            (packet.next_header(), packet.payload())
+        }
+        EthernetProtocol::Ipv6 => {
+            let packet = Ipv6Packet::new_checked(frame.payload()).ok()?;
+            (packet.next_header(), packet.payload())
+        }
+        EthernetProtocol::Arp | EthernetProtocol::Unknown(_) => return None,
+    };
+    segment.get(FLAGS).copied().filter(|_| u8::from(protocol) == protocol::TCP)
 }
 
 impl View {
@@ -389,7 +409,7 @@ fn transport(
                 destination: tcp.dst_port(),
                 sequence: tcp.seq_number().0 as u32,
                 acknowledgement: tcp.ack_number().0 as u32,
-                flags: bytes.get(13).copied().unwrap_or_default(),
+                flags: bytes.get(FLAGS).copied().unwrap_or_default(),
                 window: tcp.window_len(),
                 segment_size,
                 options,

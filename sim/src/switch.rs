@@ -3,9 +3,13 @@
 //! Inside of it frames of hosts carry the VLAN tag of the port that they came in on; a port without a VLAN of
 //! its own lets them out with it, others to their own VLAN and without (IEEE 802.1Q).
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use bifrons_model::Timestamp;
+use foldhash::fast::FixedState;
 
 /// An Ethernet address.
 pub type Mac = [u8; 6];
@@ -23,7 +27,7 @@ pub struct Switch {
     pub ports: usize,
     /// The VLANs of ports that have one of their own.
     access: BTreeMap<usize, u16>,
-    stations: BTreeMap<(u16, Mac), (usize, Timestamp)>,
+    stations: HashMap<(u16, Mac), (usize, Timestamp), FixedState>,
     /// Frames that went to all ports because nobody knew better.
     pub flooded: u64,
 }
@@ -41,8 +45,8 @@ pub enum Forward {
 
 impl Switch {
     /// A switch that knows nobody.
-    pub const fn new(ports: usize) -> Self {
-        Self { ports, access: BTreeMap::new(), stations: BTreeMap::new(), flooded: 0 }
+    pub fn new(ports: usize) -> Self {
+        Self { ports, access: BTreeMap::new(), stations: HashMap::default(), flooded: 0 }
     }
 
     /// From now on a port is of a VLAN: its frames have no tags.
@@ -106,10 +110,14 @@ impl Switch {
         if is_group {
             return;
         }
-        if self.stations.len() >= STATIONS_MAX && !self.stations.contains_key(&source) {
+        if let Some(known) = self.stations.get_mut(&source) {
+            *known = (port, now);
+            return;
+        }
+        if self.stations.len() >= STATIONS_MAX {
             self.stations.retain(|_, (_, heard)| now.since(*heard) <= AGEING);
         }
-        if self.stations.len() < STATIONS_MAX || self.stations.contains_key(&source) {
+        if self.stations.len() < STATIONS_MAX {
             self.stations.insert(source, (port, now));
         }
     }

@@ -11,6 +11,7 @@
 use std::{collections::HashMap, net::Ipv4Addr, time::Duration};
 
 use bifrons_model::Timestamp;
+use foldhash::fast::FixedState;
 
 use crate::{
     chassis::Chassis,
@@ -113,7 +114,12 @@ impl News {
 }
 
 enum Event {
-    Arrival { to: Endpoint, frame: Vec<u8> },
+    /// A frame is at a cable's end.
+    Arrival {
+        link: usize,
+        side: usize,
+        frame: Vec<u8>,
+    },
     Wake(Place),
 }
 
@@ -135,7 +141,7 @@ pub struct World {
     stations: Vec<Station>,
     /// The firewalls.
     pub devices: Vec<Chassis>,
-    wiring: HashMap<Endpoint, (usize, usize)>,
+    wiring: HashMap<Endpoint, (usize, usize), FixedState>,
     /// Who is told what is sent on a cable, by its number.
     taps: Vec<(usize, Tap)>,
     watch: Watch,
@@ -158,7 +164,7 @@ impl World {
             switches: Vec::new(),
             stations: Vec::new(),
             devices: Vec::new(),
-            wiring: HashMap::new(),
+            wiring: HashMap::default(),
             taps: Vec::new(),
             watch,
             told_ports: usize::MAX,
@@ -264,7 +270,7 @@ impl World {
         self.now = at;
         self.events += 1;
         match event {
-            Event::Arrival { to, frame } => self.arrive(to, frame),
+            Event::Arrival { link, side, frame } => self.arrive(link, side, frame),
             Event::Wake(Place::Host(host)) => {
                 if self.stations[host].wake == Some(at) {
                     self.stations[host].host.handle_timeout(at);
@@ -345,13 +351,13 @@ impl World {
         self.schedule_device(device);
     }
 
-    fn arrive(&mut self, to: Endpoint, frame: Vec<u8>) {
-        if let Some((link, _)) = self.wiring.get(&to)
-            && self.links[*link].is_pulled
-        {
-            self.links[*link].counters.cut += 1;
+    fn arrive(&mut self, link: usize, side: usize, frame: Vec<u8>) {
+        let cable = &mut self.links[link];
+        if cable.is_pulled {
+            cable.counters.cut += 1;
             return;
         }
+        let to = cable.ends[side];
         let place = match to.place {
             Place::Host(host) => host as u64,
             Place::Switch(switch) => 1_000_000 + switch as u64,
@@ -409,14 +415,13 @@ impl World {
         for (_, tap) in self.taps.iter_mut().filter(|(link, _)| *link == number) {
             tap(side, &frame);
         }
-        let link = &mut self.links[number];
-        let to = link.ends[1 - side];
-        let [first, second] = link.transmit(self.now, side, frame.len());
+        let [first, second] = self.links[number].transmit(self.now, side, frame.len());
+        let (link, side) = (number, 1 - side);
         if let Some(at) = second {
-            self.queue.push(at, Event::Arrival { to, frame: frame.clone() });
+            self.queue.push(at, Event::Arrival { link, side, frame: frame.clone() });
         }
         if let Some(at) = first {
-            self.queue.push(at, Event::Arrival { to, frame });
+            self.queue.push(at, Event::Arrival { link, side, frame });
         }
     }
 

@@ -12,29 +12,38 @@ pub enum Way {
 
 /// Writes the bytes of a stream from `offset` on.
 pub fn fill(stream: u64, way: Way, offset: u64, bytes: &mut [u8]) {
-    let mut at = offset;
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        let word = word(stream, way, at / 8);
-        let skipped = (at % 8) as usize;
-        let taken = (8 - skipped).min(rest.len());
-        let (now, later) = rest.split_at_mut(taken);
-        now.copy_from_slice(&word[skipped..skipped + taken]);
-        at += taken as u64;
-        rest = later;
+    let skipped = (offset % WORD as u64) as usize;
+    let (begun, rest) = bytes.split_at_mut(((WORD - skipped) % WORD).min(bytes.len()));
+    begun.copy_from_slice(&word(stream, way, offset / WORD as u64)[skipped..][..begun.len()]);
+    let mut number = offset.div_ceil(WORD as u64);
+    let mut whole = rest.chunks_exact_mut(WORD);
+    for place in &mut whole {
+        place.copy_from_slice(&word(stream, way, number));
+        number += 1;
     }
+    let last = whole.into_remainder();
+    last.copy_from_slice(&word(stream, way, number)[..last.len()]);
 }
 
 /// Where the bytes of a stream from `offset` on are not what they must be; `None` where all are right.
 pub fn first_wrong(stream: u64, way: Way, offset: u64, bytes: &[u8]) -> Option<u64> {
-    let mut right = vec![0; bytes.len()];
-    fill(stream, way, offset, &mut right);
-    let place = std::iter::zip(bytes, &right).position(|(found, right)| found != right)?;
-    Some(offset + place as u64)
+    let mut right = [0; PIECE];
+    (offset..).step_by(PIECE).zip(bytes.chunks(PIECE)).find_map(|(from, found)| {
+        let right = &mut right[..found.len()];
+        fill(stream, way, from, right);
+        let is_wrong = found != right;
+        let place = is_wrong.then(|| std::iter::zip(found, right).position(|(found, right)| found != right));
+        place.flatten().map(|place| from + place as u64)
+    })
 }
 
+/// The bytes of a stream are made so many at a time.
+const WORD: usize = 8;
+/// So many are compared at a time.
+const PIECE: usize = 512;
+
 /// Eight bytes of the stream: the mixing function of SplitMix64.
-fn word(stream: u64, way: Way, number: u64) -> [u8; 8] {
+fn word(stream: u64, way: Way, number: u64) -> [u8; WORD] {
     let start = stream.rotate_left(17) ^ if way == Way::Up { 0 } else { 0x5851_f42d_4c95_7f2d };
     let mut mixed = start.wrapping_add(number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -55,17 +64,21 @@ mod tests {
             fill(7, Way::Up, from as u64, &mut part);
             assert_eq!(part, &whole[from..from + 37]);
             assert_eq!(first_wrong(7, Way::Up, from as u64, &part), None);
+            for length in 0..20 {
+                fill(7, Way::Up, from as u64, &mut part[..length]);
+                assert_eq!(part[..length], whole[from..from + length]);
+            }
         }
     }
 
     #[test]
     fn any_other_byte_is_found() {
-        let mut bytes = [0; 64];
+        let mut bytes = [0; 1_500];
         fill(7, Way::Down, 10, &mut bytes);
         assert!(first_wrong(7, Way::Up, 10, &bytes).is_some());
         assert!(first_wrong(8, Way::Down, 10, &bytes).is_some());
         assert!(first_wrong(7, Way::Down, 11, &bytes).is_some());
-        bytes[40] ^= 1;
-        assert_eq!(first_wrong(7, Way::Down, 10, &bytes), Some(50));
+        bytes[1_200] ^= 1;
+        assert_eq!(first_wrong(7, Way::Down, 10, &bytes), Some(1_210));
     }
 }

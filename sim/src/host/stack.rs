@@ -12,7 +12,7 @@ use smoltcp::{
 };
 
 use super::{Addresses, Host, HostOutput, Report};
-use crate::frame::{Body, View, flag};
+use crate::frame::{Body, View, flag, tcp_flags};
 
 /// The bits of a host's IPv4 network.
 pub const PREFIX_V4: u8 = 16;
@@ -134,12 +134,12 @@ impl Stack {
     /// socket that listens on the port, and a second connection with the same ends would break the first; the
     /// answer to a SYN is repeated by time, so nothing is lost with it.
     fn is_repeated_syn(&self, frame: &[u8]) -> bool {
+        if tcp_flags(frame).is_none_or(|flags| flags & (flag::SYN | flag::ACK) != flag::SYN) {
+            return false;
+        }
         let view = View::of(frame);
         let Some(packet) = view.packet() else { return false };
         let Body::Tcp(segment) = packet.body else { return false };
-        if !segment.has(flag::SYN) || segment.has(flag::ACK) {
-            return false;
-        }
         let peer = IpEndpoint::new(packet.source.into(), segment.source);
         self.sockets.iter().any(|(_, socket)| match socket {
             Socket::Tcp(socket) => {
