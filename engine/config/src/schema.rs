@@ -199,12 +199,15 @@ impl Schema {
             self.leaf = Some(leaf);
             return;
         };
-        if let Some(key) = KEYS.iter().find(|key| key.place == step) {
+        if step.starts_with('<')
+            && let Some(key) = KEYS.iter().find(|key| key.place == step)
+        {
             self.key.get_or_insert_with(|| (key, Box::default())).1.add(steps, leaf);
             return;
         }
         for word in step.split('|') {
-            let place = match self.words.iter().position(|(own, _)| *own == word) {
+            // What stands together in the table begins alike.
+            let place = match self.words.iter().rposition(|(own, _)| *own == word) {
                 Some(place) => place,
                 None => {
                     self.words.push((word, Self::default()));
