@@ -98,8 +98,9 @@ impl Source for Copies<'_> {
 }
 
 impl Copies<'_> {
-    /// Makes of an item what it says. One that means nothing here changes nothing and is counted.
-    pub fn apply(&mut self, kind: ItemKind, id: u64, payload: &[u8]) {
+    /// Makes of an item what it says, and whether that was anything. One that means nothing here changes
+    /// nothing and is counted.
+    pub fn apply(&mut self, kind: ItemKind, id: u64, payload: &[u8]) -> bool {
         let is_taken = match (kind, number(id)) {
             (ItemKind::Name, _) => self.ledger.numbers.learn(id, payload),
             (ItemKind::Neighbor, _) => self.learn_neighbor(id, payload),
@@ -123,6 +124,7 @@ impl Copies<'_> {
             ) => false,
         };
         self.ledger.refused += u64::from(!is_taken);
+        is_taken
     }
 
     /// Finds what the peer's numbers are here, and lets the workers know of names that are new.
@@ -142,12 +144,17 @@ impl Copies<'_> {
 
     /// The peer tells of all its sessions, by the connection of this number.
     pub fn begin_join(&mut self, epoch: u32) {
-        self.ledger.numbers.begin(epoch);
+        self.begin_late_join(epoch);
         self.ledger.associations.begin_join();
-        self.controller.known.begin();
         for worker in &mut *self.workers {
             worker.handle_join_begin(self.now);
         }
+    }
+
+    /// The peer began to tell of all when it led, and does so no more: only what it calls by numbers is anew.
+    pub fn begin_late_join(&mut self, epoch: u32) {
+        self.ledger.numbers.begin(epoch);
+        self.controller.known.begin();
     }
 
     /// It has told of all.

@@ -34,7 +34,7 @@ use bifrons_ha::{
     HaLinkId, HaState, Hello, Identity, InterfaceNumber, Keying, KeyingOutput, Member, MemberOutput, PathId,
     RequestError, Settings, Standing, StateRequest, Status, SystemRecord,
     config_sync::{Busy, ConfigLog, ConfigMark, ConfigState, Refused, Transaction},
-    sync::{self, PeerEvent, SyncLog, SyncOutput, SyncStatus, Synchronizer},
+    sync::{self, ItemKind, PeerEvent, Space, SyncLog, SyncOutput, SyncStatus, Synchronizer},
 };
 use bifrons_model::{MacAddress, Timestamp};
 
@@ -267,7 +267,7 @@ impl Pair {
     }
 
     /// What the peer is to know of sessions here.
-    pub fn mark(&mut self, now: Timestamp, kind: sync::ItemKind, id: u64) {
+    pub fn mark(&mut self, now: Timestamp, kind: ItemKind, id: u64) {
         self.sync.mark(now, kind, id);
     }
 
@@ -486,7 +486,7 @@ impl Pair {
         let is_leaving = self.member.is_leaving();
         if is_leaving && !self.is_leaving {
             for id in copies.untold() {
-                self.sync.mark(now, sync::ItemKind::SessionUpdate, id);
+                self.sync.mark(now, ItemKind::SessionUpdate, id);
             }
         }
         self.is_leaving = is_leaving;
@@ -568,12 +568,20 @@ impl Pair {
 
     fn follow_sync(&mut self, now: Timestamp, copies: &mut Copies<'_>) {
         let mut is_joined = false;
+        let is_late = self.leads_alone();
         while let Some(output) = self.sync.poll_output() {
             match output {
                 SyncOutput::Message { link, bytes } => {
                     self.outputs.push_back(PairOutput::Message { link, bytes: bytes.to_vec() });
                 }
-                SyncOutput::Item { kind, id, payload, .. } => copies.apply(kind, id, payload),
+                SyncOutput::Item { kind, id, payload, .. } => {
+                    if copies.apply(kind, id, payload) && is_late {
+                        self.keep_late(now, kind, id, copies);
+                    }
+                }
+                // It was on its way when the peer ceased to lead: it owns none of the sessions in it.
+                SyncOutput::JoinBegins(_) if is_late => copies.begin_late_join(self.epoch_of_keys),
+                SyncOutput::Joined(_) if is_late => {}
                 SyncOutput::JoinBegins(_) => copies.begin_join(self.epoch_of_keys),
                 SyncOutput::Joined(_) => {
                     copies.end_join();
@@ -590,6 +598,24 @@ impl Pair {
         if is_joined {
             self.member.handle_synchronized(now, true);
         }
+    }
+
+    /// What has come late is this device's. The peer is told of it: it has forgotten what this device did not
+    /// know when it began to lead, and has what had ended by then.
+    fn keep_late(&mut self, now: Timestamp, kind: ItemKind, id: u64, copies: &mut Copies<'_>) {
+        match kind.space() {
+            Space::Names | Space::Neighbors => return,
+            Space::SecurityAssociations => copies.ledger.associations.adopt(),
+            Space::Sessions => {}
+        }
+        self.sync.mark(now, kind, id);
+    }
+
+    /// Whether this device leads an active/passive pair and the peer does not: what the peer tells then is
+    /// late, from when it led.
+    fn leads_alone(&self) -> bool {
+        let peer_leads = self.peer_state.is_some_and(HaState::forwards);
+        self.forwards() && !peer_leads && !self.shared.is_active_active()
     }
 
     /// Puts a message for the peer with whose it is in front; HA1 is down where the configuration has none.

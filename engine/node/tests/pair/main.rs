@@ -15,6 +15,7 @@ use etherparse::PacketBuilder;
 
 mod active_active;
 mod configuration;
+mod late;
 mod numbers;
 mod runtime;
 mod shows;
@@ -56,6 +57,8 @@ struct Pair {
     is_cut: bool,
     /// Another link whose messages are lost.
     lost: Option<HaLinkId>,
+    /// A device that hears nothing on HA2, and is heard.
+    deaf: Option<usize>,
     /// Questions for station addresses.
     asked: [usize; 2],
 }
@@ -120,6 +123,7 @@ impl Pair {
             notices: Default::default(),
             is_cut: false,
             lost: None,
+            deaf: None,
             asked: [0; 2],
         };
         pair.run(Duration::from_secs(12));
@@ -133,9 +137,10 @@ impl Pair {
             self.now += STEP;
             for _ in 0..self.wire.len() {
                 let Some((to, link, bytes)) = self.wire.pop_front() else { break };
-                if let Some(node) = &mut self.nodes[to]
-                    && !(self.is_cut && link == HaLinkId::Ha1 || self.lost == Some(link))
-                {
+                let is_lost = self.is_cut && link == HaLinkId::Ha1
+                    || self.lost == Some(link)
+                    || self.deaf == Some(to) && link == HaLinkId::Ha2;
+                if let Some(node) = self.nodes[to].as_mut().filter(|_| !is_lost) {
                     node.handle_pair_message(self.now, link, &bytes);
                 }
             }
