@@ -418,6 +418,17 @@ impl Flow {
         Self { protocol: self.protocol, source: self.destination, destination: self.source }
     }
 
+    /// Whether devices of a pair do not tell each other of it: ICMP is not synchronised.
+    const fn is_untold(&self) -> bool {
+        matches!(self.protocol, 1 | 58)
+    }
+
+    /// What passes in this direction between the same hosts, whatever its ports.
+    const fn between(self) -> Self {
+        let (source, destination) = ((self.source.0, 0), (self.destination.0, 0));
+        Self { protocol: self.protocol, source, destination }
+    }
+
     /// What its first packet asks for. Echoes have no ports that rules know.
     fn opening(&self, network: &Network) -> Opening {
         Opening {

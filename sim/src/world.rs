@@ -102,9 +102,13 @@ impl News {
     /// In words; `None` for what only counts.
     pub fn text(&self) -> Option<String> {
         match self {
-            Self::Enters { port, view, .. } => Some(format!("firewall gets on {port}: {view}")),
-            Self::Leaves { port, view, .. } => Some(format!("firewall sends on {port}: {view}")),
-            Self::Logged { written, .. } => Some(format!("firewall logs {}", written.text())),
+            Self::Enters { device, port, view, .. } => {
+                Some(format!("firewall {device} gets on {port}: {view}"))
+            }
+            Self::Leaves { device, port, view, .. } => {
+                Some(format!("firewall {device} sends on {port}: {view}"))
+            }
+            Self::Logged { device, written } => Some(format!("firewall {device} logs {}", written.text())),
             Self::Settled { .. } => None,
             Self::Reported { host, report } => Some(format!("host {host} tells {report:?}")),
             Self::HostSent { host, bytes } => Some(format!("host {host} sends {}", View::of(bytes))),

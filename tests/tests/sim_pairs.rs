@@ -100,6 +100,66 @@ fn a_host_that_tries_again_after_the_end_is_let_to_finish() {
     assert_eq!(course.coverage.get("clear"), Some(&2), "the attempt was under way the first time");
 }
 
+/// While both lead, device 1 announces the addresses, and dies: its announcement reaches device 0 when that
+/// leads alone. It asks for nothing.
+#[test]
+fn the_last_announcement_of_a_dead_device_is_no_question() {
+    let script = "
+        seed 1245
+        workers 2
+        pair fast mode active-passive monitors false links ha1,ha2,ha1-backup latency 50000 jitter 0 loss 0 \
+        duplicate 0 reorder 0 mtu 9000 bandwidth 0
+        zone hosts 3 mtu 1500 latency 17373000 jitter 0 loss 0 duplicate 0 reorder 0 bandwidth 0
+        zone hosts 2 mtu 1500 latency 13197000 jitter 0 loss 0 duplicate 0 reorder 0 bandwidth 0
+        zone hosts 2 mtu 1500 latency 6973000 jitter 0 loss 0 duplicate 0 reorder 0 bandwidth 0
+        25396317594 partition 5790609882
+        26460209163 device 1 restart 2796565989";
+    let plan = Plan::parse(script).expect("a script");
+    let course = run(&plan, &firewall::build).expect("a configuration");
+    assert_eq!(course.failure, None);
+    assert!(course.coverage.get("split-brain").is_some_and(|times| *times > 0), "{:?}", course.coverage);
+}
+
+/// The device that steps back keeps the session of a ping that it has refused while both led: ICMP is not
+/// told of, so it ages where it is, or an operator of that device ends it.
+#[test]
+fn the_session_of_a_ping_stays_where_it_began() {
+    let script = "
+        seed 6114
+        workers 2
+        pair fast mode active-passive monitors false links ha1,ha2,ha1-backup,ha2-backup latency 50000 jitter 0 \
+        loss 0 duplicate 0 reorder 0 mtu 9000 bandwidth 0
+        zone hosts 1 mtu 1500 latency 15005000 jitter 0 loss 0 duplicate 0 reorder 0 bandwidth 0
+        zone hosts 3 mtu 1500 latency 19659000 jitter 0 loss 0 duplicate 0 reorder 0 bandwidth 0
+        20076060453 talk 0 0 0 1 1 ipv4 0 ping 15 975000000 387
+        28098763806 device 0 commit drop any any any
+        29194982314 partition 2977813894";
+    let plan = Plan::parse(script).expect("a script");
+    let course = run(&plan, &firewall::build).expect("a configuration");
+    assert_eq!(course.failure, None);
+    assert_eq!(course.records, 2, "both devices have refused it");
+}
+
+/// The first packet of a ping comes to the device that then steps back, the others to the one that goes on
+/// leading: each logs what it has seen.
+#[test]
+fn a_ping_across_a_partition_is_logged_by_each_device_for_its_part() {
+    let script = "
+        seed 7010
+        adjust
+        pair fast mode active-passive monitors false links ha1,ha2,ha1-backup,heartbeat-backup latency 50000 \
+        jitter 0 loss 0 duplicate 0 reorder 0 mtu 9000 bandwidth 0
+        zone hosts 3 mtu 1500 latency 12582000 jitter 0 loss 0 duplicate 0 reorder 0 bandwidth 0
+        zone hosts 2 mtu 1500 latency 12919000 jitter 0 loss 0 duplicate 0 reorder 0 bandwidth 0
+        rule allow any any any
+        10466691107 partition 2035061269
+        12059950346 talk 1 1 1 0 1 ipv6 0 ping 18 626000000 644";
+    let plan = Plan::parse(script).expect("a script");
+    let course = run(&plan, &firewall::build).expect("a configuration");
+    assert_eq!(course.failure, None);
+    assert_eq!(course.records, 2);
+}
+
 #[test]
 fn two_runs_of_a_seed_are_equal() {
     for seed in [3, 8] {

@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use bifrons_dataplane::ClearFilter;
 use bifrons_ha::{HaLinkId, StateRequest, sync::SyncStatus};
 
 use super::{BEGIN, Build, Course, EVENTS_MAX, Tell, talk_name, workers_name};
@@ -31,6 +32,8 @@ const LENT: Duration = Duration::from_secs(12);
 const HOLD_DOWN: Duration = Duration::from_secs(62);
 /// How long the follower may take to hear that all sessions are over.
 const CLEARED: Duration = Duration::from_secs(2);
+/// ICMP for IPv4 and for IPv6: their sessions stay with the device that began them, and age there.
+const UNTOLD: [u8; 2] = [1, 58];
 
 /// Something that the stage does at a moment.
 #[derive(Clone, Debug)]
@@ -228,10 +231,15 @@ impl<'a> Stage<'a> {
         Ok(self.failure())
     }
 
-    /// Who leads ends all sessions.
+    /// Who leads ends all sessions, but for those that it is not told of: these are the other one's to end.
     fn clear(&mut self) -> Result<(), String> {
         if let Some(device) = self.shadow.roles.leader() {
             self.act(&Step::Deed(device, Deed::Clear))?;
+            for protocol in UNTOLD {
+                let filter = ClearFilter { protocol: Some(protocol), ..ClearFilter::default() };
+                self.couple.world.order(1 - device, &Order::Clear(Box::new(filter)))?;
+            }
+            self.watch();
         }
         if self.shadow.roles.both_forward() {
             self.act(&Step::Deed(0, Deed::Clear))?;

@@ -106,7 +106,7 @@ pub(super) struct Volume {
 }
 
 impl Volume {
-    fn add(&mut self, packets: u64, bytes: u64) {
+    pub fn add(&mut self, packets: u64, bytes: u64) {
         self.packets += packets;
         self.bytes += bytes;
     }
@@ -481,10 +481,11 @@ fn travels(packet: &Packet) -> bool {
         && !matches!(packet.body, Body::Icmp { kind: 133 | 134 | 137 | 143, .. })
 }
 
-/// The address that a frame asks its owner to tell.
+/// The address that a frame asks its owner to tell. Who asks for its own address announces it and expects no
+/// answer (RFC 5227, section 2.3).
 fn asked_for(view: &View) -> Option<IpAddr> {
     match view.content {
-        Content::Arp { is_request: true, target, .. } => Some(target.into()),
+        Content::Arp { is_request: true, sender, target, .. } if sender != target => Some(target.into()),
         Content::Ip(Packet { body: Body::Neighbor { is_question: true, target }, .. }) => Some(target.into()),
         Content::Arp { .. } | Content::Ip(_) | Content::Other(_) | Content::Broken => None,
     }

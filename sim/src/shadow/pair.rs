@@ -56,6 +56,10 @@ struct Log {
     closed: HashMap<(u32, Flow), Timestamp>,
     flows: HashSet<Flow>,
     volumes: HashMap<Flow, Volume>,
+    /// Sessions that devices do not tell each other of, with the device.
+    untold: HashSet<(usize, u32, Flow)>,
+    /// How much each device had of such flows, and how much of it is in its log.
+    untold_volumes: HashMap<(usize, Flow), [Volume; 2]>,
     twice: u64,
 }
 
@@ -151,11 +155,18 @@ impl PairShadow {
             self.border.forget_device(device, woke);
         }
         self.log.last[device] = None;
+        // Its sessions are numbered anew.
+        self.log.untold.retain(|(of, ..)| *of != device);
     }
 
     /// A frame goes into a device.
     pub fn enters(&mut self, now: Timestamp, device: usize, zone: usize, view: &View) {
         let rules = &self.rules[device];
+        let flow = view.packet().map(Flow::of).filter(Flow::is_untold);
+        if let Some(flow) = flow.filter(|_| self.roles.takes(device)) {
+            let [arrived, _] = self.log.untold_volumes.entry((device, flow.between())).or_default();
+            arrived.add(1, view.length as u64);
+        }
         let device = self.seen_at(device);
         self.border.enters(now, Spot { device, zone }, view, &self.network, rules);
     }
@@ -286,6 +297,9 @@ impl PairShadow {
         let flow = ledger::client_flow(entry);
         self.border.closed(&flow);
         self.log.flows.insert(flow);
+        if flow.is_untold() && !self.roles.both_forward() {
+            return self.enter_untold(device, entry);
+        }
         if entry.session != 0
             && let Some(first) = self.log.closed.insert((entry.session, flow), now)
         {
@@ -299,6 +313,24 @@ impl PairShadow {
             let volume = self.log.volumes.entry(flow).or_default();
             volume.packets += packets;
             volume.bytes += bytes;
+        }
+        Ok(())
+    }
+
+    /// Of two devices that lead after each other, or at a time, each has a session of its own for what they do
+    /// not tell each other: each logs its own once, and in it no more than came to that device.
+    fn enter_untold(&mut self, device: usize, entry: &Entry) -> Judged {
+        let wrong = |text: String| Err((What::Logged, format!("device {device}: {text}: {entry:?}")));
+        let session = (device, entry.session, ledger::client_flow(entry));
+        if entry.session != 0 && !self.log.untold.insert(session) {
+            return wrong(format!("session {} is closed again", entry.session));
+        }
+        for (flow, (packets, bytes)) in ledger::volumes(entry) {
+            let [arrived, logged] = self.log.untold_volumes.entry((device, flow.between())).or_default();
+            logged.add(packets, bytes);
+            if logged.packets > arrived.packets || logged.bytes > arrived.bytes {
+                return wrong(format!("{arrived:?} came to it, with this {logged:?} is in its log"));
+            }
         }
         Ok(())
     }
@@ -333,3 +365,6 @@ impl PairShadow {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

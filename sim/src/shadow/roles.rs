@@ -280,15 +280,17 @@ impl Roles {
         self.roles[1].forwards()
     }
 
-    /// A device has sent a frame into a zone: it must lead, or have done so until just now.
-    pub(super) fn spoke(&self, device: usize, view: &View) -> Judged {
+    /// Whether a device of an active/passive pair takes frames, or did until just now.
+    pub(super) fn takes(&self, device: usize) -> bool {
         let leads = |state: Option<HaState>| state == Some(HaState::Active);
         let (before, changed) = self.before[device];
+        leads(self.states[device]) || (leads(before) && changed == self.now)
+    }
+
+    /// A device has sent a frame into a zone: it must lead, or have done so until just now.
+    pub(super) fn spoke(&self, device: usize, view: &View) -> Judged {
         // Where both forward, a device that cannot work has addresses of its own.
-        if self.both_forward() {
-            return Ok(());
-        }
-        if leads(self.states[device]) || (leads(before) && changed == self.now) {
+        if self.both_forward() || self.takes(device) {
             return Ok(());
         }
         let state = self.states[device].map_or("gone", HaState::name);
