@@ -357,7 +357,11 @@ impl Device for Firewall {
     }
 
     fn show_pair(&self, now: Timestamp, words: &str) -> Option<String> {
-        self.node.show_pair(now, ShowPair::of(words)?)
+        self.node.show_pair(now, ShowPair::of(words)?).map(|page| page.to_string())
+    }
+
+    fn ports_are_up(&self) -> Option<bool> {
+        Some(self.has_ports)
     }
 
     fn shared_sessions(&self) -> BTreeSet<String> {

@@ -30,6 +30,7 @@ use alloc::string::{String, ToString};
 use core::fmt;
 
 use bifrons_config::typed::HaMode;
+use serde::Serialize;
 
 use crate::{HaState, Mismatch};
 
@@ -40,7 +41,8 @@ mod tests;
 pub use judge::{Verdict, is_better, judge};
 
 /// Whether one device forwards or both.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// One does.
     #[default]

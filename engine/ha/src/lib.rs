@@ -1,4 +1,5 @@
-//! Two devices as one: election, monitoring, session synchronisation, ownership, floating addresses.
+//! Two devices as one: election, monitoring, session synchronisation, the link for whole packets, addresses
+//! that move, what the operator sees.
 //!
 //! Machines without input and output: messages, events and `now` in, messages and decisions out.
 #![no_std]
@@ -20,7 +21,6 @@ mod member;
 mod mismatch;
 mod monitoring;
 mod show;
-mod show_addresses;
 pub mod sync;
 mod timers;
 mod virtual_mac;
@@ -46,8 +46,14 @@ pub use member::{
 };
 pub use mismatch::{Consequence, Mismatch, Pairing};
 pub use monitoring::{DestinationGroupState, LinkGroupState, PathGroupState, PathId, PathState};
-pub use show::ShowHighAvailability;
-pub use show_addresses::show_virtual_addresses;
+pub use show::{
+    Alike, ConfigurationReport, ControlLinks, DestinationReport, DestinationsReport, Election,
+    FlapStatistics, KnownPeer, LinkGroupReport, LinkMonitoringReport, LinkReport, LocalReport, ModeSettings,
+    PairPage, PairReport, PathGroupReport, PathMonitoringReport, PeerAddress, PeerReport, Running,
+    ShowHighAvailability, StateCount, StateSynchronization, SynchronizationReport, SynchronizationRow,
+    Timers, Transitions, VersionReport, VersionsAlike, VirtualAddressReport, VirtualAddresses,
+    VirtualInterface, WatchedLink,
+};
 pub use timers::Timer;
 pub use virtual_mac::{InterfaceNumber, VirtualMac};
 pub use words::{HaLinkId, HaState};

@@ -16,14 +16,14 @@
 //! peer that is slow costs no more memory than the set of changed ids: their state is asked for when a batch
 //! is built, and a newer change replaces an older one that waits.
 
-use alloc::{collections::VecDeque, string::String, vec, vec::Vec};
+use alloc::{collections::VecDeque, vec, vec::Vec};
 use core::time::Duration;
 
 use bifrons_config::typed::{Ha2KeepAlive, KeepAliveAction};
 use bifrons_model::Timestamp;
 use thiserror::Error;
 
-use crate::HaLinkId;
+use crate::{HaLinkId, SynchronizationReport};
 
 mod dirty;
 mod figures;
@@ -473,8 +473,8 @@ impl Synchronizer {
         }
     }
 
-    /// The text of `show high-availability state-synchronization`.
-    pub fn report(&self) -> String {
+    /// What `show high-availability state-synchronization` shows.
+    pub fn report(&self) -> SynchronizationReport {
         let disabled = if self.seal.is_none() {
             Some("no peer is connected")
         } else if !self.sending {
@@ -484,7 +484,8 @@ impl Synchronizer {
         } else {
             None
         };
-        figures::report(self.status(), disabled, &self.counters)
+        let (status, link) = (self.status(), self.link);
+        SynchronizationReport::new(status, disabled, link, &self.counters, &self.backlog())
     }
 
     fn receive(&mut self, now: Timestamp, link: HaLinkId, message: &[u8]) -> Result<(), Refusal> {

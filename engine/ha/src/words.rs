@@ -1,7 +1,10 @@
 //! The words that all machines of the pair share.
 
+use serde::Serialize;
+
 /// A link between the two devices.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum HaLinkId {
     /// The control link: hellos, heartbeats, configuration.
     Ha1,
@@ -36,7 +39,8 @@ impl HaLinkId {
 }
 
 /// What a device is in its pair (PAN-OS, "HA Firewall States").
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum HaState {
     /// It looks for its peer.
     #[default]
@@ -113,6 +117,16 @@ mod tests {
         }
         for (place, link) in HaLinkId::ALL.into_iter().enumerate() {
             assert!(HaLinkId::ALL.iter().skip(place + 1).all(|other| other.name() != link.name()));
+        }
+    }
+
+    #[test]
+    fn json_has_the_same_names() {
+        for state in HaState::ALL {
+            assert_eq!(serde_json::to_value(state).unwrap(), state.name());
+        }
+        for link in HaLinkId::ALL {
+            assert_eq!(serde_json::to_value(link).unwrap(), link.name());
         }
     }
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use bifrons_config::{Config, parse};
 use bifrons_dataplane::neighbor::{LinkSettings, NeighborOutput, Neighbors};
-use bifrons_ha::{AddressPlan, AddressTable, Announcer, DeviceId, HaState, Standing, show_virtual_addresses};
+use bifrons_ha::{
+    AddressPlan, AddressTable, Announcer, DeviceId, HaState, PairPage, Standing, VirtualAddresses,
+};
 use bifrons_model::{InterfaceId, MacAddress, Timestamp};
 use bifrons_wire::Arp;
 
@@ -90,7 +92,8 @@ impl Device {
     }
 
     fn show(&self) -> String {
-        show_virtual_addresses(&self.plan, &self.table, &self.config.interfaces)
+        let addresses = VirtualAddresses::new(&self.plan, &self.table, &self.config.interfaces);
+        PairPage::VirtualAddresses(addresses).to_string()
     }
 }
 
@@ -225,11 +228,11 @@ fn a_router_learns_four_addresses_and_keeps_them_through_a_failure() {
 }
 
 const SHOWN_AT_ZERO: &str = "
-Total interfaces with virtual address configured:     1
-Total virtual addresses configured:                   2
+Total interfaces with virtual address configured:   1
+Total virtual addresses configured:                 2
 --------------------------------------------------------------------------------
 Interface: ethernet1/1
-  Virtual MAC:                            02:b1:f0:01:01:01
+  Virtual MAC:               02:b1:f0:01:01:01
   172.17.1.4                              Active:yes Type:floating         Pri-Bind:no
   172.17.1.5                              Active:no  Type:floating         Pri-Bind:no
 --------------------------------------------------------------------------------

@@ -68,6 +68,8 @@ pub struct PeerStatus {
     pub since: Timestamp,
     /// The first link of HA1, its backup and the heartbeat backup that is up.
     pub control_link: Option<HaLinkId>,
+    /// The first of HA2 and its backup that has a carrier.
+    pub data_link: Option<HaLinkId>,
 }
 
 /// What is known of a link.
@@ -102,6 +104,9 @@ impl Member {
                 hello: self.peer.hello.clone(),
                 since: self.peer.changed_at,
                 control_link: CONTROL_LINKS.into_iter().find(|link| self.is_usable(*link)),
+                data_link: [HaLinkId::Ha2, HaLinkId::Ha2Backup]
+                    .into_iter()
+                    .find(|id| self.link(*id).is_some_and(|link| link.is_up)),
             },
             links: links.collect(),
             settles_at: (self.marks.settled > self.now).then_some(self.marks.settled),

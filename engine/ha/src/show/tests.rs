@@ -6,7 +6,8 @@ use alloc::{sync::Arc, vec::Vec};
 use std::{env, fs, path::PathBuf};
 
 use bifrons_config::typed::{
-    ActiveActive, DestinationGroup, HaLink, HighAvailability, LinkGroup, PathGroup, Prefix,
+    ActiveActive, DestinationGroup, HaLink, HaMode, HighAvailability, LinkGroup, PathGroup, PathThrough,
+    Prefix, SessionOwner, SessionSetup,
 };
 use bifrons_model::{MacAddress, Timestamp};
 
@@ -133,14 +134,17 @@ impl Talk {
 }
 
 fn compare(name: &str, show: ShowHighAvailability, member: &Member) {
-    let text = show.text(&member.status());
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("src/show/golden/{name}.txt"));
-    if env::var_os("BIFRONS_BLESS").is_some() {
-        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
-        fs::write(&path, &text).expect("it is written");
+    let page = show.page(&member.status());
+    let json = serde_json::to_string_pretty(&page).expect("a page is JSON") + "\n";
+    for (text, ending) in [(page.to_string(), "txt"), (json, "json")] {
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("src/show/golden/{name}.{ending}"));
+        if env::var_os("BIFRONS_BLESS").is_some() {
+            fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            fs::write(&path, &text).expect("it is written");
+        }
+        let expected = fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(text, expected, "{}", path.display());
     }
-    let expected = fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(text, expected, "{}", path.display());
 }
 
 #[test]
@@ -170,7 +174,11 @@ fn a_suspended_device_and_one_alone() {
 
 #[test]
 fn an_active_active_pair() {
-    let mode = |device_id| HaMode::ActiveActive(ActiveActive { device_id, ..ActiveActive::default() });
+    let setup = SessionSetup::IpHash { with_destination: true, seed: 7 };
+    let session_owner = SessionOwner::FirstPacket(setup);
+    let mode = |device_id| {
+        HaMode::ActiveActive(ActiveActive { device_id, session_owner, ..ActiveActive::default() })
+    };
     let mut talk = Talk::new([mode(0), mode(1)]);
     talk.run(7_300);
     compare("active-primary-all", ShowHighAvailability::All, &talk.members[0]);

@@ -1,13 +1,11 @@
-//! What is counted and what the operator is told: counters, log texts, the state-synchronisation report.
+//! What is counted and what the system log is told.
 
-use alloc::string::String;
-use core::fmt::{self, Write as _};
-use core::time::Duration;
+use core::{fmt, time::Duration};
 
 use bifrons_config::typed::KeepAliveAction;
+use serde::Serialize;
 
-use super::seal::{MessageKind, VERSION};
-use super::{ItemKind, Refusal};
+use super::{ItemKind, Refusal, seal::MessageKind};
 use crate::{HaEvent, HaLinkId, Severity};
 
 /// What has been sent and received since the machine was made; every kind is counted.
@@ -62,14 +60,14 @@ impl Counters {
         }
     }
 
-    pub(super) fn message_received(&mut self, kind: MessageKind, bytes: usize) {
+    pub(crate) fn message_received(&mut self, kind: MessageKind, bytes: usize) {
         self.bytes_received += bytes as u64;
         if let Some(both) = self.messages.get_mut(kind as usize) {
             both.received += 1;
         }
     }
 
-    pub(super) fn item_sent(&mut self, kind: ItemKind) {
+    pub(crate) fn item_sent(&mut self, kind: ItemKind) {
         if let Some(both) = self.items.get_mut(kind as usize) {
             both.sent += 1;
         }
@@ -112,7 +110,8 @@ pub struct Backlog {
 }
 
 /// How well the peer's copy follows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum SyncStatus {
     /// There is no peer.
     NoPeer,
@@ -217,77 +216,9 @@ impl fmt::Display for SyncLog {
     }
 }
 
-const RULE: &str = "--------------------------------------------------------------------------------";
-
-/// `show high-availability state-synchronization` (blocks and columns as on PAN-OS). `disabled` is why
-/// nothing is told to the peer, if so: "device not in active state".
-pub(super) fn report(status: SyncStatus, disabled: Option<&str>, counters: &Counters) -> String {
-    let mut text = String::new();
-    let direction = match disabled {
-        None => String::from("State synchronization to peer: enabled"),
-        Some(reason) => {
-            let mut line = String::from("State synchronization to peer: disabled (");
-            line.push_str(reason);
-            line.push(')');
-            line
-        }
-    };
-    for line in [RULE, "", RULE, &direction, RULE, "Messages processed since system up:"] {
-        text.push_str(line);
-        if line.is_empty() {
-            text.push_str("State Synchronization Status: ");
-            text.push_str(status.name());
-        }
-        text.push('\n');
-    }
-    let enabled = if disabled.is_none() { "yes" } else { "no" };
-    row(&mut text, "message", "enable", "version", "sent", "received");
-    let items = ItemKind::ALL.map(|kind| (kind.name(), enabled, counters.items(kind)));
-    let messages = MessageKind::ALL.map(|kind| (kind.name(), "yes", counters.messages(kind)));
-    for (name, enable, both) in items.into_iter().chain(messages) {
-        row(&mut text, name, enable, VERSION, both.sent, both.received);
-    }
-    text.push_str(RULE);
-    text.push('\n');
-    text
-}
-
-fn row(
-    text: &mut String,
-    name: &str,
-    enable: &str,
-    version: impl fmt::Display,
-    sent: impl fmt::Display,
-    received: impl fmt::Display,
-) {
-    // Writing into a string cannot fail.
-    let _ = writeln!(text, "{name:<20}{enable:<8}{version:<9}{sent:>14}{received:>14}");
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_report_has_a_row_for_every_kind() {
-        let mut counters = Counters::default();
-        counters.item_sent(ItemKind::SessionUpdate);
-        counters.message_received(MessageKind::KeepAliveReply, 28);
-        let text = report(SyncStatus::Complete, None, &counters);
-        let row = |name: &str| {
-            let line = text.lines().find(|line| line.starts_with(name)).unwrap();
-            line.get(20..).unwrap().split_whitespace().map(String::from).collect::<alloc::vec::Vec<_>>()
-        };
-        assert_eq!(row("session update"), ["yes", "1", "1", "0"]);
-        assert_eq!(row("keep-alive reply"), ["yes", "1", "0", "1"]);
-        assert!(ItemKind::ALL.iter().all(|kind| row(kind.name()).len() == 4));
-        assert!(MessageKind::ALL.iter().all(|kind| row(kind.name()).len() == 4));
-        assert_eq!(text.lines().nth(1), Some("State Synchronization Status: Complete"));
-        assert_eq!(text.lines().nth(3), Some("State synchronization to peer: enabled"));
-        let passive = report(SyncStatus::Complete, Some("device not in active state"), &counters);
-        let line = "State synchronization to peer: disabled (device not in active state)";
-        assert_eq!(passive.lines().nth(3), Some(line));
-    }
 
     #[test]
     fn kinds_stand_in_their_tables_at_their_own_place() {

@@ -1,8 +1,6 @@
 //! `show high-availability …`
 
-use alloc::string::String;
-
-use bifrons_ha::{HaLinkId, ShowHighAvailability, show_virtual_addresses, sync::SyncStatus};
+use bifrons_ha::{HaLinkId, PairPage, ShowHighAvailability, VirtualAddresses, sync::SyncStatus};
 use bifrons_model::Timestamp;
 
 use super::Node;
@@ -40,8 +38,9 @@ impl ShowPair {
 }
 
 impl Node {
-    /// What an operator sees of the pair at `now`; `None` without a pair.
-    pub fn show_pair(&self, now: Timestamp, show: ShowPair) -> Option<String> {
+    /// What an operator sees of the pair at `now`, as text by `Display` and as JSON by `Serialize`; `None`
+    /// without a pair.
+    pub fn show_pair(&self, now: Timestamp, show: ShowPair) -> Option<PairPage> {
         let pair = self.pair.as_ref()?;
         Some(match show {
             ShowPair::Page(page) => {
@@ -49,13 +48,15 @@ impl Node {
                 status.now = status.now.max(now);
                 // The leader's own sessions are complete anyway; what counts is whether the peer has them.
                 status.own.is_synchronized = pair.sync().status() == SyncStatus::Complete;
-                page.text(&status)
+                status.peer.data_link = pair.sync().link();
+                page.page(&status)
             }
             ShowPair::VirtualAddress => {
                 let (plan, table) = pair.addresses();
-                show_virtual_addresses(plan, table, &self.controller.config().interfaces)
+                let interfaces = &self.controller.config().interfaces;
+                PairPage::VirtualAddresses(VirtualAddresses::new(plan, table, interfaces))
             }
-            ShowPair::StateSynchronization => pair.sync().report(),
+            ShowPair::StateSynchronization => PairPage::Synchronization(pair.sync().report()),
         })
     }
 }

@@ -40,14 +40,17 @@ fn every_show_of_both_devices() {
             let show = ShowPair::of(words).unwrap();
             let now = pair.now;
             let page = pair.node(device).show_pair(now, show).unwrap();
-            let file = format!("{}-{device}.txt", words.replace(' ', "-"));
-            let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/pair/shows").join(file);
-            if env::var_os("BIFRONS_BLESS").is_some() {
-                fs::create_dir_all(path.parent().unwrap()).unwrap();
-                fs::write(&path, &page).unwrap();
+            let json = serde_json::to_string_pretty(&page).unwrap() + "\n";
+            for (text, ending) in [(page.to_string(), "txt"), (json, "json")] {
+                let file = format!("{}-{device}.{ending}", words.replace(' ', "-"));
+                let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/pair/shows").join(file);
+                if env::var_os("BIFRONS_BLESS").is_some() {
+                    fs::create_dir_all(path.parent().unwrap()).unwrap();
+                    fs::write(&path, &text).unwrap();
+                }
+                let expected = fs::read_to_string(&path).unwrap_or_default();
+                assert_eq!(text, expected, "{}", path.display());
             }
-            let expected = fs::read_to_string(&path).unwrap_or_default();
-            assert_eq!(page, expected, "{}", path.display());
         }
     }
 }
@@ -79,5 +82,5 @@ fn ports_of_the_passive_device_have_power_as_configured() {
     pair.nodes = [0, 1].map(|device| Some(node_with(device, pair.now, 1, &(config(device) + auto))));
     pair.wire.clear();
     pair.run(Duration::from_secs(12));
-    assert_eq!([powers(&mut pair, 0), powers(&mut pair, 1)], [[], []]);
+    assert!(powers(&mut pair, 0).is_empty() && powers(&mut pair, 1).is_empty());
 }

@@ -123,7 +123,7 @@ fn a_passive_device_tells_nothing_and_is_complete_when_it_has_everything() {
     assert_eq!(world.devices[0].own.entries, world.devices[1].copy);
     assert!(world.devices[0].copy.is_empty());
     assert_eq!(world.devices[1].machine.status(), SyncStatus::Complete);
-    assert!(world.devices[1].machine.report().contains("disabled (device not in active state)"));
+    assert!(world.devices[1].machine.report().disabled_reason == Some("device not in active state"));
     world.devices[1].machine.handle_sending(world.now, true);
     world.run(100 * MILLISECOND);
     world.assert_equal_copies();
