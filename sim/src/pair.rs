@@ -31,6 +31,9 @@ use crate::{
     world::{Watch, World},
 };
 
+/// What the settings of an active/passive pair begin with.
+const PASSIVE: &str = "set deviceconfig high-availability group mode active-passive";
+
 /// The timers of a pair.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Profile {
@@ -87,6 +90,8 @@ pub struct Setup {
     pub lines: String,
     /// Whether the loss of any zone's port takes a device out.
     pub monitors: bool,
+    /// Active/passive: whether the ports of a device that does not forward have no power.
+    pub is_dark: bool,
     /// How much is told of what happens.
     pub watch: Watch,
 }
@@ -98,7 +103,17 @@ impl Setup {
         // HA2 is a network of its own, with longer frames than those of hosts.
         let quality = Quality { mtu: 9_000, ..Quality::default() };
         let (mode, lines) = (Mode::ActivePassive, String::new());
-        Self { plan, profile, mode, links, quality, lines, monitors: false, watch: Watch::Border }
+        Self {
+            plan,
+            profile,
+            mode,
+            links,
+            quality,
+            lines,
+            monitors: false,
+            is_dark: false,
+            watch: Watch::Border,
+        }
     }
 
     /// A pair in which both devices forward as is recommended, with HA1, HA2 and HA3 on good links.
@@ -118,6 +133,10 @@ impl Setup {
         let mut text = self.lines.clone();
         text.push_str(&self.zone_lines(device, rules));
         self.mode.write(&self.plan, device, &mut text);
+        if self.mode == Mode::ActivePassive {
+            let state = if self.is_dark { "shutdown" } else { "auto" };
+            let _ = writeln!(text, "{PASSIVE} passive-link-state {state}");
+        }
         let base = "set deviceconfig high-availability";
         let group = "set deviceconfig high-availability group";
         let (own, peer) = (device + 1, 2 - device);

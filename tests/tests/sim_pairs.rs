@@ -4,10 +4,11 @@
 use std::collections::BTreeSet;
 
 use bifrons_sim::{
+    device::Blueprint,
     firewall,
     plan::{Mix, Plan},
     run::{Course, run},
-    shadow::Failure,
+    shadow::{Failure, What},
     shrink::shrink,
 };
 
@@ -46,7 +47,9 @@ fn two_devices_keep_the_promises_of_one() {
             seen.extend(worker.join().expect("all seeds of a half are clean"));
         }
     });
-    for kind in ["crash", "take-over", "suspend", "transfer-finished", "message-lost", "commit"] {
+    for kind in
+        ["crash", "take-over", "suspend", "transfer-finished", "message-lost", "commit", "passive-ports-down"]
+    {
         assert!(seen.contains(kind), "{kind} is not in {seen:?}");
     }
 }
@@ -158,6 +161,38 @@ fn a_ping_across_a_partition_is_logged_by_each_device_for_its_part() {
     let course = run(&plan, &firewall::build).expect("a configuration");
     assert_eq!(course.failure, None);
     assert_eq!(course.records, 2);
+}
+
+/// With `passive-link-state shutdown` ports are down at the passive device, and come up when it takes over:
+/// devices with the opposite setting are found out.
+#[test]
+fn ports_of_the_passive_device_are_as_the_plan_says() {
+    let calm = |end: &str| {
+        let pair =
+            "pair fast mode active-passive monitors false links ha1,ha2 latency 100000 jitter 0 loss 0";
+        let zone = "zone hosts 2 mtu 1500 latency 1000000 jitter 0 loss 0 duplicate 0 reorder 0 bandwidth 0";
+        let script = format!(
+            "seed 1\nworkers 1\n{pair} duplicate 0 reorder 0 mtu 9000 bandwidth 0{end}\n{zone}\n{zone}\n\
+             rule allow any any any\n30000000000 device 0 restart 60000000000\n"
+        );
+        Plan::parse(&script).unwrap_or_else(|why| panic!("{why}\n{script}"))
+    };
+    let (down, up) = (calm(" passive-ports down"), calm(""));
+    for plan in [&down, &up] {
+        let course = run(plan, &firewall::build).expect("a configuration");
+        assert_eq!(course.failure, None);
+        assert!(course.coverage.contains_key("take-over"), "{:?}", course.coverage);
+    }
+    for (plan, [as_planned, otherwise]) in [(&down, ["shutdown", "auto"]), (&up, ["auto", "shutdown"])] {
+        let build = |blueprint: &Blueprint<'_>, now| {
+            let line = |state| format!("passive-link-state {state}");
+            let configuration = blueprint.configuration.replace(&line(as_planned), &line(otherwise));
+            firewall::build(&Blueprint { configuration: &configuration, ..*blueprint }, now)
+        };
+        let failure = run(plan, &build).expect("a configuration").failure.expect("it is seen");
+        assert_eq!(failure.what, What::OneLeads, "{}", failure.text);
+        assert!(failure.text.contains("its ports are"), "{}", failure.text);
+    }
 }
 
 #[test]

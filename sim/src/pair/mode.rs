@@ -70,9 +70,6 @@ pub enum Choice {
     Drawn,
 }
 
-/// A passive device keeps its ports up, as switches of this world do not notice when one goes down.
-const PASSIVE: &str =
-    "set deviceconfig high-availability group mode active-passive passive-link-state auto\n";
 /// The last byte of a shared address.
 const SHARED: u8 = 1;
 /// The last bytes of the interface addresses of device 0 and 1.
@@ -167,7 +164,7 @@ impl Mode {
     /// The lines of a device's configuration about its mode, addresses of its own and translation.
     pub(super) fn write(&self, plan: &Plan, device: u8, text: &mut String) {
         match self {
-            Self::ActivePassive => text.push_str(PASSIVE),
+            Self::ActivePassive => {}
             Self::ActiveActive(mode) => mode.write(plan, device, text),
         }
     }

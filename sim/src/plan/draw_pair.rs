@@ -43,6 +43,7 @@ impl Plan {
         if is_both {
             plan.simplify_for_both();
         }
+        plan.darken();
         plan.rules = plan.draw_rules(&mut random);
         plan.draw_talks(&mut random);
         // A full table is tried with one device.
@@ -71,6 +72,16 @@ impl Plan {
             pair.monitors = false;
             pair.links = vec![HaLinkId::Ha1, HaLinkId::Ha2, HaLinkId::Ha3];
             pair.links.extend([HaLinkId::Ha1Backup, HaLinkId::HeartbeatBackup]);
+        }
+    }
+
+    /// Whether the passive device's ports are down. With monitored links they never are here: after a
+    /// take-over by such a device failures do not count for a while.
+    fn darken(&mut self) {
+        // Drawn apart, so that what else a seed has does not change with it.
+        let is_dark = Random::new(self.seed, "passive ports", 0).chance(AT_TIMES);
+        if let Some(pair) = &mut self.pair {
+            pair.is_dark = is_dark && !pair.monitors && pair.combination.is_none();
         }
     }
 

@@ -31,6 +31,8 @@ pub struct PairPlan {
     pub quality: Quality,
     /// Whether the loss of any zone's port takes a device out.
     pub monitors: bool,
+    /// Whether the ports of a device that does not forward have no power (`passive-link-state shutdown`).
+    pub is_dark: bool,
 }
 
 /// What happens to one device of a pair, or is ordered there.
@@ -63,7 +65,7 @@ impl PairPlan {
         let links = vec![HaLinkId::Ha1, HaLinkId::Ha2];
         // HA2 is a network of its own, with longer frames than those of hosts.
         let quality = Quality { mtu: 9_000, ..Quality::default() };
-        Self { profile, combination: None, links, quality, monitors: false }
+        Self { profile, combination: None, links, quality, monitors: false, is_dark: false }
     }
 
     /// The pair of a plan.
@@ -74,7 +76,8 @@ impl PairPlan {
         let mode = combination.map_or(Mode::ActivePassive, |(_, owner)| {
             Mode::ActiveActive(ActiveActive { owner: *owner, ..ActiveActive::default() })
         });
-        Setup { mode, links, quality, monitors, watch, ..Setup::new(plan.clone(), self.profile) }
+        let is_dark = self.is_dark && mode == Mode::ActivePassive;
+        Setup { mode, links, quality, monitors, is_dark, watch, ..Setup::new(plan.clone(), self.profile) }
     }
 
     /// The name of its mode.
@@ -106,7 +109,8 @@ impl fmt::Display for PairPlan {
             links.join(","),
             nanos(latency),
             nanos(jitter),
-        )
+        )?;
+        f.write_str(if self.is_dark { " passive-ports down" } else { "" })
     }
 }
 

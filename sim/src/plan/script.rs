@@ -245,9 +245,7 @@ impl Plan {
             "workers" => self.workers = words.read().ok_or("workers NUMBER")?,
             "hide" => self.hides = true,
             "adjust" => self.adjusts = true,
-            "pair" => self.pair = Some(read_pair(&mut words).ok_or(
-                "pair PROFILE mode MODE monitors BOOL links LINK,… latency NS jitter NS loss N duplicate N reorder N mtu N bandwidth N",
-            )?),
+            "pair" => self.pair = Some(read_pair(&mut words).ok_or(PAIR)?),
             "zone" => self.zones.push(read_zone(&mut words).ok_or(
                 "zone hosts N mtu N latency NS jitter NS loss N duplicate N reorder N bandwidth N [tag N]",
             )?),
@@ -262,6 +260,8 @@ impl Plan {
     }
 }
 
+const PAIR: &str = "pair PROFILE mode MODE monitors BOOL links LINK,… latency NS jitter NS loss N duplicate N \
+                    reorder N mtu N bandwidth N [passive-ports down]";
 const RULE: &str = "allow|drop|reset-both FROM TO any|tcp FIRST LAST|udp FIRST LAST";
 
 fn read_zone(words: &mut Words<'_>) -> Option<ZonePlan> {
@@ -374,7 +374,12 @@ fn read_pair(words: &mut Words<'_>) -> Option<PairPlan> {
     let mtu = words.named("mtu")?;
     let bandwidth = words.named("bandwidth")?;
     let quality = Quality { latency, jitter, loss, duplicate, reorder, mtu, bandwidth };
-    Some(PairPlan { profile, combination, links, quality, monitors })
+    let is_dark = match words.word() {
+        Some("passive-ports") => words.word()? == "down",
+        Some(_) => return None,
+        None => false,
+    };
+    Some(PairPlan { profile, combination, links, quality, monitors, is_dark })
 }
 
 fn read_cut(words: &mut Words<'_>) -> Option<Fault> {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bifrons_dataplane::ClearFilter;
-use bifrons_ha::{HaLinkId, StateRequest, sync::SyncStatus};
+use bifrons_ha::{HaLinkId, HaState, StateRequest, sync::SyncStatus};
 
 use super::{BEGIN, Build, Course, EVENTS_MAX, Tell, talk_name, workers_name};
 use crate::{
@@ -354,6 +354,9 @@ impl<'a> Stage<'a> {
                 self.shadow.changed(now, device, state);
                 self.count("change-of-state");
             }
+            if let Some(state) = state {
+                self.look_at_ports(device, state);
+            }
             let running = self.couple.world.devices[device].device.running();
             if state.is_some() && running.is_some() && running != self.running[device] {
                 self.running[device] = running;
@@ -365,6 +368,17 @@ impl<'a> Stage<'a> {
                     }
                 }
             }
+        }
+    }
+
+    /// Ports have power where a device forwards, and elsewhere as it is configured.
+    fn look_at_ports(&mut self, device: usize, state: HaState) {
+        let wanted = state.forwards() || !self.setup.is_dark;
+        let are_up = self.couple.world.devices[device].device.ports_are_up();
+        if are_up.is_some_and(|are_up| are_up != wanted) {
+            let word = if wanted { "down" } else { "up" };
+            let text = format!("device {device} is {}, and its ports are {word}", state.name());
+            self.shadow.fails(self.couple.world.now(), What::OneLeads, text);
         }
     }
 
@@ -543,6 +557,7 @@ impl<'a> Stage<'a> {
         }
         add("logged-by-both", self.shadow.logged_twice());
         add("take-over", self.shadow.roles.take_overs());
+        add("passive-ports-down", u64::from(self.setup.is_dark));
         add(if self.shadow.roles.both_forward() { "active-active" } else { "active-passive" }, 1);
         add("split-brain", u64::from(self.shadow.roles.have_both_led()));
         add(workers_name(self.plan.workers), 1);

@@ -373,6 +373,10 @@ impl Device for Sabotaged {
         self.inner.running()
     }
 
+    fn ports_are_up(&self) -> Option<bool> {
+        self.inner.ports_are_up()
+    }
+
     fn take_system_log(&mut self) -> Vec<SystemRecord> {
         self.inner.take_system_log()
     }
