@@ -15,16 +15,16 @@ pub use laboratory::{Laboratory, Progress};
 
 use crate::{pair::Profile, shadow::Failure};
 
-/// The experiments there are.
-pub const EXPERIMENTS: [&str; 8] = [
-    "flood",
-    "failover",
-    "link-down",
-    "switch-over",
-    "false-failover",
-    "sync-loss",
-    "handshakes",
-    "owner-death",
+/// The experiments there are, each with what happens in it.
+pub const EXPERIMENTS: [(&str, &str); 8] = [
+    ("flood", "a million SYNs in a second upon a full session table, while a thousand transfers stand"),
+    ("failover", "the active device of a pair dies in the middle of transfers"),
+    ("link-down", "the active device loses a link that it watches"),
+    ("switch-over", "an operator suspends the active device, there and back"),
+    ("false-failover", "busy processors and links that lose messages: nobody may take over"),
+    ("sync-loss", "a bad HA2 link: what do both devices know a second later"),
+    ("handshakes", "active/active: SYNs come to one device, the answers to the other"),
+    ("owner-death", "the owner of sessions dies: verdicts and log against a world in which it lives"),
 ];
 
 /// How an experiment is to be made, where it is not as usual.
@@ -125,6 +125,6 @@ pub fn conduct_with(name: &str, extent: Extent, laboratory: &Laboratory<'_>) -> 
             let scenarios = trials.unwrap_or(usual.scenarios);
             owner_death::OwnerDeath { scenarios, ..usual }.conduct(laboratory)
         }
-        _ => Err(format!("no experiment {name}; there are {}", EXPERIMENTS.join(", "))),
+        _ => Err(format!("no experiment {name}; there are {}", EXPERIMENTS.map(|(name, _)| name).join(", "))),
     }
 }

@@ -17,24 +17,25 @@ use crate::{
     world::{News, Watch, World},
 };
 
-/// The stories there are.
-pub const STORIES: [&str; 16] = [
-    "handshake",
-    "syn-ack-rst",
-    "reuse",
-    "asymmetric",
-    "nat",
-    "flood",
-    "icmp-unreachable",
-    "ap-crash",
-    "ap-link-down",
-    "split-brain",
-    "upgrade",
-    "aa-asymmetric",
-    "aa-owner-dies",
-    "floating-ip",
-    "arp-load-sharing",
-    "aa-no-ha3",
+/// The stories there are, each with what it is about.
+pub const STORIES: [(&str, &str); 17] = [
+    ("handshake", "a TCP connection from its SYN to its line in the log"),
+    ("syn-ack-rst", "a client that refuses the answer it asked for"),
+    ("reuse", "a port that is used again at once"),
+    ("asymmetric", "the firewall sees one direction of a connection only"),
+    ("nat", "sources behind one address, and a server behind another one"),
+    ("flood", "SYNs upon a table that is full"),
+    ("icmp-unreachable", "an error about a session finds its way back"),
+    ("ap-crash", "active/passive: the active device dies in the middle of a connection"),
+    ("ap-link-down", "active/passive: the active device loses a link that it watches"),
+    ("split-brain", "active/passive: HA1 is cut, both lead, and heal"),
+    ("upgrade", "active/passive: other software on both without the loss of a packet"),
+    ("aa-asymmetric", "active/active: requests come to one device, answers to the other"),
+    ("aa-combinations", "active/active: the five combinations of owner and setup device"),
+    ("aa-owner-dies", "active/active: the owner of a session dies and comes back"),
+    ("floating-ip", "active/active: a router learns floating addresses, of which one moves"),
+    ("arp-load-sharing", "active/active: two devices answer for one address"),
+    ("aa-no-ha3", "active/active: without HA3, and one that fails"),
 ];
 
 /// How long a story may take: longer than the timeouts of its sessions.
@@ -60,8 +61,8 @@ pub fn tell(name: &str, build: Build<'_>) -> Result<String, String> {
     if let Some(told) = pair::tell(name, build) {
         return told;
     }
-    let scene =
-        scenes::scene(name).ok_or_else(|| format!("no story {name}; there are {}", STORIES.join(", ")))?;
+    let scene = scenes::scene(name)
+        .ok_or_else(|| format!("no story {name}; there are {}", STORIES.map(|(name, _)| name).join(", ")))?;
     let mut teller = Teller::new(&scene);
     let mut world = World::new(BEGIN, 1, Watch::Everything);
     let zones = 1 + scene.cast.iter().map(|(_, zone, _)| *zone).max().unwrap_or_default();

@@ -3,6 +3,7 @@
 
 mod active;
 mod addresses;
+mod combinations;
 mod passive;
 mod split_brain;
 mod stage;
@@ -20,6 +21,7 @@ pub(super) fn tell(name: &str, build: Build<'_>) -> Option<Result<String, String
         "split-brain" => Some(split_brain::tell(build)),
         "upgrade" => Some(upgrade::tell(build)),
         "aa-asymmetric" => Some(active::asymmetric(build)),
+        "aa-combinations" => Some(combinations::tell(build)),
         "aa-owner-dies" => Some(active::owner_dies(build)),
         "floating-ip" => Some(addresses::floating_ip(build)),
         "arp-load-sharing" => Some(addresses::arp_load_sharing(build)),

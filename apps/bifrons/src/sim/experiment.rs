@@ -31,7 +31,7 @@ pub fn conduct(
     if as_json {
         println!("{:#}", to_json(name, &findings));
     } else {
-        print(&findings.figures);
+        print!("{}", table(&findings.figures));
     }
     for text in &findings.unmet {
         eprintln!("bifrons: experiment {name}: {text}");
@@ -42,12 +42,14 @@ pub fn conduct(
     Ok(if findings.are_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn print(figures: &[Figure]) {
+/// A line for each figure: name, value, unit.
+pub fn table(figures: &[Figure]) -> String {
     let width = figures.iter().map(|figure| figure.name.len()).max().unwrap_or_default();
-    for figure in figures {
+    let line = |figure: &Figure| {
         let line = format!("{:<width$} {:>12} {}", figure.name, number(figure.value), figure.unit);
-        println!("{}", line.trim_end());
-    }
+        format!("{}\n", line.trim_end())
+    };
+    figures.iter().map(line).collect()
 }
 
 /// Whole numbers without, others with three decimals.

@@ -1,6 +1,7 @@
 //! `bifrons sim`: the firewall in a simulated world.
 
 mod experiment;
+mod named;
 mod seeds;
 
 use std::{fs, path::PathBuf, process::ExitCode};
@@ -17,6 +18,38 @@ use bifrons_sim::{
     story,
 };
 use clap::Args;
+use named::Named;
+
+/// What goes with what.
+const USAGE: &str = "\
+bifrons sim --seeds <A..B> [--mix <MIX>] [--topology <TOPOLOGY>]
+                   [--jobs <N>] [--json]
+       bifrons sim --plan <SEED> [--mix <MIX>] [--topology <TOPOLOGY>]
+       bifrons sim --script <FILE> [--trace]
+       bifrons sim --story <NAME>
+       bifrons sim --experiment <NAME> [--trials <N>] [--transfers <N>]
+                   [--profile <NAME>] [--jobs <N>] [--json]";
+
+const MIXES: [(&str, &str); 3] = [
+    ("everything", "all kinds of traffic and of faults"),
+    (
+        "transfers",
+        "TCP transfers that the rules allow, over links that lose 5 % of the frames, double and reorder \
+         others, with a commit in every simulated second; all of them have to come through",
+    ),
+    (
+        "pair",
+        "two devices as one, active/passive or active/active, that die, stall and lose cables, links between \
+         them that fail, and an operator at both",
+    ),
+];
+const TOPOLOGIES: [(&str, &str); 2] =
+    [("routed", "between networks, as a router"), ("virtual-wire", "in the middle of a cable")];
+const PROFILES: [(&str, &str); 3] = [
+    ("fast", "the peer is lost after 45 ms of silence"),
+    ("recommended", "three heartbeats of 2 s, then 2 s of hold"),
+    ("aggressive", "three heartbeats of 1 s, then 0.5 s of hold"),
+];
 
 /// Runs the firewall in simulated worlds, each made from a seed, and checks everything it does
 ///
@@ -25,7 +58,7 @@ use clap::Args;
 /// are equal in every event. The exit code is 1 when an expectation was not met; the seed is told then, and a
 /// short script that shows the same.
 #[derive(Args)]
-#[command(group = clap::ArgGroup::new("what").required(true))]
+#[command(group = clap::ArgGroup::new("what").required(true), override_usage = USAGE)]
 pub struct Arguments {
     /// Plays these seeds, the last one not included
     #[arg(long, value_name = "A..B", group = "what", value_parser = range)]
@@ -37,21 +70,15 @@ pub struct Arguments {
     #[arg(long, requires = "script")]
     trace: bool,
     /// Tells a small run step by step
-    #[arg(long, value_name = "NAME", group = "what", value_parser = story::STORIES)]
+    #[arg(long, value_name = "NAME", group = "what")]
+    #[arg(value_parser = Named { what: "story", names: &story::STORIES })]
     story: Option<String>,
     /// Prints the plan of a seed as a script, without playing it
     #[arg(long, value_name = "SEED", group = "what")]
     plan: Option<u64>,
-    /// Makes an experiment and prints what it measured
-    ///
-    /// flood: a million SYNs in a second upon a full session table, while a thousand transfers stand.
-    /// failover: the active device of a pair dies in the middle of transfers. link-down: it loses a link
-    /// instead. switch-over: an operator suspends it, there and back. false-failover: a pair with busy
-    /// processors and links that lose messages, in which nobody may take over. sync-loss: a pair with a bad
-    /// HA2 link. handshakes: both devices of a pair forward; SYNs come to one, the answers to the other.
-    /// owner-death: the device that owns sessions dies; applications, rules and log are compared with a world
-    /// in which it lives
-    #[arg(long, value_name = "NAME", group = "what", value_parser = EXPERIMENTS)]
+    /// Makes an experiment and prints what it measured, with units
+    #[arg(long, value_name = "NAME", group = "what")]
+    #[arg(value_parser = Named { what: "experiment", names: &EXPERIMENTS })]
     experiment: Option<String>,
     /// With --experiment: how often it is made; of false-failover the hours, of handshakes their number
     #[arg(long, value_name = "N", requires = "experiment")]
@@ -62,22 +89,19 @@ pub struct Arguments {
     #[arg(value_parser = clap::value_parser!(u16).range(1..=10_000))]
     transfers: Option<u16>,
     /// With --experiment: the timers of the pair
-    #[arg(long, value_name = "NAME", requires = "experiment", default_value = "fast", value_parser = profile)]
-    profile: Profile,
-    /// With --experiment: prints the figures as JSON
-    #[arg(long, requires = "experiment")]
+    #[arg(long, value_name = "NAME", requires = "experiment", default_value = "fast")]
+    #[arg(value_parser = Named { what: "profile", names: &PROFILES })]
+    profile: String,
+    /// With --experiment or --seeds: prints the figures as JSON
+    #[arg(long, conflicts_with_all = ["script", "story", "plan"])]
     json: bool,
-    /// What seeds are drawn from
-    ///
-    /// everything: all kinds of traffic and of faults. transfers: TCP transfers that the rules allow, over
-    /// links that lose 5 % of the frames, double and reorder others, with a commit in every simulated second;
-    /// all of them have to come through. pair: an active/passive pair, with devices that die, stall and lose
-    /// cables, links between them that fail, and an operator at both
-    #[arg(long, value_name = "MIX", default_value = "everything", value_parser = Mix::ALL.map(Mix::name))]
+    /// With --seeds or --plan: what is drawn from the seed
+    #[arg(long, value_name = "MIX", default_value = "everything")]
+    #[arg(value_parser = Named { what: "mix", names: &MIXES })]
     mix: String,
-    /// How the firewall stands in the network: routed or virtual-wire [default: as the seed draws]
-    #[arg(long, value_name = "TOPOLOGY", value_parser = topology)]
-    topology: Option<Topology>,
+    /// With --seeds or --plan: how the firewall stands in the network [default: as the seed draws]
+    #[arg(long, value_name = "TOPOLOGY", value_parser = Named { what: "topology", names: &TOPOLOGIES })]
+    topology: Option<String>,
     /// Worlds that run at the same time [default: one for each processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
@@ -91,22 +115,15 @@ fn range(text: &str) -> Result<(u64, u64), String> {
     if from < to { Ok((from, to)) } else { Err(expected()) }
 }
 
-fn profile(text: &str) -> Result<Profile, String> {
-    Profile::from_name(text).ok_or_else(|| "expected fast, recommended or aggressive".to_owned())
-}
-
-fn topology(text: &str) -> Result<Topology, String> {
-    Topology::from_name(text).ok_or_else(|| "expected routed or virtual-wire".to_owned())
-}
-
 pub fn run_command(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let build: Build<'_> = &firewall::build;
     let mix = Mix::from_name(&arguments.mix).unwrap_or_default();
+    let topology = arguments.topology.as_deref().and_then(Topology::from_name);
     if let Some(name) = &arguments.experiment {
         let extent = Extent {
             trials: arguments.trials,
             transfers: arguments.transfers.map(usize::from),
-            profile: arguments.profile,
+            profile: Profile::from_name(&arguments.profile).unwrap_or_default(),
         };
         let laboratory = Laboratory::new(build);
         let jobs = arguments.jobs.map_or(laboratory.jobs, usize::from);
@@ -117,7 +134,7 @@ pub fn run_command(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(seed) = arguments.plan {
-        print!("{}", Plan::draw(seed, arguments.topology, mix));
+        print!("{}", Plan::draw(seed, topology, mix));
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(file) = &arguments.script {
@@ -129,7 +146,7 @@ pub fn run_command(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let Some((from, to)) = arguments.seeds else {
         bail!("expected --seeds, --script, --story, --experiment or --plan")
     };
-    seeds::play(from..to, (arguments.topology, mix), arguments.jobs.map(usize::from), build)
+    seeds::play(from..to, (topology, mix), arguments.jobs.map(usize::from), arguments.json, build)
 }
 
 /// One plan, and what came of it.
@@ -179,4 +196,51 @@ fn tell_failure(plan: &Plan, mix: Mix, failure: &Failure, build: Build<'_>) {
         plan.lines.len()
     );
     eprintln!("{short}");
+}
+
+#[cfg(test)]
+mod tests {
+    use bifrons_sim::experiment::Figure;
+    use clap::{Args as _, Command};
+
+    use super::*;
+
+    fn command() -> Command {
+        Arguments::augment_args(Command::new("sim")).term_width(80)
+    }
+
+    #[test]
+    fn help_fits_a_terminal_of_80_columns() {
+        let text = command().render_long_help().to_string();
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        for (name, about) in story::STORIES.iter().chain(&EXPERIMENTS) {
+            let first = about.split(' ').next().unwrap_or_default();
+            let line = text.lines().find(|line| line.trim().starts_with(&format!("- {name}:")));
+            assert!(line.is_some_and(|line| line.contains(first)), "{name}\n{text}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_with_all_names() {
+        for (option, known) in [("--story", "split-brain"), ("--experiment", "failover")] {
+            let error = command().try_get_matches_from(["sim", option, "tea"]).unwrap_err().to_string();
+            assert!(error.contains("`tea`") && error.contains(known), "{error}");
+            assert!(error.lines().filter(|line| line.starts_with("  ")).count() >= 8, "{error}");
+        }
+    }
+
+    #[test]
+    fn every_choice_is_one_of_the_simulator() {
+        let names = |pairs: &[(&'static str, &str)]| pairs.iter().map(|(name, _)| *name).collect::<Vec<_>>();
+        assert_eq!(names(&MIXES), Mix::ALL.map(Mix::name));
+        assert_eq!(names(&PROFILES), Profile::ALL.map(Profile::name));
+        assert!(TOPOLOGIES.iter().all(|(name, _)| Topology::from_name(name).is_some()));
+    }
+
+    #[test]
+    fn figures_stand_in_columns() {
+        let figure = |name, value, unit| Figure { name, value, unit };
+        let text = experiment::table(&[figure("gap_p50_ms", 46.5, "ms"), figure("transfers", 12_000.0, "")]);
+        assert_eq!(text, "gap_p50_ms       46.500 ms\ntransfers         12000\n");
+    }
 }

@@ -15,6 +15,7 @@ use bifrons_sim::{
     plan::{Mix, Plan, Topology},
     run::{Build, Course, run},
 };
+use serde_json::{Map, Value, json};
 
 /// What several runs came to.
 #[derive(Default)]
@@ -53,6 +54,23 @@ impl Sums {
         self.failed = [self.failed, other.failed].into_iter().flatten().min();
     }
 
+    /// The same as [`Self::print`] tells.
+    fn to_json(&self, seconds: f64) -> Value {
+        let kinds = self
+            .coverage
+            .iter()
+            .map(|(what, (seeds, times))| ((*what).to_owned(), json!({ "seeds": seeds, "times": times })));
+        json!({
+            "seeds": self.runs,
+            "seconds": seconds,
+            "simulated_seconds": self.simulated_seconds,
+            "frames": self.frames,
+            "records": self.records,
+            "kinds": kinds.collect::<Map<String, Value>>(),
+            "failed_seed": self.failed,
+        })
+    }
+
     fn print(&self, seconds: f64) {
         let per_second = |count: f64| count / seconds.max(f64::MIN_POSITIVE);
         println!(
@@ -80,6 +98,7 @@ pub fn play(
     seeds: Range<u64>,
     (topology, mix): (Option<Topology>, Mix),
     jobs: Option<usize>,
+    as_json: bool,
     build: Build<'_>,
 ) -> anyhow::Result<ExitCode> {
     let jobs = jobs.or_else(|| thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
@@ -113,7 +132,12 @@ pub fn play(
         }
         anyhow::Ok(all)
     })?;
-    sums.print(began.elapsed().as_secs_f64());
+    let seconds = began.elapsed().as_secs_f64();
+    if as_json {
+        println!("{:#}", sums.to_json(seconds));
+    } else {
+        sums.print(seconds);
+    }
     let Some(seed) = sums.failed else { return Ok(ExitCode::SUCCESS) };
     let plan = Plan::draw(seed, topology, mix);
     if let Some(failure) = run(&plan, build).map_err(|why| anyhow!(why))?.failure {
