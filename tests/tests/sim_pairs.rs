@@ -130,8 +130,8 @@ fn the_session_of_a_ping_stays_where_it_began() {
     let script = "
         seed 6114
         workers 2
-        pair fast mode active-passive monitors false links ha1,ha2,ha1-backup,ha2-backup latency 50000 jitter 0 \
-        loss 0 duplicate 0 reorder 0 mtu 9000 bandwidth 0
+        pair fast mode active-passive monitors false links ha1,ha2,ha1-backup,ha2-backup latency 50000 \
+        jitter 0 loss 0 duplicate 0 reorder 0 mtu 9000 bandwidth 0
         zone hosts 1 mtu 1500 latency 15005000 jitter 0 loss 0 duplicate 0 reorder 0 bandwidth 0
         zone hosts 3 mtu 1500 latency 19659000 jitter 0 loss 0 duplicate 0 reorder 0 bandwidth 0
         20076060453 talk 0 0 0 1 1 ipv4 0 ping 15 975000000 387
