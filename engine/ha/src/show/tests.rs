@@ -2,7 +2,7 @@
 
 extern crate std;
 
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
 use std::{env, fs, path::PathBuf};
 
 use bifrons_config::typed::{
@@ -187,4 +187,37 @@ fn an_active_active_pair() {
         compare(&format!("active-primary-{}-{}", show.name(), link.name()), show, &talk.members[0]);
     }
     compare("active-secondary-transitions", ShowHighAvailability::Transitions, &talk.members[1]);
+}
+
+/// Names of members, at any depth.
+fn members(value: &serde_json::Value, names: &mut BTreeSet<String>) {
+    match value {
+        serde_json::Value::Object(object) => {
+            names.extend(object.keys().cloned());
+            object.values().for_each(|value| members(value, names));
+        }
+        serde_json::Value::Array(values) => values.iter().for_each(|value| members(value, names)),
+        serde_json::Value::Null
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::Number(_)
+        | serde_json::Value::String(_) => {}
+    }
+}
+
+#[test]
+fn the_manual_names_every_field() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let manual = fs::read_to_string(root.join("../../docs/manual/high-availability.md")).expect("a page");
+    let mut names = BTreeSet::new();
+    for entry in fs::read_dir(root.join("src/show/golden")).expect("a folder") {
+        let path = entry.expect("a file").path();
+        if path.extension().is_some_and(|ending| ending == "json") {
+            let text = fs::read_to_string(path).expect("a page");
+            members(&serde_json::from_str(&text).expect("JSON"), &mut names);
+        }
+    }
+    let is_named =
+        |name: &String| manual.contains(&format!("`{name}`")) || manual.contains(&format!(".{name}`"));
+    assert!(names.len() > 50, "{names:?}");
+    assert_eq!(names.iter().find(|name| !is_named(name)), None);
 }
