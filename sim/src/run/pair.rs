@@ -371,8 +371,12 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Ports have power where a device forwards, and elsewhere as it is configured.
+    /// Ports have power where a device forwards, and elsewhere as it is configured. One that has just started
+    /// may not have said so yet.
     fn look_at_ports(&mut self, device: usize, state: HaState) {
+        if state == HaState::Initial {
+            return;
+        }
         let wanted = state.forwards() || !self.setup.is_dark;
         let are_up = self.couple.world.devices[device].device.ports_are_up();
         if are_up.is_some_and(|are_up| are_up != wanted) {
