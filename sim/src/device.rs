@@ -55,9 +55,9 @@ pub trait Device: Send {
     fn show_pair(&self, _now: Timestamp, _words: &str) -> Option<String> {
         None
     }
-    /// Whether its ports have power, where it says so.
-    fn ports_are_up(&self) -> Option<bool> {
-        None
+    /// Whether a port has no power: it sends nothing, and nothing arrives at it.
+    fn is_dark(&self, _port: usize) -> bool {
+        false
     }
     /// What both devices of a pair must know alike, a line for each session.
     fn shared_sessions(&self) -> BTreeSet<String> {

@@ -360,8 +360,8 @@ impl Device for Firewall {
         self.node.show_pair(now, ShowPair::of(words)?).map(|page| page.to_string())
     }
 
-    fn ports_are_up(&self) -> Option<bool> {
-        Some(self.has_ports)
+    fn is_dark(&self, port: usize) -> bool {
+        !self.has_ports && self.pair_link(port).is_none()
     }
 
     fn shared_sessions(&self) -> BTreeSet<String> {

@@ -451,8 +451,11 @@ impl World {
         }
     }
 
-    /// A frame goes into a firewall.
+    /// A frame goes into a firewall, unless its port there has no power.
     fn give(&mut self, device: usize, port: usize, frame: Vec<u8>) {
+        if self.devices[device].device.is_dark(port) {
+            return;
+        }
         if self.watch != Watch::Results && port < self.told_ports {
             let bytes = if self.watch == Watch::Everything { frame.clone() } else { Vec::new() };
             self.news.push(News::Enters { device, port, view: View::of(&frame), bytes });

@@ -377,10 +377,9 @@ impl<'a> Stage<'a> {
         if state == HaState::Initial {
             return;
         }
-        let wanted = state.forwards() || !self.setup.is_dark;
-        let are_up = self.couple.world.devices[device].device.ports_are_up();
-        if are_up.is_some_and(|are_up| are_up != wanted) {
-            let word = if wanted { "down" } else { "up" };
+        let is_dark = self.couple.world.devices[device].device.is_dark(0);
+        if is_dark != (self.setup.is_dark && !state.forwards()) {
+            let word = if is_dark { "down" } else { "up" };
             let text = format!("device {device} is {}, and its ports are {word}", state.name());
             self.shadow.fails(self.couple.world.now(), What::OneLeads, text);
         }

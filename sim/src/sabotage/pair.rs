@@ -373,8 +373,8 @@ impl Device for Sabotaged {
         self.inner.running()
     }
 
-    fn ports_are_up(&self) -> Option<bool> {
-        self.inner.ports_are_up()
+    fn is_dark(&self, port: usize) -> bool {
+        self.inner.is_dark(port)
     }
 
     fn take_system_log(&mut self) -> Vec<SystemRecord> {
