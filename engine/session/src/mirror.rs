@@ -101,10 +101,18 @@ impl SessionTable {
         self.mirror.refreshed = Vec::new();
     }
 
-    /// The slot of the session with this number; `None`, too, where nobody has called `set_mirrored`.
+    /// The slot of the session with this number that the other device is told of, or tells of; `None`, too,
+    /// where nobody has called `set_mirrored`. One that neither is told of may have the same number: the
+    /// other device does not know which of its numbers are taken here.
     #[inline]
     pub fn find_id(&self, id: SessionId) -> Option<u32> {
-        self.mirror.slots.as_ref()?.get(&id.0).copied()
+        let slot = self.mirror.slots.as_ref()?.get(&id.0).copied()?;
+        self.get(slot).is_mirrorable().then_some(slot)
+    }
+
+    /// Whether a session here has this number; false where nobody has called `set_mirrored`.
+    pub(crate) fn is_number_taken(&self, id: SessionId) -> bool {
+        self.mirror.slots.as_ref().is_some_and(|slots| slots.contains_key(&id.0))
     }
 
     /// Makes the copy of a session of the other device, which was idle for so many milliseconds.

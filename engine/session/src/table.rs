@@ -297,7 +297,7 @@ impl SessionTable {
                 next => next,
             };
             let id = SessionId(self.last_id);
-            if self.find_id(id).is_none() {
+            if !self.is_number_taken(id) {
                 return id;
             }
         }

@@ -19,6 +19,7 @@ mod late;
 mod numbers;
 mod runtime;
 mod shows;
+mod untold;
 mod versions;
 mod watched;
 
