@@ -47,7 +47,7 @@ impl LinkReport {
         Self {
             link: id,
             configured: link.is_some(),
-            address: configured.and_then(|link| link.address.clone()),
+            address: configured.and_then(|link| link.address),
             mac: (id == HaLinkId::Ha1 && link.is_some()).then_some(status.own.ha1_mac),
             port: configured.map(|link| &link.port).or(ha3).filter(|port| !port.is_empty()).cloned(),
             up: link.is_some_and(|link| link.is_up),
