@@ -30,6 +30,9 @@ use crate::{
 /// Those of the catalogue, for all firewalls: plans define no applications of their own.
 static SIGNATURES: LazyLock<Arc<Signatures>> = LazyLock::new(|| Arc::new(Signatures::builtin()));
 
+/// A document that shares its table of settings with those of all firewalls.
+static EMPTY: LazyLock<Document> = LazyLock::new(Document::default);
+
 /// Makes a firewall.
 ///
 /// # Errors
@@ -124,7 +127,8 @@ impl Firewall {
             pair: member.as_ref().map_or([0; 32], Member::secret),
         };
         let document = document(text)?;
-        let (running, rules) = (key(&document), rule_names(&document.to_set()));
+        let lines = document.to_set();
+        let (running, rules) = (key(&lines), rule_names(&lines));
         let startup = Startup {
             document,
             sources: Sources::default(),
@@ -205,7 +209,7 @@ impl Firewall {
 }
 
 fn document(text: &str) -> Result<Document, String> {
-    Document::parse(text, "plan").map_err(|errors| {
+    EMPTY.parse_another(text, "plan").map_err(|errors| {
         let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
         errors.join("; ")
     })
@@ -216,7 +220,7 @@ fn document(text: &str) -> Result<Document, String> {
 /// # Errors
 /// What is wrong with the text.
 pub fn rules_key(text: &str) -> Result<u64, String> {
-    document(text).map(|document| key(&document))
+    document(text).map(|document| key(&document.to_set()))
 }
 
 /// The names of the security rules of `set` lines.
@@ -227,8 +231,8 @@ fn rule_names(text: &str) -> BTreeSet<String> {
     names.map(str::to_owned).collect()
 }
 
-fn key(document: &Document) -> u64 {
-    let lines = document.to_set();
+/// A number over the security rules of `set` lines as a document prints them.
+fn key(lines: &str) -> u64 {
     let of = |base: &'static str| lines.lines().filter(move |line| line.starts_with(base));
     // The order of rules matters, that of services does not.
     let rules: Vec<&str> = of("set rulebase security").collect();
@@ -293,7 +297,7 @@ impl Device for Firewall {
                 Output::Notice(Notice::Keep { text, .. }) => {
                     self.names = Arc::new(self.node.policy().names().clone());
                     self.text = text.to_string();
-                    self.running = rules_key(&self.text).unwrap_or_default();
+                    self.running = key(&self.text);
                     self.rules = rule_names(&self.text);
                 }
                 Output::Notice(Notice::PairMark(mark)) => {

@@ -395,9 +395,9 @@ impl Couple {
     /// Takes note of what happened.
     fn watch(&mut self) {
         let now = self.world.now();
-        let mut list = self.world.take_news();
-        for news in list.drain(..) {
-            if let Some(device) = self.history.take(now, &news, self.zones) {
+        let list = self.world.take_news();
+        for news in &list {
+            if let Some(device) = self.history.take(now, news, self.zones) {
                 let chassis = &mut self.world.devices[device];
                 let log = chassis.device.take_system_log();
                 let state = chassis.device.pair().map(|(state, _)| state);

@@ -256,8 +256,8 @@ impl<'a> Stage<'a> {
     /// Shows the shadow what happened.
     fn watch(&mut self) {
         let now = self.world.now();
-        let mut list = self.world.take_news();
-        for news in list.drain(..) {
+        let list = self.world.take_news();
+        for news in &list {
             if let Some(tell) = &mut self.tell
                 && let Some(text) = news.text()
             {
@@ -265,22 +265,22 @@ impl<'a> Stage<'a> {
             }
             match news {
                 News::Enters { port, view, .. } => {
-                    if let Some(zone) = self.plan.zone_at(port, view.tag) {
-                        self.shadow.enters(now, zone, &view);
+                    if let Some(zone) = self.plan.zone_at(*port, view.tag) {
+                        self.shadow.enters(now, zone, view);
                     }
                 }
-                News::Leaves { port, view, .. } => match self.plan.zone_at(port, view.tag) {
-                    Some(zone) => self.shadow.leaves(now, zone, &view),
-                    None => self.shadow.strays(now, port, &view),
+                News::Leaves { port, view, .. } => match self.plan.zone_at(*port, view.tag) {
+                    Some(zone) => self.shadow.leaves(now, zone, view),
+                    None => self.shadow.strays(now, *port, view),
                 },
-                News::Logged { written, .. } => self.shadow.logged(now, &Entry::of(&written)),
+                News::Logged { written, .. } => self.shadow.logged(now, &Entry::of(written)),
                 News::Settled { device } => {
-                    let chassis = &self.world.devices[device];
+                    let chassis = &self.world.devices[*device];
                     let figures = chassis.figures();
                     self.most_sessions = self.most_sessions.max(figures.sessions);
                     self.shadow.settled(now, chassis.given, &figures);
                 }
-                News::Reported { report, .. } => self.shadow.reported(now, &report),
+                News::Reported { report, .. } => self.shadow.reported(now, report),
                 News::HostSent { .. } | News::HostGot { .. } => {}
             }
         }

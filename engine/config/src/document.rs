@@ -48,8 +48,18 @@ impl Document {
     /// Everything that is wrong, up to 50 mistakes, in the order of the lines: words that lead nowhere,
     /// values of the wrong form, a text of more than `MOST_BYTES` bytes or `MOST_WORDS` words.
     pub fn parse(text: &str, file: &str) -> Result<Self, Vec<ConfigError>> {
+        Self::default().parse_another(text, file)
+    }
+
+    /// Reads a text into a document of its own. The table of settings is shared with this one: to make it is
+    /// most of the work for a short text.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::parse`].
+    pub fn parse_another(&self, text: &str, file: &str) -> Result<Self, Vec<ConfigError>> {
         let mut report = Report::new(file, false);
-        let document = parse::read(text, &mut report);
+        let document = parse::read(Self::empty(self.schema()), text, &mut report);
         report.finish().map(|_| document)
     }
 
@@ -61,7 +71,7 @@ impl Document {
     /// Values that the settings cannot have, up to 50.
     pub fn parse_lenient(text: &str, file: &str) -> Result<(Self, Vec<ConfigError>), Vec<ConfigError>> {
         let mut report = Report::new(file, true);
-        let document = parse::read(text, &mut report);
+        let document = parse::read(Self::default(), text, &mut report);
         report.finish().map(|warnings| (document, warnings))
     }
 
@@ -247,6 +257,12 @@ impl Document {
         &self.file
     }
 
+    /// One that sets nothing.
+    fn empty(schema: Arc<Schema>) -> Self {
+        let (tree, [header, footer, file]) = (Tree::default(), Default::default());
+        Self { tree, header, footer, file, schema }
+    }
+
     pub(crate) fn set_file(&mut self, file: &str) {
         self.file = file.into();
     }
@@ -341,13 +357,7 @@ impl Document {
 
 impl Default for Document {
     fn default() -> Self {
-        Self {
-            tree: Tree::default(),
-            header: String::new(),
-            footer: String::new(),
-            file: String::new(),
-            schema: Arc::new(Schema::new()),
-        }
+        Self::empty(Arc::new(Schema::new()))
     }
 }
 

@@ -36,7 +36,7 @@ pub const MOST_WORDS: usize = 4_000_000;
 /// Settings of PAN-OS that this engine does not have are mistakes too.
 pub fn parse(text: &str, file: &str) -> Result<Config, Vec<ConfigError>> {
     let mut report = Report::new(file, false);
-    let document = read(text, &mut report);
+    let document = read(Document::default(), text, &mut report);
     let config = document.typed(&mut report);
     report.finish().map(|_| config)
 }
@@ -52,14 +52,13 @@ pub fn parse(text: &str, file: &str) -> Result<Config, Vec<ConfigError>> {
 /// Values that the settings cannot have, and lines that cannot be read, up to 50.
 pub fn parse_lenient(text: &str, file: &str) -> Result<Lenient, Vec<ConfigError>> {
     let mut report = Report::new(file, true);
-    let document = read(text, &mut report);
+    let document = read(Document::default(), text, &mut report);
     let config = document.typed(&mut report);
     report.finish().map(|warnings| Lenient { config, warnings })
 }
 
-/// Reads a whole text.
-pub(crate) fn read(text: &str, report: &mut Report<'_>) -> Document {
-    let mut document = Document::default();
+/// Reads a whole text into a document that sets nothing.
+pub(crate) fn read(mut document: Document, text: &str, report: &mut Report<'_>) -> Document {
     document.set_file(report.file);
     if text.len() > MOST_BYTES {
         let problem = Problem::TooLong { bytes: text.len(), most: MOST_BYTES };

@@ -140,6 +140,16 @@ pub struct Outbox {
 }
 
 impl Outbox {
+    /// Whether nothing is in it, apart from a trace.
+    pub const fn is_empty(&self) -> bool {
+        self.records.is_empty()
+            && self.replaced.is_empty()
+            && self.emitted.is_empty()
+            && self.events.is_empty()
+            && self.session_events.is_empty()
+            && self.to_peer.is_empty()
+    }
+
     /// Forgets everything, keeps the memory.
     pub fn clear(&mut self) {
         self.records.clear();

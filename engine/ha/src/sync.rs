@@ -386,7 +386,7 @@ impl Synchronizer {
             (self.paths.fail_at(), Timer::KeepAliveThreshold),
             (self.sign_of_life_at(), Timer::SignOfLife),
         ];
-        timers.into_iter().filter_map(|(due, timer)| Some((due?, timer))).min()
+        timers.iter().filter_map(|(due, timer)| Some(((*due)?, *timer))).min()
     }
 
     /// What is to be done next; `None` when there is nothing before the next call.

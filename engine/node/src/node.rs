@@ -291,6 +291,9 @@ impl Node {
 
     /// Takes what the workers have left in the outbox.
     fn collect(&mut self, now: Timestamp) {
+        if self.outbox.is_empty() {
+            return;
+        }
         let mut outbox = core::mem::take(&mut self.outbox);
         for emitted in outbox.emitted.drain(..) {
             self.transmit(emitted.interface, emitted.packet);

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, net::IpAddr, time::Duration};
 
 use bifrons_model::Timestamp;
 use smoltcp::{
-    iface::{Config, Interface, SocketSet},
+    iface::{Config, Interface, PollResult, SocketSet},
     phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken},
     socket::{Socket, tcp},
     time::Instant,
@@ -83,7 +83,8 @@ pub const GIVES_UP: u64 = 900;
 /// A host.
 pub struct Stack {
     addresses: Addresses,
-    wire: Wire,
+    sent: VecDeque<Vec<u8>>,
+    mtu: usize,
     interface: Interface,
     sockets: SocketSet<'static>,
     tasks: Vec<Box<dyn Task>>,
@@ -103,7 +104,8 @@ impl Stack {
         seed: u64,
         tasks: Vec<Box<dyn Task>>,
     ) -> Self {
-        let mut wire = Wire { received: VecDeque::new(), sent: VecDeque::new(), mtu };
+        let mut sent = VecDeque::new();
+        let mut wire = Wire { received: None, sent: &mut sent, mtu };
         let mut config = Config::new(EthernetAddress(addresses.mac).into());
         config.random_seed = seed;
         let mut interface = Interface::new(config, &mut wire, instant(now));
@@ -121,7 +123,8 @@ impl Stack {
         let first_port = PORTS.0 + (seed % 10_000) as u16;
         Self {
             addresses,
-            wire,
+            sent,
+            mtu,
             interface,
             sockets: SocketSet::new(Vec::new()),
             tasks,
@@ -151,9 +154,15 @@ impl Stack {
         })
     }
 
-    fn advance(&mut self, now: Timestamp) {
-        for _ in 0..ROUNDS_MAX {
-            self.interface.poll(instant(now), &mut self.wire, &mut self.sockets);
+    /// Takes a frame, if there is one, and does what can be done.
+    fn advance(&mut self, now: Timestamp, frame: Option<&[u8]>) {
+        let mut wire = Wire { received: frame, sent: &mut self.sent, mtu: self.mtu };
+        for round in 0..ROUNDS_MAX {
+            let polled = self.interface.poll(instant(now), &mut wire, &mut self.sockets);
+            // The sockets are as the tasks have left them.
+            if round > 0 && polled == PollResult::None {
+                break;
+            }
             let mut surroundings = Surroundings {
                 interface: &mut self.interface,
                 sockets: &mut self.sockets,
@@ -175,13 +184,12 @@ impl Stack {
 impl Host for Stack {
     fn handle_frame(&mut self, now: Timestamp, frame: &[u8]) {
         if !self.is_repeated_syn(frame) {
-            self.wire.received.push_back(frame.to_vec());
-            self.advance(now);
+            self.advance(now, Some(frame));
         }
     }
 
     fn handle_timeout(&mut self, now: Timestamp) {
-        self.advance(now);
+        self.advance(now, None);
     }
 
     fn poll_timeout(&mut self, now: Timestamp) -> Option<Timestamp> {
@@ -195,7 +203,7 @@ impl Host for Stack {
     }
 
     fn poll_output(&mut self) -> Option<HostOutput> {
-        let frame = self.wire.sent.pop_front().map(HostOutput::Frame);
+        let frame = self.sent.pop_front().map(HostOutput::Frame);
         frame.or_else(|| self.reports.pop_front().map(HostOutput::Report))
     }
 }
@@ -210,26 +218,33 @@ pub(super) fn endpoint(address: IpAddr, port: u16) -> (IpAddress, u16) {
     (IpAddress::from(address), port)
 }
 
-struct Wire {
-    received: VecDeque<Vec<u8>>,
-    sent: VecDeque<Vec<u8>>,
+/// What the stack's interface is plugged into, for as long as it looks.
+struct Wire<'f> {
+    received: Option<&'f [u8]>,
+    sent: &'f mut VecDeque<Vec<u8>>,
     mtu: usize,
 }
 
-struct Received(Vec<u8>);
+struct Received<'f>(&'f [u8]);
 
 struct Sent<'a>(&'a mut VecDeque<Vec<u8>>);
 
-impl Device for Wire {
-    type RxToken<'a> = Received;
-    type TxToken<'a> = Sent<'a>;
+impl<'f> Device for Wire<'f> {
+    type RxToken<'a>
+        = Received<'f>
+    where
+        Self: 'a;
+    type TxToken<'a>
+        = Sent<'a>
+    where
+        Self: 'a;
 
-    fn receive(&mut self, _: Instant) -> Option<(Received, Sent<'_>)> {
-        Some((Received(self.received.pop_front()?), Sent(&mut self.sent)))
+    fn receive(&mut self, _: Instant) -> Option<(Received<'f>, Sent<'_>)> {
+        Some((Received(self.received.take()?), Sent(self.sent)))
     }
 
     fn transmit(&mut self, _: Instant) -> Option<Sent<'_>> {
-        Some(Sent(&mut self.sent))
+        Some(Sent(self.sent))
     }
 
     fn capabilities(&self) -> DeviceCapabilities {
@@ -241,9 +256,9 @@ impl Device for Wire {
     }
 }
 
-impl RxToken for Received {
+impl RxToken for Received<'_> {
     fn consume<R, F: FnOnce(&[u8]) -> R>(self, take: F) -> R {
-        take(&self.0)
+        take(self.0)
     }
 }
 

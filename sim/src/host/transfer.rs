@@ -247,18 +247,16 @@ impl TransferServer {
 
     /// Lets go what is closed and keeps a few sockets open for the next ones.
     fn tend(&mut self, surroundings: &mut Surroundings<'_>) -> bool {
+        let mut open = 0;
         self.connections.retain(|connection| {
             let state = surroundings.sockets.get::<Socket<'_>>(connection.handle).state();
             let is_over = state == State::Closed;
             if is_over {
                 surroundings.sockets.remove(connection.handle);
             }
+            open += usize::from(state == State::Listen);
             !is_over
         });
-        let is_open = |connection: &&Connection| {
-            surroundings.sockets.get::<Socket<'_>>(connection.handle).state() == State::Listen
-        };
-        let open = self.connections.iter().filter(is_open).count();
         for _ in open..BACKLOG {
             let mut socket = tcp_socket(BUFFER);
             if socket.listen(self.port).is_ok() {

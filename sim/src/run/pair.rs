@@ -313,8 +313,8 @@ impl<'a> Stage<'a> {
         let now = self.couple.world.now();
         self.shadow.set_now(now);
         self.look();
-        let mut list = self.couple.world.take_news();
-        for news in list.drain(..) {
+        let list = self.couple.world.take_news();
+        for news in &list {
             if let Some(tell) = &mut self.tell
                 && let Some(text) = news.text()
             {
@@ -322,17 +322,17 @@ impl<'a> Stage<'a> {
             }
             match news {
                 News::Enters { device, port, view, .. } => {
-                    self.given[device] += 1;
-                    self.shadow.enters(now, device, port, &view);
+                    self.given[*device] += 1;
+                    self.shadow.enters(now, *device, *port, view);
                 }
-                News::Leaves { device, port, view, .. } => self.shadow.leaves(now, device, port, &view),
-                News::Logged { device, written } => self.shadow.logged(now, device, &Entry::of(&written)),
+                News::Leaves { device, port, view, .. } => self.shadow.leaves(now, *device, *port, view),
+                News::Logged { device, written } => self.shadow.logged(now, *device, &Entry::of(written)),
                 News::Settled { device } => {
-                    let figures = self.couple.world.devices[device].figures();
+                    let figures = self.couple.world.devices[*device].figures();
                     self.most_sessions = self.most_sessions.max(figures.sessions);
-                    self.shadow.settled(now, device, self.given[device], &figures);
+                    self.shadow.settled(now, *device, self.given[*device], &figures);
                 }
-                News::Reported { report, .. } => self.shadow.reported(now, &report),
+                News::Reported { report, .. } => self.shadow.reported(now, report),
                 News::HostSent { .. } | News::HostGot { .. } => {}
             }
         }

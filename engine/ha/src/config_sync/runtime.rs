@@ -187,6 +187,9 @@ impl RuntimeState {
         if let Some(output) = self.outputs.pop_front() {
             return Some(output);
         }
+        if self.changed.is_empty() && self.joining.is_none() {
+            return None;
+        }
         let mut message = Vec::new();
         message.push(VERSION);
         while message.len() < PAGE {

@@ -203,8 +203,9 @@ impl Node {
 
     /// What the device would run with this common part.
     fn joined(&self, text: &str) -> Result<Document, CommandError> {
-        let own = self.controller.document().to_set();
-        Document::parse(&self.common_lines().joined(text, &own), "peer").map_err(CommandError::Config)
+        let own = self.controller.document();
+        let lines = self.common_lines().joined(text, &own.to_set());
+        own.parse_another(&lines, "peer").map_err(CommandError::Config)
     }
 
     fn check_common(&self, transaction: Transaction, text: &str) -> Result<(), CommandError> {
