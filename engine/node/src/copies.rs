@@ -142,9 +142,14 @@ impl Copies<'_> {
         self.workers.iter().flat_map(Worker::untold_sessions).map(|id| id.0.into()).collect()
     }
 
-    /// The peer tells of all its sessions, by the connection of this number.
-    pub fn begin_join(&mut self, epoch: u32) {
-        self.begin_late_join(epoch);
+    /// There is a connection with the peer, which has started then.
+    pub fn meet(&mut self, start: u64) {
+        self.ledger.numbers.begin(start);
+    }
+
+    /// The peer tells of all its sessions.
+    pub fn begin_join(&mut self) {
+        self.begin_late_join();
         self.ledger.associations.begin_join();
         for worker in &mut *self.workers {
             worker.handle_join_begin(self.now);
@@ -152,8 +157,7 @@ impl Copies<'_> {
     }
 
     /// The peer began to tell of all when it led, and does so no more: only what it calls by numbers is anew.
-    pub fn begin_late_join(&mut self, epoch: u32) {
-        self.ledger.numbers.begin(epoch);
+    pub fn begin_late_join(&mut self) {
         self.controller.known.begin();
     }
 

@@ -37,8 +37,8 @@ pub(crate) struct OwnNumbers {
 /// What the other device has told of its numbers, and what they are here.
 #[derive(Debug, Default)]
 pub(crate) struct PeerNumbers {
-    /// The connection by which it was told.
-    epoch: u32,
+    /// The start of the other device: it gives its numbers anew at each.
+    start: u64,
     /// By kind and number.
     told: [Vec<Option<Box<str>>>; NameKind::ALL.len()],
     own: [Vec<Option<u32>>; NameKind::ALL.len()],
@@ -114,10 +114,10 @@ impl OwnNumbers {
 }
 
 impl PeerNumbers {
-    /// The other device begins to tell of everything by the connection of this number.
-    pub fn begin(&mut self, epoch: u32) {
-        if self.epoch != epoch {
-            *self = Self { epoch, ..Self::default() };
+    /// What comes from here on is told by the other device as it is since this start.
+    pub fn begin(&mut self, start: u64) {
+        if self.start != start {
+            *self = Self { start, ..Self::default() };
         }
     }
 
@@ -162,17 +162,9 @@ impl PeerNumbers {
         Some(policy)
     }
 
-    /// Whether it has told any; a device that does not is taken to have the same ones.
-    pub const fn are_told(&self) -> bool {
-        self.configuration.is_some()
-    }
-
-    /// A frame of the other device's with own numbers. What has none is nothing that a policy knows; a
-    /// session that cannot be described is left out.
+    /// A frame of the other device's with own numbers. What has none, or was not told yet, is nothing that a
+    /// policy knows; a session that cannot be described is left out.
     pub fn frame(&self, now: Timestamp, mut frame: PeerFrame) -> PeerFrame {
-        if !self.are_told() {
-            return frame;
-        }
         frame.interface = self.interface(frame.interface).unwrap_or(InterfaceId(u16::MAX));
         frame.zone = self.zone(frame.zone).unwrap_or(ZoneId(u16::MAX));
         if !frame.description.is_empty() {
@@ -186,20 +178,14 @@ impl PeerNumbers {
         frame
     }
 
-    /// The own number of an interface of the other device's; the same where no numbers are told.
+    /// The own number of an interface of the other device's.
     pub fn interface(&self, interface: InterfaceId) -> Option<InterfaceId> {
-        if !self.are_told() {
-            return Some(interface);
-        }
         let number = self.number(NameKind::Interface, interface.0.into())?;
         u16::try_from(number).ok().map(InterfaceId)
     }
 
-    /// The own number of a zone of the other device's; the same where no numbers are told.
+    /// The own number of a zone of the other device's.
     fn zone(&self, zone: ZoneId) -> Option<ZoneId> {
-        if !self.are_told() {
-            return Some(zone);
-        }
         let number = self.number(NameKind::Zone, zone.0.into())?;
         u16::try_from(number).ok().map(ZoneId)
     }
@@ -207,9 +193,7 @@ impl PeerNumbers {
     /// A session as the other device describes it, in own numbers.
     pub fn session(&self, id: SessionId, bytes: &[u8], now: Timestamp) -> Result<MirrorItem, Undescribed> {
         let mut item = MirrorItem::decode(id, bytes, now)?;
-        if self.are_told() {
-            item.renumber(self)?;
-        }
+        item.renumber(self)?;
         Ok(item)
     }
 
@@ -327,9 +311,7 @@ mod tests {
         own.follow(&here, 5);
         other.follow(&there, 5);
         let mut peer = PeerNumbers::default();
-        assert!(!peer.are_told());
         tell(&other, &mut peer);
-        assert!(peer.are_told());
         let more = peer.settle(&here, &own).unwrap();
         assert_eq!(more.names().zones, ["a", "b", "c", "gone"]);
         assert_eq!(own.follow(&more, 5), [item_of(NameKind::Zone, 3)]);
@@ -343,8 +325,24 @@ mod tests {
         peer.unsettle();
         assert!(peer.settle(&more, &own).is_none());
         assert_ne!(peer.generation(Generation(3)), Generation(7), "they run different configurations");
-        peer.begin(1);
-        assert!(!peer.are_told());
+    }
+
+    /// The other device goes on by another connection, or has started anew.
+    #[test]
+    fn numbers_mean_nothing_before_they_are_told() {
+        let policy = policy(&["a", "b"], 7);
+        let (mut own, mut peer) = (OwnNumbers::default(), PeerNumbers::default());
+        own.follow(&policy, 5);
+        for (start, is_told, wanted) in
+            [(3, false, None), (3, true, Some(1)), (3, false, Some(1)), (4, false, None)]
+        {
+            peer.begin(start);
+            if is_told {
+                tell(&own, &mut peer);
+            }
+            assert!(peer.settle(&policy, &own).is_none());
+            assert_eq!(peer.zone(ZoneId(1)), wanted.map(ZoneId), "start {start}");
+        }
     }
 
     #[test]

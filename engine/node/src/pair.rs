@@ -67,7 +67,6 @@ const ANNOUNCES_AGAIN: Duration = Duration::from_millis(20);
 pub(crate) struct Pair {
     member: Member,
     keying: Keying,
-    epoch_of_keys: u32,
     sync: Synchronizer,
     configuration: ConfigChannel,
     /// What the member was told last.
@@ -151,7 +150,6 @@ impl Pair {
         let member = Member::new(now, settings.clone());
         let mut pair = Self {
             keying: Keying::new(member.epoch(), secret),
-            epoch_of_keys: 0,
             room: sync_settings(&config.high_availability).largest_payload(),
             sync: Synchronizer::new(sync_settings(&config.high_availability)),
             configuration: ConfigChannel::new(enabled, software, mark, common),
@@ -466,7 +464,7 @@ impl Pair {
             }
             while let Some(output) = self.keying.poll_output() {
                 is_still = false;
-                self.follow_keying(now, output);
+                self.follow_keying(now, output, copies);
             }
             self.follow_sync(now, copies);
             if let Some((part, step)) = self.shared.follow(self.member.state(), self.peer_state) {
@@ -500,7 +498,11 @@ impl Pair {
                 if !self.shared.is_active_active() {
                     self.outputs.push_back(PairOutput::State { from, to });
                 }
-                self.sync.handle_sending(now, to.forwards());
+                if from == HaState::Tentative {
+                    // All is told once more: now it has sessions of its own.
+                    self.sync.handle_sending(now, false);
+                }
+                self.sync.handle_sending(now, tells_in(to));
                 self.stand(now);
                 let is_shared = to.forwards() && self.peer_state.is_some_and(HaState::forwards);
                 self.announces_again = is_shared.then_some(now + ANNOUNCES_AGAIN);
@@ -546,7 +548,7 @@ impl Pair {
         }
     }
 
-    fn follow_keying(&mut self, now: Timestamp, output: KeyingOutput) {
+    fn follow_keying(&mut self, now: Timestamp, output: KeyingOutput, copies: &mut Copies<'_>) {
         match output {
             KeyingOutput::Message(bytes) => {
                 for link in CONTROL {
@@ -556,7 +558,7 @@ impl Pair {
             KeyingOutput::Agreed(keys) => {
                 let number = keys.ha2.epoch;
                 self.shared.handle_keys(Some(&keys.ha3));
-                self.epoch_of_keys = number;
+                copies.meet(self.member.peer().map_or(0, |peer| peer.epoch));
                 // Numbers grow with each agreement, so these keys are not old.
                 if self.sync.handle_peer(now, PeerEvent::Connected(keys.ha2)).is_ok() {
                     self.member.handle_ha2_epoch(now, number.into());
@@ -580,9 +582,9 @@ impl Pair {
                     }
                 }
                 // It was on its way when the peer ceased to lead: it owns none of the sessions in it.
-                SyncOutput::JoinBegins(_) if is_late => copies.begin_late_join(self.epoch_of_keys),
+                SyncOutput::JoinBegins(_) if is_late => copies.begin_late_join(),
                 SyncOutput::Joined(_) if is_late => {}
-                SyncOutput::JoinBegins(_) => copies.begin_join(self.epoch_of_keys),
+                SyncOutput::JoinBegins(_) => copies.begin_join(),
                 SyncOutput::Joined(_) => {
                     copies.end_join();
                     is_joined = true;
@@ -670,6 +672,12 @@ impl Pair {
         let is_down = |name: &str| InterfaceNumber::of(name).is_some_and(|port| down.contains(&port));
         names.filter(|(_, name)| is_down(name)).map(|(place, _)| place).collect()
     }
+}
+
+/// Whether a device in this state tells the other one what it has. A tentative one has no sessions, but gives
+/// frames to the other one, which is to know what its numbers mean.
+fn tells_in(state: HaState) -> bool {
+    state.forwards() || state == HaState::Tentative
 }
 
 fn settings(config: &Config, identity: Identity) -> Settings {

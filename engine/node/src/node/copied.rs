@@ -42,7 +42,7 @@ impl Node {
         self.obey_orders();
         let Self { ledger, controller, workers, .. } = self;
         let mut copies = Copies { ledger, controller, workers, now, room: 0 };
-        copies.begin_join(0);
+        copies.begin_join();
         copies.end_join();
     }
 

@@ -264,3 +264,30 @@ fn security_associations_survive_their_device() {
         assert!(pair.node(device).security_associations().eq([(7, &b"seven"[..])]), "{device}");
     }
 }
+
+/// A device that starts without a watched link owns nothing, and gives its frames to the other one by its own
+/// numbers.
+#[test]
+fn a_device_that_starts_tentative_is_understood() {
+    let mut pair = Pair::sharing(1, COMBINATIONS[2], "");
+    pair.nodes[1] = None;
+    pair.run(Duration::from_millis(100));
+    // Interfaces and zones the other way round.
+    let text = config(1, COMBINATIONS[2]);
+    let lines: Vec<_> = text.lines().rev().collect();
+    pair.nodes[1] = Some(node_with(1, pair.now, 1, &lines.join("\n")));
+    pair.carrier(1, OUTSIDE, false);
+    pair.run(Duration::from_secs(12));
+    assert_eq!([pair.state(0), pair.state(1)], [HaState::ActivePrimary, HaState::Tentative]);
+    let syn = segment(client(23), (SERVER_IP, 9_999), own_mac(1, INSIDE), ("S", 100, 0), b"");
+    let passed = pair.through(1, INSIDE, syn);
+    assert_eq!(passed.iter().map(|packet| (packet.device, packet.port)).collect::<Vec<_>>(), [(0, OUTSIDE)]);
+    // Then it works, and tells of its sessions.
+    pair.carrier(1, OUTSIDE, true);
+    pair.run(Duration::from_secs(12));
+    assert_eq!([pair.state(0), pair.state(1)], BOTH_WORK);
+    let syn = segment(client(25), (SERVER_IP, 9_999), own_mac(1, INSIDE), ("S", 100, 0), b"");
+    let passed = pair.through(1, INSIDE, syn);
+    assert_eq!(passed.iter().map(|packet| packet.device).collect::<Vec<_>>(), [1]);
+    assert_eq!([pair.sessions(0), pair.sessions(1)], [1, 1]);
+}
