@@ -86,38 +86,10 @@ impl Ownership {
 }
 
 impl ActiveActiveView {
-    /// Who owns a session whose first packet came to `receiver`.
-    pub fn owner(&self, receiver: DeviceId) -> DeviceId {
-        let wanted = match self.ownership.owner {
-            SessionOwner::FirstPacket(_) => receiver,
-            SessionOwner::PrimaryDevice => self.primary.unwrap_or(receiver),
-        };
-        self.able(wanted, receiver)
-    }
-
-    /// Who sets it up. `client_to_server` are the addresses of the first packet as it arrived.
-    pub fn setup(&self, client_to_server: Addresses, receiver: DeviceId) -> DeviceId {
-        let primary = self.primary.unwrap_or(receiver);
-        let wanted = match self.ownership.owner {
-            SessionOwner::PrimaryDevice | SessionOwner::FirstPacket(SessionSetup::PrimaryDevice) => primary,
-            SessionOwner::FirstPacket(SessionSetup::FirstPacket) => receiver,
-            SessionOwner::FirstPacket(SessionSetup::IpModulo) => by_modulo(client_to_server),
-            SessionOwner::FirstPacket(SessionSetup::IpHash { with_destination, seed }) => {
-                by_hash(client_to_server, with_destination, seed)
-            }
-        };
-        self.able(wanted, receiver)
-    }
-
-    /// Both.
+    /// Who owns a session whose first packet came to `receiver`, and who sets it up. `client_to_server` are
+    /// the addresses of the packet as it arrived.
     pub fn duties(&self, client_to_server: Addresses, receiver: DeviceId) -> Duties {
         Duties { owner: self.owner(receiver), setup: self.setup(client_to_server, receiver) }
-    }
-
-    /// Who does the owner's work for a session that `recorded` owns, when a packet of it comes to
-    /// `receiver`: the owner, or while it cannot, the other device.
-    pub fn acting_owner(&self, recorded: DeviceId, receiver: DeviceId) -> DeviceId {
-        self.able(recorded, receiver)
     }
 
     /// As whom the NAT rules know a device.
@@ -128,6 +100,27 @@ impl ActiveActiveView {
     /// Whether this device may give packets to its peer.
     pub const fn gives_to_peer(&self) -> bool {
         self.ownership.forwards && self.device.peer().of_two(self.can_work)
+    }
+
+    fn owner(&self, receiver: DeviceId) -> DeviceId {
+        let wanted = match self.ownership.owner {
+            SessionOwner::FirstPacket(_) => receiver,
+            SessionOwner::PrimaryDevice => self.primary.unwrap_or(receiver),
+        };
+        self.able(wanted, receiver)
+    }
+
+    fn setup(&self, client_to_server: Addresses, receiver: DeviceId) -> DeviceId {
+        let primary = self.primary.unwrap_or(receiver);
+        let wanted = match self.ownership.owner {
+            SessionOwner::PrimaryDevice | SessionOwner::FirstPacket(SessionSetup::PrimaryDevice) => primary,
+            SessionOwner::FirstPacket(SessionSetup::FirstPacket) => receiver,
+            SessionOwner::FirstPacket(SessionSetup::IpModulo) => by_modulo(client_to_server),
+            SessionOwner::FirstPacket(SessionSetup::IpHash { with_destination, seed }) => {
+                by_hash(client_to_server, with_destination, seed)
+            }
+        };
+        self.able(wanted, receiver)
     }
 
     /// The wanted device if it can work, else the other one if that can, else the receiver; that, too, where
@@ -287,11 +280,14 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_owner_is_stood_in_for_until_it_returns() {
+    fn who_cannot_work_is_stood_in_for_until_it_can() {
+        let odd = addresses(0x0a00_0001, 0xc633_6402);
         let calm = view(ADMITTED[3], true);
         let alone = ActiveActiveView { can_work: [true, false], ..calm };
-        assert_eq!(alone.acting_owner(One, Zero), Zero);
-        assert_eq!(calm.acting_owner(One, Zero), One);
+        assert_eq!(alone.duties(odd, Zero), Duties { owner: Zero, setup: Zero });
+        assert_eq!(calm.duties(odd, Zero), Duties { owner: Zero, setup: One });
+        let tentative = ActiveActiveView { can_work: [false, true], ..calm };
+        assert_eq!(tentative.duties(odd, Zero), Duties { owner: One, setup: One });
         assert!(calm.gives_to_peer() && !alone.gives_to_peer());
         assert!(!view(ADMITTED[3], false).gives_to_peer(), "packet-forwarding no");
     }

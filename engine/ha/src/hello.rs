@@ -419,7 +419,7 @@ impl Hello {
             configuration,
             pairing,
             ha2_epoch: fields.u64(tag::HA2_EPOCH, 0)?,
-            down: fields.words(tag::DOWN, MOST_DOWN)?.map(InterfaceNumber::from_bits).collect(),
+            down: fields.words(tag::DOWN, MOST_DOWN).map(InterfaceNumber::from_bits).collect(),
         })
     }
 }

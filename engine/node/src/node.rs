@@ -127,13 +127,7 @@ impl Node {
         }];
         at.process(arrival.now, &mut frames, &mut self.outbox);
         let [Frame { verdict, .. }] = frames;
-        let replaced = core::mem::take(&mut self.outbox.replaced);
-        let frames = if replaced.is_empty() {
-            vec![bytes]
-        } else {
-            replaced.into_iter().map(|replaced| replaced.bytes).collect()
-        };
-        for bytes in frames {
+        for bytes in self.take_replaced(bytes) {
             match verdict {
                 Verdict::Transmit(interface) => self.transmit(interface, bytes),
                 Verdict::Host(interface) => self.handle_own(arrival, interface, bytes),
@@ -147,6 +141,15 @@ impl Node {
                 | Verdict::Pending => {}
             }
         }
+    }
+
+    /// What a worker has put in the place of a frame, or else the frame.
+    fn take_replaced(&mut self, frame: Vec<u8>) -> Vec<Vec<u8>> {
+        let replaced = core::mem::take(&mut self.outbox.replaced);
+        if replaced.is_empty() {
+            return vec![frame];
+        }
+        replaced.into_iter().map(|replaced| replaced.bytes).collect()
     }
 
     /// Does what it is told.

@@ -70,11 +70,6 @@ impl Worker {
         }
     }
 
-    /// The worker's part in a pair.
-    pub const fn pair_view(&self) -> PairView {
-        self.pair
-    }
-
     /// Appends what the other device is to know of a session, as it is now, in at most `room` bytes; below
     /// 512 there is not always room for a whole session.
     pub fn encode_mirrored(

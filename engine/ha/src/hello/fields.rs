@@ -116,12 +116,10 @@ impl<'bytes> Fields<'bytes> {
         Ok(values)
     }
 
-    /// As many as there are, at most `limit`; none where the field is not there.
-    pub fn words(&self, tag: u8, limit: usize) -> Result<impl Iterator<Item = u16>, Unreadable> {
-        let (words, rest) = self.find(tag).unwrap_or_default().as_chunks::<2>();
-        let is_whole = rest.is_empty() && words.len() <= limit;
-        let words = is_whole.then_some(words).ok_or(Unreadable::Value(tag))?;
-        Ok(words.iter().map(|bytes| u16::from_be_bytes(*bytes)))
+    /// As many as there are, the first `limit` at most; none where the field is not there.
+    pub fn words(&self, tag: u8, limit: usize) -> impl Iterator<Item = u16> {
+        let words = self.find(tag).unwrap_or_default().as_chunks::<2>().0;
+        words.iter().take(limit).map(|bytes| u16::from_be_bytes(*bytes))
     }
 
     pub fn text(&self, tag: u8, limit: usize) -> Result<String, Unreadable> {
@@ -135,4 +133,23 @@ fn split(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let ([tag, high, low], rest) = bytes.split_first_chunk::<3>()?;
     let (value, behind) = rest.split_at_checked(usize::from(u16::from_be_bytes([*high, *low])))?;
     Some((*tag, value, behind))
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+
+    #[test]
+    fn of_a_value_that_is_longer_than_known_the_beginning_counts() {
+        let mut writer = Writer::new(1, 1, 7, 9);
+        writer.u16s(21, &[1, 2, 3, 4]);
+        writer.bytes(22, &[0, 5, 6]);
+        let bytes = writer.finish();
+        let fields = Fields::new(bytes.get(HEAD..).unwrap_or_default()).expect("whole fields");
+        let words = |tag| fields.words(tag, 3).collect::<Vec<_>>();
+        assert_eq!([words(21), words(22), words(23)], [vec![1, 2, 3], vec![5], vec![]]);
+        assert_eq!(fields.array(21, [0; 2]), Ok([0, 1]));
+    }
 }

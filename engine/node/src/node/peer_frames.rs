@@ -1,7 +1,5 @@
 //! Frames that go to the other device of an active/active pair over HA3, and those that come from it.
 
-use alloc::vec;
-
 use bifrons_config::typed::HaMode;
 use bifrons_dataplane::{PeerFrame, Verdict, steer};
 use bifrons_ha::{Ha3Counters, HaLinkId};
@@ -73,15 +71,9 @@ impl Node {
     fn process_peer_frame(&mut self, now: Timestamp, worker: usize, mut frame: PeerFrame, is_first: bool) {
         let Some(at) = self.workers.get_mut(worker) else { return };
         let verdict = at.handle_peer_frame(now, &mut frame, &mut self.outbox);
-        let replaced = core::mem::take(&mut self.outbox.replaced);
         let port = self.port_of(frame.interface);
         let arrival = Arrival { now, port: port.unwrap_or_default(), interface: frame.interface };
-        let frames = if replaced.is_empty() {
-            vec![core::mem::take(&mut frame.frame)]
-        } else {
-            replaced.into_iter().map(|replaced| replaced.bytes).collect()
-        };
-        for bytes in frames {
+        for bytes in self.take_replaced(core::mem::take(&mut frame.frame)) {
             match verdict {
                 Verdict::Transmit(interface) => self.transmit(interface, bytes),
                 Verdict::Host(interface) => self.handle_own(&arrival, interface, bytes),

@@ -55,9 +55,10 @@ impl Node {
         let (config, names) = (self.controller.config(), self.policy().names());
         let keys = self.runtime.entries(RuntimeKind::Route);
         let routes: Vec<_> = keys.filter_map(|(key, _)| runtime::route_of(key, config, names)).collect();
-        for route in routes {
-            // Those that are there already stay as they are.
-            let _ = self.controller.add_route(&route);
+        // Those that are there already stay as they are.
+        let added = routes.iter().filter(|route| self.controller.rib.add_route(route)).count();
+        if added > 0 {
+            self.controller.follow_routes();
         }
     }
 
@@ -73,7 +74,7 @@ impl Node {
                 Aside::Message(message) => _ = self.runtime.handle_message(&message),
             }
         }
-        let mut has_users = false;
+        let (mut has_users, mut has_routes) = (false, false);
         while let Some(output) = self.runtime.poll_output() {
             match output {
                 RuntimeOutput::Message(message) => {
@@ -82,7 +83,7 @@ impl Node {
                     }
                 }
                 RuntimeOutput::Changed { kind, key, value } => match kind {
-                    RuntimeKind::Route => self.take_route(&key, value.is_some()),
+                    RuntimeKind::Route => has_routes |= self.take_route(&key, value.is_some()),
                     RuntimeKind::UserMapping => has_users = true,
                     RuntimeKind::DhcpLease | RuntimeKind::DnsCache => {
                         self.controller.notices.push(Notice::PairLease { key, lease: value });
@@ -90,18 +91,19 @@ impl Node {
                 },
             }
         }
+        if has_routes {
+            self.controller.follow_routes();
+        }
         if has_users {
             self.controller.set_users(runtime::users(&self.runtime));
         }
     }
 
-    fn take_route(&mut self, key: &[u8], is_there: bool) {
-        let Some(route) = runtime::route_of(key, self.controller.config(), self.policy().names()) else {
-            return;
-        };
-        // One that is there already, or is not, is as the peer has it.
-        let _ =
-            if is_there { self.controller.add_route(&route) } else { self.controller.remove_route(&route) };
+    /// Whether it changes anything: one that is there already, or is not, is as the peer has it.
+    fn take_route(&mut self, key: &[u8], is_there: bool) -> bool {
+        let route = runtime::route_of(key, self.controller.config(), self.policy().names());
+        let rib = &mut self.controller.rib;
+        route.is_some_and(|route| if is_there { rib.add_route(&route) } else { rib.remove_route(&route) })
     }
 
     fn put(&mut self, now: Timestamp, kind: RuntimeKind, key: &[u8], value: Option<&[u8]>) {
