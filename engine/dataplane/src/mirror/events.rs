@@ -60,6 +60,10 @@ impl Worker {
         self.pair = view;
         self.nat_owner = view.shared.map_or(NatOwner::ALONE, |shared| shared.nat_owner(shared.device));
         self.nat.set_other_half(view.shared.is_some_and(|shared| shared.has_peer_share));
+        if view.shared.is_none() {
+            // There is nobody who could tell of it.
+            self.mirroring.lent.clear();
+        }
         if !view.forwards || view.mirrors {
             self.table.set_mirrored(view.mirrors);
         } else {

@@ -28,7 +28,7 @@ pub use read::DecodeError;
 use read::{Reader, put_varint};
 pub use who::Who;
 
-/// The version that this device speaks. One that speaks a newer one is asked for this by the machines of HA1.
+/// The version that this device speaks; an item of another one is refused.
 const VERSION: u8 = 1;
 
 // The parts besides the life.

@@ -81,6 +81,25 @@ fn a_tentative_device_picks_nothing_up() {
     assert_eq!(pair.sessions(), [0, 1]);
 }
 
+/// What was set up for a device that there is not any more goes as its other sessions do.
+#[test]
+fn nothing_stays_lent_to_nobody() {
+    let mut pair = Pair::new(&compiled(""), MODULO);
+    pair.loses = Some(Ha3Kind::SetupReply);
+    let syn = Connection::new(way(40_000, 7), [Zero, Zero]).segment(0, SYN, b"");
+    let fate = pair.send(Zero, INSIDE, &syn);
+    assert_eq!((fate.crossed.len(), pair.sessions()), (2, [0, 1]));
+    let now = pair.now;
+    let device = pair.device(One);
+    device.worker.set_pair_view(PairView::ALONE);
+    device.worker.handle_join_begin(now);
+    device.worker.handle_join_end(now);
+    device.worker.handle_timeout(now, &mut device.outbox);
+    device.collect();
+    assert!(device.worker.nat().is_idle() && device.records.is_empty());
+    assert_eq!(pair.sessions(), [0, 0]);
+}
+
 /// A packet that came to the other device is judged by this one's configuration.
 #[test]
 fn ipv6_does_not_pass_by_way_of_the_other_device() {

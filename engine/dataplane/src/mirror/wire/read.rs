@@ -12,9 +12,6 @@ pub enum DecodeError {
     /// A version that this device does not speak.
     #[error("version {0} of the session synchronisation: expected 1")]
     Version(u8),
-    /// No kind of item.
-    #[error("kind {0} of item: expected 1 to 6")]
-    Kind(u8),
     /// A length beyond what such a field may have.
     #[error("a field of {0} bytes: longer than it may be")]
     TooLong(usize),
