@@ -280,7 +280,7 @@ impl Shadow {
 
     /// A frame goes into the firewall.
     pub fn enters(&mut self, now: Timestamp, port: usize, view: &View) {
-        self.border.enters(now, alone(port), view, &self.network, &self.rules);
+        self.border.enters(now, alone(port), view, &self.network, &[&self.rules]);
     }
 
     /// A frame has come out that is of no zone.
@@ -301,14 +301,14 @@ impl Shadow {
 
     /// A frame has come out.
     pub fn leaves(&mut self, now: Timestamp, port: usize, view: &View) {
-        let judged = self.border.leaves(now, alone(port), view, &self.network, &self.rules);
+        let judged = self.border.leaves(now, alone(port), view, &self.network, &[&self.rules]);
         self.note(now, judged);
     }
 
     /// The firewall has done all that it had to do at the moment.
     pub fn settled(&mut self, now: Timestamp, given: u64, figures: &Figures) {
         let judged =
-            self.border.settled(0, !self.network.is_wire()).and_then(|()| self.count(given, figures));
+            self.border.settled(0, |_| !self.network.is_wire()).and_then(|()| self.count(given, figures));
         self.note(now, judged);
     }
 

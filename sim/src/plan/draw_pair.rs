@@ -57,15 +57,11 @@ impl Plan {
         plan.draw_mishaps(&mut random);
         plan.draw_breaches(&mut random);
         plan.draw_pair_orders(&mut random);
-        if is_both {
-            plan.lines.retain(|line| !matches!(line.action, Action::Device(_, Deed::Commit(_))));
-        }
         plan.lines.sort_by_key(|line| line.at);
         plan
     }
 
-    /// Where both devices forward nothing is hidden and rules stay as they are, so that what the one receives
-    /// and the other one sends is judged alike; and they always hear each other by some link.
+    /// Where both devices forward nothing is hidden, and they hear each other by some link unless all are cut.
     fn simplify_for_both(&mut self) {
         self.hides = false;
         if let Some(pair) = &mut self.pair {
@@ -145,7 +141,7 @@ impl Plan {
                 self.push(BEGIN + random.up_to(SPAN), Action::Between(link, breach, span));
             }
         }
-        if random.chance(SELDOM) && !is_both {
+        if random.chance(SELDOM) {
             let span = random.up_to(Duration::from_secs(6));
             self.push(BEGIN + random.up_to(SPAN), Action::Partition(span));
         }

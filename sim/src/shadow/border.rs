@@ -74,6 +74,8 @@ pub(super) struct Border {
     pub forwarded: [u64; DEVICES],
     /// As what sessions that are hidden and not over go out, of two devices.
     going: Option<Translations>,
+    /// Both devices forward: what the one receives leaves by the other one too.
+    is_shared: bool,
 }
 
 /// A question for a neighbor's address.
@@ -94,8 +96,9 @@ struct Inside {
     at: Spot,
     count: u32,
     since: Timestamp,
-    /// The rules that were in force when it came: it may wait for a neighbor while others are committed.
-    rules: usize,
+    /// The rules that were in force when it came, of each device that may judge it: it may wait for a neighbor
+    /// while others are committed.
+    rules: [usize; DEVICES],
 }
 
 /// Packets and bytes.
@@ -119,8 +122,8 @@ impl Border {
     }
 
     /// The border of two devices that begin at `woke`, which translate as one.
-    pub fn of_pair(woke: Timestamp) -> Self {
-        Self { going: Some(Translations::default()), ..Self::new(woke) }
+    pub fn of_pair(woke: Timestamp, is_shared: bool) -> Self {
+        Self { going: Some(Translations::default()), is_shared, ..Self::new(woke) }
     }
 
     /// The firewall began anew.
@@ -131,7 +134,7 @@ impl Border {
 
     /// A device of two began anew; what the other one knows stays.
     pub fn forget_device(&mut self, device: usize, woke: Timestamp) {
-        self.inside.retain(|_, inside| inside.at.device != device);
+        self.inside.retain(|_, inside| inside.at.device != device || self.is_shared);
         self.owed.retain(|owed| owed.device != device);
         self.woke[device] = Some(woke);
         self.forwarded[device] = 0;
@@ -159,7 +162,7 @@ impl Border {
         [("segment-size-lowered", self.lowered), ("packet-in-parts", self.parted)].into_iter()
     }
 
-    pub fn enters(&mut self, now: Timestamp, at: Spot, view: &View, network: &Network, rules: &Rules) {
+    pub fn enters(&mut self, now: Timestamp, at: Spot, view: &View, network: &Network, rules: &[&Rules]) {
         let Spot { device, zone: port } = at;
         self.age(now);
         if let Some(target) = asked_for(view).filter(|target| network.own.contains(target)) {
@@ -176,7 +179,8 @@ impl Border {
                 self.take_in(now, at, &whole, network, rules);
             }
             Some(piece) => {
-                if let Some(whole) = self.parts[0].add(now, at, packet, piece, view.length) {
+                let spot = self.place(at);
+                if let Some(whole) = self.parts[0].add(now, spot, packet, piece, view.length) {
                     self.take_in(now, at, &whole, network, rules);
                 }
             }
@@ -184,12 +188,12 @@ impl Border {
     }
 
     /// A packet is in the firewall, whole.
-    fn take_in(&mut self, now: Timestamp, at: Spot, whole: &Whole, network: &Network, rules: &Rules) {
+    fn take_in(&mut self, now: Timestamp, at: Spot, whole: &Whole, network: &Network, rules: &[&Rules]) {
         let packet = &whole.packet;
         let flow = Flow::of(packet);
         let to =
             if network.hidden == Some(packet.destination) { 0 } else { network.zone(packet.destination) };
-        let print = fingerprint(packet, Spot { zone: to, ..at });
+        let print = fingerprint(packet, self.place(Spot { zone: to, ..at }));
         let inside = self.inside.entry(print).or_insert(Inside {
             flow,
             frames: whole.frames,
@@ -198,10 +202,10 @@ impl Border {
             at,
             count: 0,
             since: now,
-            rules: 0,
+            rules: [0; DEVICES],
         });
         if inside.count == 0 {
-            inside.rules = rules.number();
+            inside.rules.iter_mut().zip(rules).for_each(|(number, rules)| *number = rules.number());
         }
         inside.count += 1;
         inside.since = now;
@@ -226,7 +230,7 @@ impl Border {
         at: Spot,
         view: &View,
         network: &Network,
-        rules: &Rules,
+        rules: &[&Rules],
     ) -> Judged {
         let Spot { device, zone: port } = at;
         if self.pulled.get(&(device, port)).is_some_and(|(_, is_pulled)| *is_pulled) {
@@ -245,7 +249,7 @@ impl Border {
         let bytes = view.untagged_length();
         let whole = match packet.piece {
             None => Whole { packet: *packet, frames: 1, bytes: bytes as u64 },
-            Some(piece) => match self.parts[1].add(now, at, packet, piece, bytes) {
+            Some(piece) => match self.parts[1].add(now, self.place(at), packet, piece, bytes) {
                 Some(whole) => {
                     self.parted += 1;
                     whole
@@ -263,13 +267,13 @@ impl Border {
         view: &View,
         whole: &Whole,
         network: &Network,
-        rules: &Rules,
+        rules: &[&Rules],
     ) -> Judged {
         let (packet, port) = (&whole.packet, at.zone);
         if !packet.is_sound {
             return Err((What::Faithful, format!("it sends {view}")));
         }
-        let print = fingerprint(packet, at);
+        let print = fingerprint(packet, self.place(at));
         let is_known = self.inside.get(&print).is_some_and(|inside| inside.count > 0);
         if !is_known {
             return self.judge_own(at.device, view, packet, network, rules);
@@ -290,22 +294,21 @@ impl Border {
         self.judge_segment_size(told, [came_on, port], view, packet, network)?;
         let origin = self.translate(now, (flow, came_on, port), packet, network)?;
         self.judge_way(port, view, packet, network)?;
-        let sets = [rules.current(), rules.of(then)];
-        if !sets.iter().any(|rules| self.is_allowed(&origin, packet, network, rules)) {
+        let mut sets = rules.iter().zip(then).flat_map(|(rules, then)| [rules.current(), rules.of(then)]);
+        if !sets.any(|rules| self.is_allowed(&origin, packet, network, rules)) {
             return Err((What::Allowed, format!("it forwards {view}, and no rule allows it")));
         }
         Ok(())
     }
 
-    /// All questions must have been answered, by a device that answers.
-    pub fn settled(&mut self, device: usize, answers: bool) -> Judged {
-        if !answers {
-            self.owed.retain(|owed| owed.device != device);
-        }
+    /// All questions to a device must have been answered, for addresses that it answers for.
+    pub fn settled(&mut self, device: usize, answers: impl Fn(IpAddr) -> bool) -> Judged {
+        let owed = self.owed.extract_if(.., |owed| owed.device == device);
+        let owed = owed.filter(|owed| answers(owed.target)).reduce(|first, _| first);
         if self.parts[1].are_open() {
             return Err((What::Faithful, "it sends a part of a packet and not the rest".to_owned()));
         }
-        match self.owed.drain(..).next() {
+        match owed {
             Some(owed) => Err((What::Neighbor, format!("{} was asked for and is not told", owed.target))),
             None => Ok(()),
         }
@@ -319,12 +322,14 @@ impl Border {
         view: &View,
         packet: &Packet,
         network: &Network,
-        rules: &Rules,
+        rules: &[&Rules],
     ) -> Judged {
         let flow = Flow::of(packet);
         let origin = self.origin(flow);
         let openings = [origin, origin.reversed()].map(|flow| flow.opening(network));
-        let resets = |opening: &Opening| super::judge(rules.current(), opening) == Verdict::ResetBoth;
+        let resets = |opening: &Opening| {
+            rules.iter().any(|rules| super::judge(rules.current(), opening) == Verdict::ResetBoth)
+        };
         // What was announced is refused together with the control connection.
         let mut controls =
             self.begun.iter().filter(|control| control.destination.1 == file_transfer::CONTROL);
@@ -447,6 +452,11 @@ impl Border {
                     && (same || is_hidden)
                     && allows(rules, &control.opening(network))
             })
+    }
+
+    /// Where a packet is looked for that was seen somewhere.
+    const fn place(&self, at: Spot) -> Spot {
+        Spot { device: if self.is_shared { 0 } else { at.device }, zone: at.zone }
     }
 
     fn settle_answer(&mut self, at: Spot, view: &View) {

@@ -3,7 +3,10 @@
 //! Traffic is judged as that of one firewall, by the rules of the device that forwards it. Who leads when is
 //! the matter of [`roles`](super::roles).
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    net::IpAddr,
+};
 
 use bifrons_ha::HaState;
 use bifrons_model::Timestamp;
@@ -13,13 +16,14 @@ use super::{
     border::{Border, Spot, Volume},
     entry::Entry,
     ledger,
-    roles::{Act, Roles},
+    roles::{Act, Roles, addresses::Home},
     talks::Talks,
 };
 use crate::{
     device::Figures,
     frame::{Content, View},
     host::Report,
+    pair::mode::Mode,
     plan::{Plan, Rule},
 };
 
@@ -40,6 +44,8 @@ pub struct PairShadow {
     /// What any has run.
     ever: Rules,
     border: Border,
+    /// Where both forward: at home with which device an address is, and whether it floats.
+    homes: HashMap<IpAddr, Home>,
     log: Log,
     talks: Talks,
     /// Who leads, and who may.
@@ -73,7 +79,8 @@ impl PairShadow {
             gateways: (0..plan.zones.len()).map(|zone| plan.gateway(zone).0).collect(),
             rules: [rules(), rules()],
             ever: rules(),
-            border: Border::of_pair(begin),
+            border: Border::of_pair(begin, is_shared(plan)),
+            homes: homes(plan),
             log: Log::default(),
             talks: Talks::new(plan),
             roles: Roles::new(begin, plan),
@@ -151,9 +158,7 @@ impl PairShadow {
 
     /// A device is gone and begins anew at a moment.
     pub fn restarted(&mut self, device: usize, woke: Timestamp) {
-        if !self.roles.both_forward() {
-            self.border.forget_device(device, woke);
-        }
+        self.border.forget_device(device, woke);
         self.log.last[device] = None;
         // Its sessions are numbered anew.
         self.log.untold.retain(|(of, ..)| *of != device);
@@ -161,41 +166,49 @@ impl PairShadow {
 
     /// A frame goes into a device.
     pub fn enters(&mut self, now: Timestamp, device: usize, zone: usize, view: &View) {
-        let rules = &self.rules[device];
         let flow = view.packet().map(Flow::of).filter(Flow::is_untold);
         if let Some(flow) = flow.filter(|_| self.roles.takes(device)) {
             let [arrived, _] = self.log.untold_volumes.entry((device, flow.between())).or_default();
             arrived.add(1, view.length as u64);
         }
-        let device = self.seen_at(device);
-        self.border.enters(now, Spot { device, zone }, view, &self.network, rules);
+        let at = Spot { device, zone };
+        let [first, second] = &self.rules;
+        // Where both forward, either may have judged it.
+        let (both, one) = ([first, second], [&self.rules[device]]);
+        let rules: &[&Rules] = if self.roles.both_forward() { &both } else { &one };
+        self.border.enters(now, at, view, &self.network, rules);
     }
 
     /// A frame has come out of a device.
     pub fn leaves(&mut self, now: Timestamp, device: usize, zone: usize, view: &View) {
-        let rules = &self.rules[device];
-        let at = Spot { device: self.seen_at(device), zone };
+        let at = Spot { device, zone };
+        let [first, second] = &self.rules;
+        // Where both forward, either may have judged it.
+        let (both, one) = ([first, second], [&self.rules[device]]);
+        let rules: &[&Rules] = if self.roles.both_forward() { &both } else { &one };
         let judged = self.border.leaves(now, at, view, &self.network, rules);
         self.note(now, judged);
         let spoke = self.roles.spoke(device, view);
         self.note(now, spoke);
-        if let Content::Arp { sender, target, .. } = view.content
-            && sender == target
-            && self.gateways.get(zone) == Some(&sender)
-        {
+        let Content::Arp { sender, target, is_request, .. } = view.content else { return };
+        let home = self.homes.get(&IpAddr::V4(sender)).copied();
+        // One of its own addresses says nothing.
+        let is_moved = home.is_some_and(|home| home.floats && home.device != device);
+        if sender == target && (is_moved || self.gateways.get(zone) == Some(&sender)) {
             self.roles.announced(device, zone);
         }
-    }
-
-    /// Where both devices forward, what the one receives leaves by the other one too.
-    fn seen_at(&self, device: usize) -> usize {
-        if self.roles.both_forward() { 0 } else { device }
+        let told =
+            home.filter(|_| !is_request).map_or(Ok(()), |home| self.roles.told_of(device, home, sender));
+        self.note(now, told);
     }
 
     /// A device has done all that it had to do at the moment; `given` frames came in from its zones.
     pub fn settled(&mut self, now: Timestamp, device: usize, given: u64, figures: &Figures) {
-        let answers = self.roles.answers(device);
-        let judged = self.border.settled(self.seen_at(device), answers);
+        let (roles, homes) = (&self.roles, &self.homes);
+        let judged = self.border.settled(device, |asked| match homes.get(&asked) {
+            Some(home) => roles.holder(*home) == Some(device),
+            None => roles.answers(device),
+        });
         let judged = judged.and_then(|()| self.count(device, given, figures));
         self.note(now, judged);
     }
@@ -364,6 +377,26 @@ impl PairShadow {
             self.failure = Some(Failure { at: now.since(self.begin), what, text });
         }
     }
+}
+
+fn is_shared(plan: &Plan) -> bool {
+    plan.pair.as_ref().is_some_and(|pair| pair.combination.is_some())
+}
+
+/// The addresses of two devices that both forward.
+fn homes(plan: &Plan) -> HashMap<IpAddr, Home> {
+    let mut homes = HashMap::new();
+    for (zone, device) in (0..plan.zones.len()).flat_map(|zone| [(zone, 0), (zone, 1)]) {
+        if !is_shared(plan) {
+            break;
+        }
+        // The interface's own address, and the one that floats.
+        for (place, (v4, v6)) in Mode::addresses_of(plan, zone, device).into_iter().enumerate() {
+            let home = Home { device: device.into(), zone, floats: place > 0 };
+            homes.extend([(IpAddr::V4(v4), home), (IpAddr::V6(v6), home)]);
+        }
+    }
+    homes
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@
 //!  frames, announcements ──┘                    └─► which talks need not survive it
 //! ```
 
+pub(super) mod addresses;
+
 use std::{
     collections::{HashMap, HashSet},
     time::Duration,
@@ -113,6 +115,8 @@ impl Bounds {
 #[derive(Clone, Debug, Default)]
 struct Announcing {
     since: Timestamp,
+    /// By when it knows that it has them.
+    knows: Timestamp,
     counts: HashMap<usize, u32>,
     /// How many of the expectations have been judged.
     judged: usize,
@@ -398,8 +402,12 @@ impl Roles {
         self.has_moved |= self.both_forward() && before.is_some_and(HaState::forwards);
         let leader = self.roles[0];
         let leads = |state: Option<HaState>| state == Some(leader);
-        self.announcing[device] = (leads(state) && before == Some(HaState::Passive))
-            .then(|| Announcing { since: now, ..Announcing::default() });
+        if self.both_forward() {
+            self.follow_addresses(now, device, before);
+        } else {
+            self.announcing[device] = (leads(state) && before == Some(HaState::Passive))
+                .then(|| Announcing { since: now, knows: now, ..Announcing::default() });
+        }
         if leads(state) {
             self.leads += 1;
             let peer_leads = leads(self.states[1 - device]);
@@ -536,17 +544,19 @@ impl Roles {
     }
 
     fn judge_announcements(&mut self, now: Timestamp) -> Judged {
+        let is_shared = self.both_forward();
         for device in 0..2 {
             let Some(announcing) = &mut self.announcing[device] else { continue };
             let Some((span, least)) = ANNOUNCED.get(announcing.judged).copied() else { continue };
-            if now < announcing.since + span {
+            if now < announcing.knows + span {
                 continue;
             }
             announcing.judged += 1;
             let was_hindered = self.unrest[device] >= announcing.since
                 || self.cables[device] >= announcing.since
                 || self.suspended[device].is_some()
-                || self.both.is_some();
+                || self.both.is_some()
+                || is_shared && (self.breach >= announcing.since || self.is_lossy);
             let silent = (0..self.zones)
                 .filter(|zone| !self.pulled.contains(&(device, *zone)))
                 .find(|zone| announcing.counts.get(zone).copied().unwrap_or_default() < least);
