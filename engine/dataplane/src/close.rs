@@ -67,6 +67,7 @@ impl Worker {
 
     /// Gives back what a session that ends holds beside its slot.
     pub(crate) fn free_handles(&mut self, slot: u32) {
+        self.mirroring.counts.forget(self.table.get(slot).id);
         self.free_inspection(slot);
         self.claim_session(slot, false);
         self.reopenings.remove(&slot);

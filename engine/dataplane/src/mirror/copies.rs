@@ -5,12 +5,17 @@ use core::time::Duration;
 
 use bifrons_catalog::app;
 use bifrons_inspect::{Opening, Shown};
-use bifrons_model::{DeviceId, DropReason, SessionId, Timestamp};
+use bifrons_model::{DeviceId, Direction, DropReason, SessionId, Timestamp, Volume};
 use bifrons_session::{FlowKey, Hit, NO_NUMBER, NONE, Session, SessionFlags, tcp::Tracking};
 use bifrons_wire::protocol;
 
-use super::{Life, MirrorItem, NoteState, Who, controls::Controls, lent::Lent};
-use crate::{Worker, close::Notes, gateway::Parent};
+use super::{
+    Life, MirrorItem, NoteState, Who,
+    controls::Controls,
+    counts::{self, Counts},
+    lent::Lent,
+};
+use crate::{ActiveActiveView, Worker, close::Notes, gateway::Parent};
 
 /// How long after a take-over TCP may begin in mid-connection.
 const PICK_UP_FOR: Duration = Duration::from_secs(60);
@@ -24,12 +29,14 @@ pub(crate) struct Mirroring {
     pub has_loose_knobs: bool,
     pub counters: MirrorCounters,
     pub refreshed: Vec<u32>,
-    /// What the other device has kept of what both had, and knows less of than this one.
-    pub yielded: Vec<SessionId>,
+    /// What the other device is to be told of once more: of what both had or have counted it knows less than
+    /// this one, or does not know that it is this one's.
+    pub again: Vec<SessionId>,
     /// The sessions that a join tells of, while it does.
     pub ids: Vec<SessionId>,
     forgotten: Vec<u32>,
     pub lent: Lent,
+    pub counts: Counts,
     pub controls: Controls,
 }
 
@@ -74,11 +81,13 @@ impl Worker {
     pub fn handle_mirrored(&mut self, now: Timestamp, item: &MirrorItem) -> Result<bool, MirrorRefusal> {
         self.move_clock(now);
         self.mirroring.lent.forget(item.id);
+        if item.is_given {
+            return Ok(self.take_given(item));
+        }
         let is_yielded = !item.is_inherited && self.yield_session(item.id);
         if is_yielded && self.is_newer_here(item) {
             // The other device is to know first what has happened here.
-            self.mirroring.yielded.push(item.id);
-            self.look_at(self.now);
+            self.tell_again(item.id);
             return Ok(true);
         }
         let outcome = match &item.who {
@@ -89,8 +98,10 @@ impl Worker {
         if outcome.is_err() {
             self.mirroring.counters.refused += 1;
             if !item.is_inherited {
-                self.learn_connection(item);
+                self.learn_apart(item);
             }
+        } else if self.table.find_id(item.id).is_some_and(|slot| self.has_counted_more(slot, item)) {
+            self.tell_again(item.id);
         }
         outcome
     }
@@ -118,7 +129,10 @@ impl Worker {
     pub fn handle_stand_down(&mut self, now: Timestamp) {
         self.move_clock(now);
         self.table.set_mirrored(false);
+        let untold: Vec<_> = self.table.untold().filter_map(|id| self.table.find_id(id)).collect();
+        let counted: Vec<_> = untold.into_iter().map(|slot| (slot, self.counted_there(slot))).collect();
         self.table.stand_down(self.now);
+        counted.into_iter().for_each(|(slot, there)| self.keep_counts(slot, there));
         for waiting in self.adjacencies.forget() {
             self.counters.drop(DropReason::HaNotActive, u64::from(waiting.frames));
         }
@@ -153,19 +167,52 @@ impl Worker {
     #[cold]
     pub(crate) fn adopt(&mut self, slot: u32) {
         self.mirroring.lent.forget(self.table.get(slot).id);
+        let there = self.counted_there(slot);
         self.table.adopt(slot, self.now);
+        self.keep_counts(slot, there);
     }
 
-    /// Of a session that both take for their own, the segments that the other device saw last are no reason
-    /// to drop those that come here now.
-    fn learn_connection(&mut self, item: &MirrorItem) {
-        if self.pair.shared.is_some()
-            && let (Some(slot), Some(image)) = (self.table.find_id(item.id), &item.life.tcp)
-            && self.table.get(slot).protocol() == protocol::TCP
-            && item.life.idle < self.table.idle(slot, self.now)
-        {
-            self.table.get_mut(slot).tcp = Tracking::from_image(image);
+    /// The other device tells of a session that it takes for this one's. Whether it is here.
+    fn take_given(&mut self, item: &MirrorItem) -> bool {
+        let Some(slot) = self.table.find_id(item.id) else { return false };
+        if !self.table.get(slot).flags.has(SessionFlags::COPY) {
+            self.learn_apart(item);
+            return true;
         }
+        let is_inherited = !self.table.is_copy(slot);
+        self.change_copy(slot, item);
+        // Each takes it for the other one's: nobody would end it.
+        let owns =
+            |view: ActiveActiveView| view.device == DeviceId::Zero && view.device.of_two(view.can_work);
+        if self.table.is_copy(slot) && (is_inherited || self.pair.shared.is_some_and(owns)) {
+            self.adopt(slot);
+            self.tell_again(item.id);
+        }
+        true
+    }
+
+    /// Learns what the other device has seen of a session of this one's: the segments are no reason to drop
+    /// those that come here now, it does not end while packets come there, and they are logged. That one is
+    /// told again, so that it knows whose the session is.
+    fn learn_apart(&mut self, item: &MirrorItem) {
+        let Some(slot) = self.table.find_id(item.id).filter(|_| self.pair.shared.is_some()) else { return };
+        if item.who.as_ref().is_some_and(|who| self.table.keys(slot) != who.keys) {
+            return;
+        }
+        self.learn_counts(slot, item);
+        if item.life.idle < self.table.idle(slot, self.now) {
+            let session = self.table.get_mut(slot);
+            session.last_packet = self.now - Duration::from_millis(item.life.idle.into());
+            if let Some(image) = item.life.tcp.filter(|_| session.protocol() == protocol::TCP) {
+                session.tcp = Tracking::from_image(&image);
+            }
+        }
+        self.tell_again(item.id);
+    }
+
+    fn tell_again(&mut self, id: SessionId) {
+        self.mirroring.again.push(id);
+        self.look_at(self.now);
     }
 
     /// Of an active/passive pair both may have led while they could not reach each other. A session that went
@@ -194,7 +241,9 @@ impl Worker {
             && !self.table.get(slot).flags.has(SessionFlags::COPY)
             && self.table.get(slot).is_mirrorable()
         {
+            let there = self.counted_there(slot);
             self.table.give(slot, self.now);
+            self.keep_counts(slot, there);
             return true;
         }
         false
@@ -243,6 +292,7 @@ impl Worker {
             None => {}
         }
         self.apply_life(slot, &item.life);
+        self.learn_counts(slot, item);
         if let Some(shown) = &item.shown {
             self.show_copy(slot, shown);
         }
@@ -281,10 +331,11 @@ impl Worker {
     }
 
     fn make_copy(&mut self, item: &MirrorItem, who: &Who) -> Result<u32, MirrorRefusal> {
-        for key in &who.keys {
-            self.displace(key, item)?;
-        }
         let [c2s, s2c] = &who.keys;
+        let [client, mut server] = [self.displace(c2s, item)?, self.displace(s2c, item)?];
+        // The answers' way is the second.
+        server.reverse();
+        let displaced = counts::sum(&client, &server);
         let mut session = Session::new(item.id, who.start);
         session.timeout = self.timeout_of(&item.life);
         let slot = self
@@ -302,21 +353,32 @@ impl Worker {
         if let Some(notes) = &item.notes {
             self.reserve_announced(slot, notes);
         }
+        if displaced != <[Volume; 2]>::default() {
+            self.begin_counts(slot, displaced);
+        }
         self.claim_session(slot, true);
         self.follow_pressure();
         Ok(slot)
     }
 
     /// Another copy with this key is one whose end was not told. An own session stays, but for one that both
-    /// devices of an active/active pair have begun, each from a packet of its own: device 0 keeps its.
-    fn displace(&mut self, key: &FlowKey, item: &MirrorItem) -> Result<(), MirrorRefusal> {
-        let Some(Hit { slot, .. }) = self.table.find(key, self.table.hash(key)) else { return Ok(()) };
+    /// devices of an active/active pair have begun, each from a packet of its own: device 0 keeps its. What
+    /// was counted here of such a session, in the key's direction and the other one.
+    fn displace(&mut self, key: &FlowKey, item: &MirrorItem) -> Result<[Volume; 2], MirrorRefusal> {
+        let nothing = <[Volume; 2]>::default();
+        let Some(Hit { slot, direction }) = self.table.find(key, self.table.hash(key)) else {
+            return Ok(nothing);
+        };
         let is_copy = self.table.get(slot).flags.has(SessionFlags::COPY);
         if !is_copy && (item.is_inherited || !self.yield_session(self.table.get(slot).id)) {
             return Err(MirrorRefusal::Own(item.id));
         }
+        let mut counted = if is_copy { nothing } else { self.counted_here(slot) };
+        if direction == Direction::ServerToClient {
+            counted.reverse();
+        }
         self.remove_copy(slot);
-        Ok(())
+        Ok(counted)
     }
 
     /// Keeps what a copy has taken from a pool from being given here.
@@ -382,7 +444,6 @@ impl Worker {
         session.timer = life.timer;
         session.service = service;
         session.timeout = timeout;
-        session.volume = life.volume;
         if let Some(image) = &life.tcp {
             session.tcp = Tracking::from_image(image);
         }

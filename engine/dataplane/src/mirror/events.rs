@@ -194,8 +194,8 @@ impl Worker {
             self.tell_peer(slot, EventKind::Changed, outbox);
         }
         self.mirroring.refreshed = refreshed;
-        let yielded = self.mirroring.yielded.drain(..);
-        outbox.session_events.extend(yielded.map(|id| SessionEvent { id, kind: EventKind::Changed }));
+        let again = self.mirroring.again.drain(..);
+        outbox.session_events.extend(again.map(|id| SessionEvent { id, kind: EventKind::Changed }));
     }
 
     /// What of a session is worth an event when it changes while a packet is looked into.

@@ -26,6 +26,7 @@
 
 mod controls;
 mod copies;
+mod counts;
 mod events;
 mod lent;
 mod numbers;

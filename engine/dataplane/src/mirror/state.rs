@@ -137,6 +137,8 @@ impl Worker {
         MirrorItem {
             id: self.table.get(slot).id,
             is_inherited: self.table.get(slot).flags.has(SessionFlags::COPY) && !self.table.is_copy(slot),
+            is_given: self.pair.shared.is_some() && self.table.is_copy(slot),
+            counted_there: self.counted_there(slot),
             who: with_who.then(|| self.read_who(slot)),
             life: self.read_life(slot),
             notes: with_notes.then(|| Box::new(self.read_notes(slot))),

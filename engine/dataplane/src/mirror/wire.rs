@@ -15,7 +15,7 @@
 use alloc::{boxed::Box, vec::Vec};
 
 use bifrons_inspect::{Shown, TOLD_BYTES};
-use bifrons_model::{SessionId, Timestamp};
+use bifrons_model::{SessionId, Timestamp, Volume};
 
 use super::{Life, NoteState};
 
@@ -49,6 +49,11 @@ pub struct MirrorItem {
     /// The other device had it, and as far as this one knows nothing has happened to it since that one was
     /// lost: if it lives and has the session still, it knows better.
     pub is_inherited: bool,
+    /// In an active/active pair: the device that is told owns it, as far as this one knows.
+    pub is_given: bool,
+    /// How much of `life.volume` the device that is told has counted itself, by direction; nothing but in an
+    /// active/active pair.
+    pub counted_there: [Volume; 2],
     /// Who it is, where it may be new to the other device.
     pub who: Option<Who>,
     /// What changes.
@@ -76,13 +81,15 @@ impl MirrorItem {
             Some(who) => who.protocol(),
             None => reader.byte()?,
         };
-        let life = life::read(&mut reader, protocol)?;
+        let (life, aside) = life::read(&mut reader, protocol)?;
         let notes = if head & NOTES != 0 { Some(Box::new(notes::read(&mut reader)?)) } else { None };
         let shown = if head & SHOWN != 0 { Some(read_shown(&mut reader)?) } else { None };
         if !reader.rest().is_empty() {
             return Err(DecodeError::Value("the item's parts"));
         }
-        Ok(Self { id, is_inherited: head & INHERITED != 0, who, life, notes, shown })
+        let life::Aside { is_given, counted_there } = aside;
+        let is_inherited = head & INHERITED != 0;
+        Ok(Self { id, is_inherited, is_given, counted_there, who, life, notes, shown })
     }
 
     /// Appends it; `now` is when that is.
@@ -102,7 +109,8 @@ impl MirrorItem {
             Some(who) => who::write(who, now, out),
             None => out.push(self.life.protocol),
         }
-        life::write(&self.life, out);
+        let aside = life::Aside { is_given: self.is_given, counted_there: self.counted_there };
+        life::write(&self.life, &aside, out);
         if let Some(notes) = notes {
             notes::write(notes, out);
         }

@@ -184,6 +184,76 @@ fn a_session_that_both_own_falls_to_device_0() {
         assert_eq!(owned(&pair), [1, 0], "owned by {first:?} first");
         let [zero, one] = pair.records();
         assert_eq!((zero.len(), one.len()), (1, 0), "owned by {first:?} first");
+        assert_eq!(packets(&zero), talk.sent, "owned by {first:?} first");
+    }
+}
+
+/// While HA3 is down each device passes what comes to it, and the log has all, whoever owns the session and
+/// however often each has heard of the other one's packets.
+#[test]
+fn what_both_pass_without_ha3_is_logged_once_and_whole() {
+    for (first, told) in BOTH.into_iter().flat_map(|first| [1, 2, 5, usize::MAX].map(|told| (first, told))) {
+        let mut pair = Pair::new(&compiled_without_nat(""), FIRST);
+        let (query, answer) = (udp(way(5_353, 7), b"query"), udp(way(5_353, 7).back(), b"answer"));
+        pair.send(first, INSIDE, &query);
+        pair.tell();
+        pair.set_view(Zero, [true, false], Some(Zero), true);
+        pair.set_view(One, [false, true], Some(Zero), true);
+        for round in 1..10_usize {
+            assert_eq!(pair.send(first, INSIDE, &query).at, first);
+            assert_eq!(pair.send(first.peer(), OUTSIDE, &answer).at, first.peer());
+            if round.is_multiple_of(told) {
+                pair.tell();
+            }
+        }
+        pair.set_views([true, true], Some(Zero));
+        (0..3).for_each(|_| pair.tell());
+        for at in BOTH {
+            assert_eq!(pair.send(at, OUTSIDE, &answer).at, Zero, "owned by {first:?} first, told by {told}");
+        }
+        let [zero, one] = pair.records();
+        assert_eq!((zero.len(), one.len()), (1, 0), "owned by {first:?} first, told by {told}");
+        let counted = [zero[0].sent.packets, zero[0].received.packets];
+        assert_eq!(counted, [10, 11], "owned by {first:?} first, told by {told}");
+    }
+}
+
+/// Each device has taken the other one for dead, and has gone on with the session or not. Once they hear each
+/// other one owns it, and logs what both have passed.
+#[test]
+fn what_went_on_apart_is_logged_once_and_whole() {
+    for (first, went_on) in BOTH.into_iter().flat_map(|first| {
+        [[true, false], [false, true], [true, true], [false, false]].map(|went_on| (first, went_on))
+    }) {
+        let mut pair = Pair::new(&compiled_without_nat(""), FIRST);
+        let (query, answer) = (udp(way(5_353, 7), b"query"), udp(way(5_353, 7).back(), b"answer"));
+        pair.send(first, INSIDE, &query);
+        pair.tell();
+        // Nothing is told of these.
+        (0..3).for_each(|_| drop(pair.send(first, OUTSIDE, &answer)));
+        BOTH.into_iter().for_each(|dead| pair.kill(dead));
+        for at in BOTH.into_iter().filter(|at| at.of_two(went_on)) {
+            (0..5).for_each(|_| drop(pair.send(at, INSIDE, &query)));
+        }
+        pair.set_views([true, true], Some(Zero));
+        BOTH.into_iter().for_each(|from| pair.join(from));
+        (0..3).for_each(|_| pair.tell());
+        let owner = if went_on[0] {
+            Zero
+        } else if went_on[1] {
+            One
+        } else {
+            first
+        };
+        let owner = if first == Zero { Zero } else { owner };
+        for at in BOTH {
+            assert_eq!(pair.send(at, OUTSIDE, &answer).at, owner, "{first:?} {went_on:?}");
+        }
+        let [zero, one] = pair.records();
+        let all = [zero, one].concat();
+        assert_eq!(all.len(), 1, "{first:?} {went_on:?}");
+        let apart = 5 * went_on.iter().filter(|went_on| **went_on).count() as u64;
+        assert_eq!([all[0].sent.packets, all[0].received.packets], [1 + apart, 5], "{first:?} {went_on:?}");
     }
 }
 
@@ -213,7 +283,7 @@ fn a_session_that_both_have_begun_falls_to_device_0() {
         pair.tell();
         assert_eq!(pair.sessions(), [1, 1]);
         let [zero, one] = pair.records();
-        assert_eq!((zero.len(), one.len(), packets(&zero)), (1, 0, 5), "begun by {first:?}");
+        assert_eq!((zero.len(), one.len(), packets(&zero)), (1, 0, 6), "begun by {first:?}");
     }
 }
 

@@ -17,7 +17,7 @@ use super::{
 
 // The presence word. What is not there is: no application known, active and allowed by a rule, no cause, the
 // timer that is usual in the state, the timeout of the configuration, not idle, nothing counted, no timeouts
-// of a service, no handshake.
+// of a service, no handshake; the device that is told does not own it and has counted nothing.
 const APP: u16 = 1;
 const FATE: u16 = 2;
 const CAUSES: u16 = 4;
@@ -30,7 +30,10 @@ const HANDSHAKE: u16 = 512;
 /// TCP: something is known of the server's side; of scaled windows.
 const SERVER: u16 = 1024;
 const SCALES: u16 = 2048;
-const ALL: u16 = 4095;
+/// What the device that is told has counted, and that it is the owner.
+const THERE: u16 = 4096;
+const GIVEN: u16 = 8192;
+const ALL: u16 = 16_383;
 
 /// The number that the state `incomplete` of no application has in this field.
 const NO_APP: AppId = bifrons_catalog::app::UNDECIDED;
@@ -38,10 +41,17 @@ const NO_APP: AppId = bifrons_catalog::app::UNDECIDED;
 /// Centuries of traffic at any speed count no more than this.
 const COUNT_MAX: u64 = 1 << 56;
 
-pub(super) fn write(life: &Life, out: &mut Vec<u8>) {
+/// What of an item stands in the presence word of its life, and is no part of it.
+#[derive(Default)]
+pub(super) struct Aside {
+    pub is_given: bool,
+    pub counted_there: [Volume; 2],
+}
+
+pub(super) fn write(life: &Life, aside: &Aside, out: &mut Vec<u8>) {
     let is_usual_fate =
         (life.state, life.action, life.action_source) == (State::Active, Action::Allow, ActionSource::Policy);
-    let has = presence(life, is_usual_fate);
+    let has = presence(life, is_usual_fate) | aside.presence();
     out.extend(has.to_be_bytes());
     out.push(life.flags);
     put_varint(out, life.generation.0.into());
@@ -66,9 +76,11 @@ pub(super) fn write(life: &Life, out: &mut Vec<u8>) {
     }
     for (bit, volume) in core::iter::zip(VOLUME, &life.volume) {
         if has & bit != 0 {
-            put_varint(out, volume.packets);
-            put_varint(out, volume.bytes);
+            write_volume(volume, out);
         }
+    }
+    if has & THERE != 0 {
+        aside.counted_there.iter().for_each(|volume| write_volume(volume, out));
     }
     if has & SERVICE != 0 {
         write_service(&life.service, out);
@@ -79,6 +91,22 @@ pub(super) fn write(life: &Life, out: &mut Vec<u8>) {
     if let Some(image) = &life.tcp {
         write_tcp(image, has, out);
     }
+}
+
+impl Aside {
+    fn presence(&self) -> u16 {
+        let has_counted = self.counted_there != <[Volume; 2]>::default();
+        (if has_counted { THERE } else { 0 }) | (if self.is_given { GIVEN } else { 0 })
+    }
+}
+
+fn write_volume(volume: &Volume, out: &mut Vec<u8>) {
+    put_varint(out, volume.packets);
+    put_varint(out, volume.bytes);
+}
+
+fn read_volume(reader: &mut Reader<'_>) -> Result<Volume, DecodeError> {
+    Ok(Volume { packets: read_count(reader)?, bytes: read_count(reader)? })
 }
 
 fn presence(life: &Life, is_usual_fate: bool) -> u16 {
@@ -100,7 +128,7 @@ fn presence(life: &Life, is_usual_fate: bool) -> u16 {
     facts.into_iter().fold(0, |has, (is_there, bit)| if is_there { has | bit } else { has })
 }
 
-pub(super) fn read(reader: &mut Reader<'_>, protocol_number: u8) -> Result<Life, DecodeError> {
+pub(super) fn read(reader: &mut Reader<'_>, protocol_number: u8) -> Result<(Life, Aside), DecodeError> {
     let has = reader.short()?;
     if has & !ALL != 0 {
         return Err(DecodeError::Value("the presence word"));
@@ -126,8 +154,12 @@ pub(super) fn read(reader: &mut Reader<'_>, protocol_number: u8) -> Result<Life,
     let mut volume = [Volume::default(); 2];
     for (bit, volume) in core::iter::zip(VOLUME, &mut volume) {
         if has & bit != 0 {
-            *volume = Volume { packets: read_count(reader)?, bytes: read_count(reader)? };
+            *volume = read_volume(reader)?;
         }
+    }
+    let mut aside = Aside { is_given: has & GIVEN != 0, ..Aside::default() };
+    if has & THERE != 0 {
+        aside.counted_there = [read_volume(reader)?, read_volume(reader)?];
     }
     let service = if has & SERVICE != 0 { read_service(reader)? } else { TimeoutOverride::default() };
     let handshake = Handshake(if has & HANDSHAKE != 0 { reader.varint_u32()? } else { 0 });
@@ -151,7 +183,7 @@ pub(super) fn read(reader: &mut Reader<'_>, protocol_number: u8) -> Result<Life,
         service,
     };
     life.timer = timer.unwrap_or_else(|| life.usual_timer());
-    Ok(life)
+    Ok((life, aside))
 }
 
 /// A count that packets are added to without a look.

@@ -157,6 +157,8 @@ fn two_that_could_not_hear_each_other_share_again() {
     assert_eq!(pair.through(0, INSIDE, to_server(0, ("A", 107, 502), b"")).len(), 1);
     pair.run(Duration::from_secs(40));
     assert_eq!(pair.records.len(), 1, "{:?}", pair.records);
+    let (_, record) = &pair.records[0];
+    assert_eq!([record.sent.packets, record.received.packets], [4, 6], "what both have passed");
     assert_eq!([pair.sessions(0), pair.sessions(1)], [0, 0]);
 }
 
