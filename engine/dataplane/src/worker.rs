@@ -568,6 +568,7 @@ impl Worker {
         if self.mirroring.has_loose_knobs && !self.picks_up() {
             self.take_knobs();
         }
+        outbox.records.append(&mut self.mirroring.records);
         self.forget_copies(budget);
         let late = self.fragments.handle_timeout(self.now);
         self.counters.drop(DropReason::FragmentTimeout, u64::from(late));

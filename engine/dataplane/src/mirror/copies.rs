@@ -5,7 +5,9 @@ use core::time::Duration;
 
 use bifrons_catalog::app;
 use bifrons_inspect::{Opening, Shown};
-use bifrons_model::{DeviceId, Direction, DropReason, SessionId, Timestamp, Volume};
+use bifrons_model::{
+    DeviceId, Direction, DropReason, SessionId, Subtype, Timestamp, Tracker, TrafficRecord, Volume,
+};
 use bifrons_session::{FlowKey, Hit, NO_NUMBER, NONE, Session, SessionFlags, tcp::Tracking};
 use bifrons_wire::protocol;
 
@@ -15,7 +17,7 @@ use super::{
     counts::{self, Counts},
     lent::Lent,
 };
-use crate::{ActiveActiveView, Worker, close::Notes, gateway::Parent};
+use crate::{ActiveActiveView, Outbox, Worker, close::Notes, gateway::Parent};
 
 /// How long after a take-over TCP may begin in mid-connection.
 const PICK_UP_FOR: Duration = Duration::from_secs(60);
@@ -29,6 +31,8 @@ pub(crate) struct Mirroring {
     pub has_loose_knobs: bool,
     pub counters: MirrorCounters,
     pub refreshed: Vec<u32>,
+    /// Records of sessions that another one has taken the place of.
+    pub records: Vec<TrafficRecord>,
     /// What the other device is to be told of once more: of what both had or have counted it knows less than
     /// this one, or does not know that it is this one's.
     pub again: Vec<SessionId>,
@@ -374,11 +378,29 @@ impl Worker {
             return Err(MirrorRefusal::Own(item.id));
         }
         let mut counted = if is_copy { nothing } else { self.counted_here(slot) };
+        // What was logged already takes no more counts.
+        if !is_copy && SessionFlags::default().with_portable(item.life.flags).has(SessionFlags::LOGGED) {
+            self.log_displaced(slot);
+            counted = nothing;
+        }
         if direction == Direction::ServerToClient {
             counted.reverse();
         }
         self.remove_copy(slot);
         Ok(counted)
+    }
+
+    /// Logs a session of this device's own that another one takes the place of.
+    fn log_displaced(&mut self, slot: u32) {
+        let session = self.table.get_mut(slot);
+        session.causes.add(Tracker::AgedOut);
+        if !session.flags.has(SessionFlags::LOG_END) || session.flags.has(SessionFlags::LOGGED) {
+            return;
+        }
+        let mut outbox = Outbox::default();
+        self.write_record(slot, Subtype::End, self.now, &mut outbox);
+        self.mirroring.records.append(&mut outbox.records);
+        self.look_at(self.now);
     }
 
     /// Keeps what a copy has taken from a pool from being given here.

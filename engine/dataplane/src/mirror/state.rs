@@ -134,13 +134,21 @@ impl Worker {
 
     /// What is told of a session: its life, and the rest as wanted.
     pub(super) fn read_item(&self, slot: u32, with_who: bool, with_notes: bool) -> MirrorItem {
+        let session = self.table.get(slot);
+        let is_given = self.pair.shared.is_some() && self.table.is_copy(slot);
+        let mut life = self.read_life(slot);
+        if is_given {
+            // A copy keeps what it was told; who passes its packets knows when the last one came.
+            let idle = u32::try_from(self.now.since(session.last_packet).as_millis()).unwrap_or(u32::MAX);
+            life.idle = idle / IDLE_STEP * IDLE_STEP;
+        }
         MirrorItem {
-            id: self.table.get(slot).id,
-            is_inherited: self.table.get(slot).flags.has(SessionFlags::COPY) && !self.table.is_copy(slot),
-            is_given: self.pair.shared.is_some() && self.table.is_copy(slot),
+            id: session.id,
+            is_inherited: session.flags.has(SessionFlags::COPY) && !self.table.is_copy(slot),
+            is_given,
             counted_there: self.counted_there(slot),
             who: with_who.then(|| self.read_who(slot)),
-            life: self.read_life(slot),
+            life,
             notes: with_notes.then(|| Box::new(self.read_notes(slot))),
             shown: None,
         }
