@@ -468,7 +468,7 @@ impl Worker {
     /// When `handle_timeout` has something to do next; `None` when no session, no fragment, no announced
     /// connection and no entry of the block table waits.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        if self.table.is_sweeping() || self.table.is_forgetting() {
+        if self.table.is_sweeping() || self.table.is_forgetting() || self.mirroring.has_news() {
             return Some(self.now);
         }
         let deadlines = [

@@ -44,6 +44,13 @@ pub(crate) struct Mirroring {
     pub controls: Controls,
 }
 
+impl Mirroring {
+    /// Whether there is something to be told, or logged, of what the other device has told.
+    pub fn has_news(&self) -> bool {
+        !self.again.is_empty() || !self.records.is_empty()
+    }
+}
+
 /// What was done for the other device since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MirrorCounters {
