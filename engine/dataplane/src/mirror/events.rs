@@ -186,6 +186,7 @@ impl Worker {
     /// Leaves word of sessions whose packets have been counted for a quarter of their timeout.
     pub(crate) fn tell_refreshed(&mut self, outbox: &mut Outbox) {
         if !self.pair.mirrors {
+            self.mirroring.again.clear();
             return;
         }
         let mut refreshed = core::mem::take(&mut self.mirroring.refreshed);
