@@ -345,7 +345,7 @@ mod tests {
         pool.give_back(PortShare::half(1));
         assert_eq!(pool.take(NOW, idle_own.0, PortShare::half(0)), Some(idle_own.1));
         let anew = pool.take(NOW, idle_other.0, PortShare::half(0)).unwrap();
-        assert!(anew != idle_other.1 && pool.place_of(anew).unwrap() % 2 == 0);
+        assert!(anew != idle_other.1 && pool.place_of(anew).unwrap().is_multiple_of(2));
         // What a live session has, its source's other sessions have, too.
         assert_eq!(pool.take(NOW, busy_other.0, PortShare::half(0)), Some(busy_other.1));
         assert!(pool.note(source(99), idle_other.1), "the other device may give it again");
