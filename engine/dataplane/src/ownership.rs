@@ -188,7 +188,13 @@ mod tests {
         let mode =
             ActiveActive { session_owner: owner, packet_forwarding: forwards, ..ActiveActive::default() };
         let ownership = Ownership::new(&mode);
-        ActiveActiveView { device: Zero, ownership, primary: Some(Zero), can_work: [true; 2], has_peer_share: false }
+        ActiveActiveView {
+            device: Zero,
+            ownership,
+            primary: Some(Zero),
+            can_work: [true; 2],
+            has_peer_share: false,
+        }
     }
 
     fn addresses(source: u32, destination: u32) -> Addresses {
