@@ -116,8 +116,8 @@ pub(crate) struct Network {
     places: HashMap<IpAddr, (usize, Mac)>,
     /// The firewall's own addresses.
     own: Vec<IpAddr>,
-    /// The address behind which IPv4 of the first zone is hidden in the second.
-    hidden: Option<IpAddr>,
+    /// The addresses behind which IPv4 of the first zone is hidden in the second.
+    hidden: Vec<IpAddr>,
     /// The longest packet of each zone's link.
     mtus: Vec<usize>,
     /// Whether segment sizes are lowered to what fits both links.
@@ -143,7 +143,7 @@ impl Network {
         let is_routed = plan.topology == Topology::Routed;
         let gateways = (0..plan.zones.len()).filter(|_| is_routed).map(|zone| plan.gateway(zone));
         let own = gateways.flat_map(|(v4, v6)| [IpAddr::V4(v4), IpAddr::V6(v6)]).collect();
-        let hidden = (is_routed && plan.hides).then(|| plan.gateway(1).0.into());
+        let hidden = (is_routed && plan.hides).then(|| plan.gateway(1).0.into()).into_iter().collect();
         let mtus = plan.zones.iter().map(|zone| zone.mtu).collect();
         Self { topology: plan.topology, places, own, hidden, mtus, adjusts: is_routed && plan.adjusts }
     }
@@ -152,6 +152,10 @@ impl Network {
     fn of_pair(plan: &Plan) -> Self {
         let mut network = Self::new(plan);
         let both = plan.pair.as_ref().is_some_and(|pair| pair.combination.is_some());
+        if both && plan.hides {
+            // Each session behind the floating address of the device that owns it.
+            network.hidden = [0, 1].map(|owner| Mode::floating_address(plan, 1, owner).0.into()).into();
+        }
         for zone in (0..plan.zones.len()).filter(|_| both) {
             let addresses = [0, 1].into_iter().flat_map(|device| Mode::addresses_of(plan, zone, device));
             network.own.extend(addresses.flat_map(|(v4, v6)| [IpAddr::V4(v4), IpAddr::V6(v6)]));
@@ -169,6 +173,11 @@ impl Network {
         let headers = if is_v6 { 60 } else { 40 };
         let mtu = zones.iter().filter_map(|zone| self.mtus.get(*zone)).min()?;
         u16::try_from(mtu.saturating_sub(headers)).ok()
+    }
+
+    /// Whether others are hidden behind an address.
+    fn hides_behind(&self, address: IpAddr) -> bool {
+        self.hidden.contains(&address)
     }
 
     fn is_own(&self, address: IpAddr) -> bool {

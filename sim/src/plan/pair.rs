@@ -9,7 +9,7 @@ use crate::{
     link::Quality,
     pair::{
         Profile, Setup,
-        mode::{ActiveActive, COMBINATIONS, Mode},
+        mode::{ActiveActive, COMBINATIONS, Choice, Gateway, Mode},
     },
     world::Watch,
 };
@@ -74,7 +74,10 @@ impl PairPlan {
         let monitors = self.monitors && plan.topology == Topology::Routed;
         let combination = self.combination.and_then(|place| COMBINATIONS.get(place));
         let mode = combination.map_or(Mode::ActivePassive, |(_, owner)| {
-            Mode::ActiveActive(ActiveActive { owner: *owner, ..ActiveActive::default() })
+            let usual = ActiveActive::default();
+            // So that each device owns some of the sessions that are hidden.
+            let gateways = if plan.hides { [Gateway::Floating(Choice::Drawn); 3] } else { usual.gateways };
+            Mode::ActiveActive(ActiveActive { owner: *owner, gateways, ..usual })
         });
         let is_dark = self.is_dark && mode == Mode::ActivePassive;
         Setup { mode, links, quality, monitors, is_dark, watch, ..Setup::new(plan.clone(), self.profile) }

@@ -31,6 +31,10 @@ const LATE: Duration = Duration::from_secs(4);
 /// How long after its time an order is carried out again.
 const AGAIN: Duration = Duration::from_secs(2);
 
+/// Behind which addresses hosts are hidden, where one device forwards and where both do.
+const HIDDEN: [Ipv4Addr; 3] =
+    [Ipv4Addr::new(10, 2, 0, 1), Ipv4Addr::new(10, 2, 0, 4), Ipv4Addr::new(10, 2, 0, 5)];
+
 /// The first byte of what HA1 carries about configurations, and of what the devices tell of themselves.
 const CONFIGURATION: u8 = 3;
 const MEMBER: u8 = 1;
@@ -130,6 +134,9 @@ impl Sabotaged {
                 if self.is(PairBug::SessionsDropped) {
                     self.order = Some((now + Duration::from_millis(600), Order::Clear(Box::default())));
                 }
+            }
+            Some(HaState::ActivePrimary) if before == Some(HaState::ActiveSecondary) => {
+                self.took_over = Some(now);
             }
             Some(HaState::Passive) if self.is(PairBug::PreemptsUnasked) && self.device == 0 => {
                 self.order = Some((now + Duration::from_secs(5), Order::Pair(StateRequest::SuspendPeer)));
@@ -258,8 +265,7 @@ impl Sabotaged {
                 }
             }
             PairBug::PortOverlap | PairBug::TranslationChanged if port == 1 && self.took_over.is_some() => {
-                let hidden = IpAddr::V4(Ipv4Addr::new(10, 2, 0, 1));
-                if view.packet().is_some_and(|packet| packet.source == hidden)
+                if view.packet().is_some_and(|packet| HIDDEN.iter().any(|address| packet.source == *address))
                     && let Some((from, _)) = ports(&view)
                 {
                     let other = match self.bug {

@@ -191,8 +191,7 @@ impl Border {
     fn take_in(&mut self, now: Timestamp, at: Spot, whole: &Whole, network: &Network, rules: &[&Rules]) {
         let packet = &whole.packet;
         let flow = Flow::of(packet);
-        let to =
-            if network.hidden == Some(packet.destination) { 0 } else { network.zone(packet.destination) };
+        let to = if network.hides_behind(packet.destination) { 0 } else { network.zone(packet.destination) };
         let print = fingerprint(packet, self.place(Spot { zone: to, ..at }));
         let inside = self.inside.entry(print).or_insert(Inside {
             flow,
@@ -339,7 +338,7 @@ impl Border {
             return Ok(());
         }
         let is_control = [flow.source.1, flow.destination.1].contains(&file_transfer::CONTROL);
-        if network.hidden.is_some() && is_control {
+        if !network.hidden.is_empty() && is_control {
             self.forwarded[device] += 1;
             return Ok(());
         }
@@ -385,14 +384,14 @@ impl Border {
             let text = format!("{:?} came, {:?} leaves, {expected} is expected", flow, out);
             Err((What::Faithful, text))
         };
-        let hides = network.hidden.filter(|_| came_on == 0 && port == 1 && flow.source.0.is_ipv4());
-        if let Some(address) = hides.filter(|_| self.begun.contains(&flow)) {
+        let is_hidden = !network.hidden.is_empty() && came_on == 0 && port == 1 && flow.source.0.is_ipv4();
+        if is_hidden && self.begun.contains(&flow) {
             // What was announced fares as the session that did so, which was not hidden if others opened it.
             if out == flow && flow.source.1 == file_transfer::DATA {
                 return Ok(flow);
             }
-            if out.source.0 != address || out.destination.0 != flow.destination.0 {
-                return wrong(format!("source {address}"));
+            if !network.hides_behind(out.source.0) || out.destination.0 != flow.destination.0 {
+                return wrong(format!("a source of {:?}", network.hidden));
             }
             self.hidden.insert(out.reversed(), flow.source);
             if let Some(Err(text)) = self.going.as_mut().map(|going| going.note(now, flow, out)) {
@@ -410,7 +409,7 @@ impl Border {
             return Ok(Flow { source, destination: *origin, ..flow });
         }
         // Announced connections to a hidden client are translated back without having been seen.
-        if network.hidden.is_some_and(|address| flow.destination.0 == address || out.source.0 == address) {
+        if [flow.destination.0, out.source.0].into_iter().any(|address| network.hides_behind(address)) {
             return Ok(Flow { source: flow.source, destination: out.destination, ..flow });
         }
         if out != flow { wrong("no change".into()) } else { Ok(flow) }
@@ -447,7 +446,7 @@ impl Border {
         flow.protocol == 6
             && self.begun.iter().any(|control| {
                 let same = [(a, b), (b, a)].contains(&(control.source.0, control.destination.0));
-                let is_hidden = network.hidden.is_some_and(|address| [a, b].contains(&address));
+                let is_hidden = [a, b].into_iter().any(|address| network.hides_behind(address));
                 control.destination.1 == file_transfer::CONTROL
                     && (same || is_hidden)
                     && allows(rules, &control.opening(network))

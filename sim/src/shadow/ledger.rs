@@ -83,7 +83,7 @@ impl Ledger {
             let is_much = logged.packets > arrived.packets || logged.bytes > arrived.bytes;
             // A translated packet may grow, so only packets are compared then.
             let is_little =
-                logged.packets < left.packets || (network.hidden.is_none() && logged.bytes < left.bytes);
+                logged.packets < left.packets || (network.hidden.is_empty() && logged.bytes < left.bytes);
             if is_much || is_little {
                 let text = format!("{flow:?}: {arrived:?} arrived, {left:?} left, {logged:?} is in the log");
                 return Err((What::Logged, text));
@@ -99,7 +99,7 @@ pub(super) fn judge(entry: &Entry, network: &Network, rules: &Rules) -> Judged {
     let opening = client_flow(entry).opening(network);
     let zones = [opening.from, opening.to].map(|zone| ZONES.get(zone).copied().unwrap_or_default());
     // What was announced to a hidden host names the address that hides it.
-    let is_hidden = network.hidden == Some(entry.destination.0);
+    let is_hidden = network.hides_behind(entry.destination.0);
     if entry.zones != zones && !is_hidden {
         return wrong(format!("between {} and {} was logged", zones[0], zones[1]));
     }

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     device::Figures,
-    frame::{Content, View},
+    frame::{Content, View, flag},
     host::Report,
     pair::mode::Mode,
     plan::{Plan, Rule},
@@ -47,6 +47,8 @@ pub struct PairShadow {
     /// Where both forward: at home with which device an address is, and whether it floats.
     homes: HashMap<IpAddr, Home>,
     log: Log,
+    /// Connections that have opened behind another address, as the far end knows them.
+    opened: HashSet<Flow>,
     talks: Talks,
     /// Who leads, and who may.
     pub roles: Roles,
@@ -82,6 +84,7 @@ impl PairShadow {
             border: Border::of_pair(begin, is_shared(plan)),
             homes: homes(plan),
             log: Log::default(),
+            opened: HashSet::new(),
             talks: Talks::new(plan),
             roles: Roles::new(begin, plan),
             failure: None,
@@ -190,6 +193,8 @@ impl PairShadow {
         self.note(now, judged);
         let spoke = self.roles.spoke(device, view);
         self.note(now, spoke);
+        let hidden = self.hides(now, device, view);
+        self.note(now, hidden);
         let Content::Arp { sender, target, is_request, .. } = view.content else { return };
         let home = self.homes.get(&IpAddr::V4(sender)).copied();
         // One of its own addresses says nothing.
@@ -200,6 +205,21 @@ impl PairShadow {
         let told =
             home.filter(|_| !is_request).map_or(Ok(()), |home| self.roles.told_of(device, home, sender));
         self.note(now, told);
+    }
+
+    /// Where both devices forward, the one that owns a session lets it out, by the rule that is bound to it.
+    fn hides(&mut self, now: Timestamp, device: usize, view: &View) -> Judged {
+        let Some(packet) = view.packet().filter(|_| self.roles.both_forward()) else { return Ok(()) };
+        let place = self.network.hidden.iter().position(|address| *address == packet.source);
+        let Some(owner) = place.filter(|_| packet.has(flag::SYN) && !packet.has(flag::ACK)) else {
+            return Ok(());
+        };
+        // What was taken over keeps its address.
+        let is_first = self.opened.insert(Flow::of(packet));
+        if !is_first || owner == device || !self.roles.is_ready(now) {
+            return Ok(());
+        }
+        Err((What::Faithful, format!("device {device} sends {view}, by a rule of the other one")))
     }
 
     /// A device has done all that it had to do at the moment; `given` frames came in from its zones.
@@ -358,8 +378,8 @@ impl PairShadow {
             let (arrived, left) = (of(&self.border.arrived, flow), of(&self.border.left, flow));
             let logged = of(&self.log.volumes, flow);
             let is_much = logged.packets > arrived.packets || logged.bytes > arrived.bytes;
-            let is_little =
-                logged.packets < left.packets || (self.network.hidden.is_none() && logged.bytes < left.bytes);
+            let is_little = logged.packets < left.packets
+                || (self.network.hidden.is_empty() && logged.bytes < left.bytes);
             let is_none = left.packets > 0 && logged == Volume::default();
             let is_wrong = (is_much && !self.roles.were_two())
                 || (is_little && !self.roles.has_changed())

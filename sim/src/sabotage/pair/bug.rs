@@ -45,11 +45,13 @@ pub enum PairBug {
     LinkLossIgnored,
     /// The first device takes the lead back without being asked.
     PreemptsUnasked,
+    /// Each device that forwards translates by the rules that are bound to the other one.
+    BindingsSwapped,
 }
 
 impl PairBug {
     /// All bugs.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::TieBreakWrong,
         Self::AcknowledgementLost,
         Self::ToldNotTaken,
@@ -71,6 +73,7 @@ impl PairBug {
         Self::SessionsDropped,
         Self::LinkLossIgnored,
         Self::PreemptsUnasked,
+        Self::BindingsSwapped,
     ];
 
     /// Its name.
@@ -97,6 +100,7 @@ impl PairBug {
             Self::SessionsDropped => "sessions-dropped",
             Self::LinkLossIgnored => "link-loss-ignored",
             Self::PreemptsUnasked => "preempts-unasked",
+            Self::BindingsSwapped => "bindings-swapped",
         }
     }
 
@@ -104,6 +108,10 @@ impl PairBug {
     pub(super) fn misread(self, text: &str) -> String {
         match self {
             Self::TieBreakWrong => text.replace("device-priority 101", "device-priority 50"),
+            Self::BindingsSwapped => {
+                let [zero, one] = ["binding 0", "binding 1"];
+                text.replace(zero, "binding -").replace(one, zero).replace("binding -", one)
+            }
             _ => text.to_owned(),
         }
     }
