@@ -26,8 +26,9 @@ const SETTLES: Duration = Duration::from_secs(20);
 const STALL: Duration = Duration::from_millis(25);
 /// Between two looks at what both devices know.
 const COMPARED: Duration = Duration::from_secs(2);
-/// How long a device keeps what it has set up for the other one without hearing of it, and a little more.
-const LENT: Duration = Duration::from_secs(12);
+/// How long a device keeps what it has set up for the other one without hearing of it: ten seconds of an HA2
+/// that works, of which it learns every two seconds, and a little more.
+const LENT: Duration = Duration::from_secs(15);
 /// How long a device that has lost a monitored link keeps out of it, and the time to come back.
 const HOLD_DOWN: Duration = Duration::from_secs(62);
 /// How long the follower may take to hear that all sessions are over.
@@ -435,6 +436,9 @@ impl<'a> Stage<'a> {
         let now = self.couple.world.now();
         let Some(cable) = self.couple.cable_between(link) else { return Ok(()) };
         self.shadow.happens(now, Event::Breach(span));
+        if matches!(link, HaLinkId::Ha2 | HaLinkId::Ha2Backup) && is_broken {
+            self.shadow.untold(now, span);
+        }
         match breach {
             Breach::Cut(ways) => {
                 let link = &mut self.couple.world.links[cable];

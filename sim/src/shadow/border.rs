@@ -147,6 +147,13 @@ impl Border {
         }
     }
 
+    /// In a span one device does not hear of the other's sessions.
+    pub fn untold(&mut self, from: Timestamp, until: Timestamp) {
+        if let Some(going) = &mut self.going {
+            going.untold(from, until);
+        }
+    }
+
     /// From now on sessions may be translated otherwise than before; those older than `since` may not.
     pub fn forget_translations(&mut self, since: Option<Timestamp>) {
         if let Some(going) = &mut self.going {

@@ -143,6 +143,15 @@ impl PairShadow {
         self.follow(now, acts);
     }
 
+    /// From now on, for so long, what happens to sessions is not told.
+    pub fn untold(&mut self, now: Timestamp, span: std::time::Duration) {
+        if self.roles.both_forward() {
+            let nanos = u64::try_from(STANDS.as_nanos()).unwrap_or(u64::MAX);
+            let from = Timestamp::from_nanos(now.as_nanos().saturating_sub(nanos));
+            self.border.untold(from, now + span);
+        }
+    }
+
     /// A device runs other rules now.
     pub fn runs(&mut self, now: Timestamp, device: usize, rules: &[Rule]) {
         self.rules[device].history.push(rules.to_vec());
