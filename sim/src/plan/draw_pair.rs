@@ -61,8 +61,9 @@ impl Plan {
         plan
     }
 
-    /// Where both devices forward they hear each other by some link unless all are cut.
+    /// Where both devices forward nothing is hidden, and they hear each other by some link unless all are cut.
     fn simplify_for_both(&mut self) {
+        self.hides = false;
         if let Some(pair) = &mut self.pair {
             pair.monitors = false;
             pair.links = vec![HaLinkId::Ha1, HaLinkId::Ha2, HaLinkId::Ha3];
