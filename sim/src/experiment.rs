@@ -17,14 +17,14 @@ use crate::{pair::Profile, shadow::Failure};
 
 /// The experiments there are, each with what happens in it.
 pub const EXPERIMENTS: [(&str, &str); 8] = [
-    ("flood", "a million SYNs in a second upon a full session table, while a thousand transfers stand"),
-    ("failover", "the active device of a pair dies in the middle of transfers"),
+    ("flood", "a million SYNs in a second upon a table that is full"),
+    ("failover", "the active device dies in the middle of transfers"),
     ("link-down", "the active device loses a link that it watches"),
     ("switch-over", "an operator suspends the active device, there and back"),
-    ("false-failover", "busy processors and links that lose messages: nobody may take over"),
+    ("false-failover", "busy processors, lossy links: nobody may take over"),
     ("sync-loss", "a bad HA2 link: what do both devices know a second later"),
-    ("handshakes", "active/active: SYNs come to one device, the answers to the other"),
-    ("owner-death", "the owner of sessions dies: verdicts and log against a world in which it lives"),
+    ("handshakes", "active/active: SYNs to one device, answers to the other"),
+    ("owner-death", "the owner of sessions dies: are verdicts and log the same"),
 ];
 
 /// How an experiment is to be made, where it is not as usual.

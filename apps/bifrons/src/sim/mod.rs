@@ -225,7 +225,8 @@ mod tests {
         for (option, known) in [("--story", "split-brain"), ("--experiment", "failover")] {
             let error = command().try_get_matches_from(["sim", option, "tea"]).unwrap_err().to_string();
             assert!(error.contains("`tea`") && error.contains(known), "{error}");
-            assert!(error.lines().filter(|line| line.starts_with("  ")).count() >= 8, "{error}");
+            let names = error.lines().filter(|line| line.starts_with("  "));
+            assert!(names.clone().count() >= 8 && names.clone().all(|line| line.len() <= 80), "{error}");
         }
     }
 
