@@ -61,7 +61,8 @@ impl Plan {
         plan
     }
 
-    /// Where both devices forward nothing is hidden, and they hear each other by some link unless all are cut.
+    /// Where both devices forward nothing is hidden, and they hear each other by some link unless all are
+    /// cut.
     fn simplify_for_both(&mut self) {
         self.hides = false;
         if let Some(pair) = &mut self.pair {
