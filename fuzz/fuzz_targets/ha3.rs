@@ -1,5 +1,6 @@
 //! Frames of the other device, and of others: reading never panics, a frame without a right tag is no piece,
-//! unfinished bodies stay bounded, and what is sent arrives as it was, in one piece or in many.
+//! unfinished bodies stay bounded, and what is sent of any kind, keep-alives among them, arrives as it was, in
+//! one piece or in many.
 #![no_main]
 
 use bifrons_fuzz::Input;
@@ -22,6 +23,7 @@ fuzz_target!(|data: &[u8]| {
     let mut input = Input(data);
     let (mtu, sequence) = (usize::from(input.u16()), u64::from(input.u16()));
     let description = usize::from(input.byte());
+    let kind = Ha3Kind::ALL[usize::from(input.byte()) % Ha3Kind::ALL.len()];
     let mut assembler = Ha3Assembler::new();
     let mut window = Ha3Window::new(7);
     for frame in input.0.chunks(usize::from(mtu as u8).max(32)) {
@@ -36,7 +38,7 @@ fuzz_target!(|data: &[u8]| {
     }
     let (description, frame) = input.0.split_at(description.min(input.0.len()));
     let header = Ha3Header {
-        kind: Ha3Kind::SetupReply,
+        kind,
         sender: 0,
         interface: InterfaceId(1),
         zone: ZoneId(2),

@@ -77,9 +77,10 @@ pub struct PeerFrame {
     /// What the receiver is asked to do.
     pub kind: Ha3Kind,
     /// The interface that the frame came in by, by this device's own number. Of one that returns, the one
-    /// opposite to which it leaves: the other end of the wire.
+    /// opposite to which it leaves: the other end of the wire. Returned to a routed interface, it leaves as
+    /// routes say.
     pub interface: InterfaceId,
-    /// Its zone.
+    /// Its zone; of one that returns to a routed interface, the zone that it is to leave to.
     pub zone: ZoneId,
     /// The number of the session that it belongs to; 0 where the sender knows of none.
     pub session: u64,

@@ -48,6 +48,8 @@ pub struct ActiveActiveView {
     /// Whether the peer gives no ports and addresses of NAT pools, and will give none before it knows the
     /// sessions here: those of its share are this device's where the own ones are used up.
     pub has_peer_share: bool,
+    /// Whether the other device puts packets together whose fragments come to both.
+    pub gathers: bool,
 }
 
 /// How owner and setup device are chosen.
@@ -90,6 +92,13 @@ impl ActiveActiveView {
     /// the addresses of the packet as it arrived.
     pub fn duties(&self, client_to_server: Addresses, receiver: DeviceId) -> Duties {
         Duties { owner: self.owner(receiver), setup: self.setup(client_to_server, receiver) }
+    }
+
+    /// Whether the other device puts a packet together whose fragments come to both: the one that the lowest
+    /// bit of source XOR destination address names, while it can work. A fragment has no ports.
+    pub fn is_whole_at_peer(&self, addresses: Addresses) -> bool {
+        let gatherer = self.able(by_modulo(addresses), self.device);
+        self.gathers && self.gives_to_peer() && gatherer != self.device
     }
 
     /// As whom the NAT rules know a device.
@@ -194,6 +203,7 @@ mod tests {
             primary: Some(Zero),
             can_work: [true; 2],
             has_peer_share: false,
+            gathers: true,
         }
     }
 
@@ -271,6 +281,22 @@ mod tests {
             let share = f64::from(at_one) / f64::from(count);
             assert!((0.49..=0.51).contains(&share), "{setup:?}: {share}");
             assert_eq!(turned == 0, is_symmetric, "{setup:?}");
+        }
+    }
+
+    #[test]
+    fn one_device_puts_a_packet_together() {
+        let zero = view(ADMITTED[2], true);
+        let one = ActiveActiveView { device: One, ..zero };
+        for addresses in any_addresses().take(1_000) {
+            let at_peer = [zero, one].map(|view| view.is_whole_at_peer(addresses));
+            assert_ne!(at_peer[0], at_peer[1], "one of them");
+            // A device that cannot work is not it, and gives all.
+            let works = [true, false];
+            let views = [zero, one].map(|view| ActiveActiveView { can_work: works, ..view });
+            assert_eq!(views.map(|view| view.is_whole_at_peer(addresses)), [false, true]);
+            let older = ActiveActiveView { gathers: false, ..one };
+            assert!(!older.is_whole_at_peer(addresses));
         }
     }
 

@@ -474,6 +474,7 @@ impl Worker {
         let deadlines = [
             self.table.next_deadline(),
             self.fragments.poll_timeout(),
+            self.fragments.late_at(),
             self.foretold.next_deadline(),
             self.protection.next_deadline(),
             self.mirroring.has_loose_knobs.then_some(self.mirroring.pick_up_until),
@@ -570,6 +571,7 @@ impl Worker {
         }
         outbox.records.append(&mut self.mirroring.records);
         self.forget_copies(budget);
+        self.give_late(outbox);
         let late = self.fragments.handle_timeout(self.now);
         self.counters.drop(DropReason::FragmentTimeout, u64::from(late));
         self.count_held();

@@ -5,12 +5,13 @@ use bifrons_model::DeviceId;
 
 use crate::HaState;
 
-/// What `device` knows: its own state, its peer's while it hears from it, and whether HA3 works.
+/// What `device` knows: its own state, its peer's while it hears from it, whether HA3 works, and whether the
+/// peer puts packets together whose fragments come to both devices.
 pub fn active_active_view(
     device: DeviceId,
     ownership: Ownership,
     (state, peer): (HaState, Option<HaState>),
-    is_ha3_up: bool,
+    (is_ha3_up, gathers): (bool, bool),
 ) -> ActiveActiveView {
     let is_primary = |state: HaState| state == HaState::ActivePrimary;
     let primary = match (is_primary(state), peer.is_some_and(is_primary)) {
@@ -23,7 +24,7 @@ pub fn active_active_view(
         DeviceId::Zero => [state.forwards(), peer_works],
         DeviceId::One => [peer_works, state.forwards()],
     };
-    ActiveActiveView { device, ownership, primary, can_work, has_peer_share: false }
+    ActiveActiveView { device, ownership, primary, can_work, has_peer_share: false, gathers }
 }
 
 /// Whether a device in a state may use its peer's share of NAT pools, by the peer's state while it hears from
@@ -69,7 +70,7 @@ mod tests {
                 for (is_ha3_up, owner) in
                     [true, false].into_iter().flat_map(|up| ADMITTED.map(|one| (up, one)))
                 {
-                    let view = active_active_view(own, ownership(owner), (state, peer), is_ha3_up);
+                    let view = active_active_view(own, ownership(owner), (state, peer), (is_ha3_up, true));
                     for low in 0..16 {
                         let addresses = Addresses::V4 { source: 0x0a00_0000 | low, destination: low / 4 };
                         let duties = view.duties(addresses, own);
@@ -94,7 +95,7 @@ mod tests {
     fn a_tentative_device_gives_its_packets_to_the_peer() {
         for owner in ADMITTED {
             let states = (HaState::Tentative, Some(HaState::ActivePrimary));
-            let view = active_active_view(One, ownership(owner), states, true);
+            let view = active_active_view(One, ownership(owner), states, (true, true));
             let duties = view.duties(Addresses::V4 { source: 1, destination: 2 }, One);
             assert_eq!(duties, Duties { owner: Zero, setup: Zero });
             assert_eq!(duties.first_step(One), FirstStep::ForwardToOwner);
@@ -121,8 +122,8 @@ mod tests {
     fn both_devices_compute_the_same() {
         let (primary, secondary) = (HaState::ActivePrimary, HaState::ActiveSecondary);
         let views = [
-            active_active_view(Zero, ownership(ADMITTED[3]), (secondary, Some(primary)), true),
-            active_active_view(One, ownership(ADMITTED[3]), (primary, Some(secondary)), true),
+            active_active_view(Zero, ownership(ADMITTED[3]), (secondary, Some(primary)), (true, true)),
+            active_active_view(One, ownership(ADMITTED[3]), (primary, Some(secondary)), (true, true)),
         ];
         assert_eq!(views[0], ActiveActiveView { device: Zero, ..views[1] });
         assert_eq!((views[0].primary, views[0].can_work), (Some(One), [true, true]));

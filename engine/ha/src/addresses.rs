@@ -116,7 +116,8 @@ pub struct AddressTable {
     pub addresses: Vec<PairAddress>,
     /// What one of the devices of an active/active pair answers for.
     pub proxied: Vec<PairRange>,
-    /// Whether this device says nothing on any interface, because the other one has all addresses.
+    /// Whether this device says nothing on any interface: the other one has all addresses, or this one takes no
+    /// part.
     pub is_silent: bool,
 }
 
@@ -210,7 +211,17 @@ impl AddressPlan {
                 .iter()
                 .filter_map(|(place, own)| self.range(*place, own, &devices))
                 .collect(),
-            is_silent: self.is_active_passive && !own.state.forwards(),
+            is_silent: self.is_silent(own.state),
+        }
+    }
+
+    /// A device of an active/active pair has addresses of its own. A tentative one is there for them; one that
+    /// begins looks for duplicates.
+    const fn is_silent(&self, state: HaState) -> bool {
+        match state {
+            HaState::Active | HaState::ActivePrimary | HaState::ActiveSecondary => false,
+            HaState::Passive | HaState::Initial | HaState::Tentative => self.is_active_passive,
+            HaState::NonFunctional | HaState::Suspended => true,
         }
     }
 

@@ -15,11 +15,15 @@ use alloc::vec::Vec;
 
 use aes_gcm::{Aes128Gcm, KeyInit, aead::AeadInOut};
 use bifrons_wire::{
-    Ha3Assembler, Ha3Error, Ha3Header, Ha3Key, Ha3Message, Ha3TooLong, Ha3Window, ha3_epoch, ha3_frames,
-    ha3_read,
+    Ha3Assembler, Ha3Error, Ha3Header, Ha3Key, Ha3Kind, Ha3Message, Ha3TooLong, Ha3Window, ha3_epoch,
+    ha3_frames, ha3_read,
 };
 
 use crate::{DeviceId, VirtualMac, sync::Keys};
+
+mod keep_alive;
+
+pub use keep_alive::Ha3KeepAlive;
 
 /// Where epoch and number stand in a header that a tag is over.
 const NONCE: core::ops::Range<usize> = 8..20;
@@ -61,6 +65,10 @@ pub struct Ha3Counters {
     pub replayed: u64,
     /// Given up, for pieces of them did not come.
     pub incomplete: u64,
+    /// Keep-alives that were sent; they are none of the frames.
+    pub keep_alives_sent: u64,
+    /// Keep-alives that came from the peer.
+    pub keep_alives_received: u64,
 }
 
 /// Why a frame was not sent or not taken. It changes nothing but a counter.
@@ -160,6 +168,7 @@ impl Ha3Channel {
     ) -> Result<Vec<Vec<u8>>, Ha3Refusal> {
         let sealed = self.try_seal(header, (description, frame));
         match &sealed {
+            Ok(_) if header.kind == Ha3Kind::KeepAlive => self.counters.keep_alives_sent += 1,
             Ok(pieces) => {
                 self.counters.sent += 1;
                 self.counters.pieces_sent += pieces.len() as u64;
@@ -176,6 +185,9 @@ impl Ha3Channel {
     pub fn open(&mut self, bytes: &[u8]) -> Result<Option<Ha3Message>, Ha3Refusal> {
         let opened = self.try_open(bytes);
         match &opened {
+            Ok(Some(message)) if message.header.kind == Ha3Kind::KeepAlive => {
+                self.counters.keep_alives_received += 1;
+            }
             Ok(message) => {
                 self.counters.pieces_received += 1;
                 self.counters.received += u64::from(message.is_some());
@@ -299,6 +311,24 @@ mod tests {
             }
         );
         assert_eq!(there.counters().replayed, 1);
+    }
+
+    #[test]
+    fn keep_alives_are_authentic_and_counted_for_themselves() {
+        let [mut here, mut there] = ends(1_500);
+        let header = Ha3Header { kind: Ha3Kind::KeepAlive, session: 1, ..HEADER };
+        let [sealed] = here.seal(&header, b"", b"").unwrap().try_into().unwrap();
+        let mut forged = sealed.clone();
+        // Whether the sender hears the receiver.
+        forged[14 + 27] ^= 1;
+        assert_eq!(there.open(&forged), Err(Ha3Refusal::Unreadable(Ha3Error::Forged)));
+        let message = there.open(&sealed).unwrap().unwrap();
+        assert_eq!((message.header.kind, message.header.session), (Ha3Kind::KeepAlive, 1));
+        assert_eq!(there.open(&sealed), Err(Ha3Refusal::Replayed(0)));
+        let of = |counters: Ha3Counters| (counters.sent, counters.pieces_sent, counters.keep_alives_sent);
+        assert_eq!(of(here.counters()), (0, 0, 1));
+        let found = there.counters();
+        assert_eq!((found.received, found.pieces_received, found.keep_alives_received), (0, 0, 1));
     }
 
     #[test]

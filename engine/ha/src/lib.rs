@@ -33,9 +33,9 @@ pub use bifrons_model::DeviceId;
 pub use control::CONTROL_LINKS;
 pub use election::{Event, Mode, StateReason, Verdict, is_better, judge, next};
 pub use flaps::{Flaps, Loop};
-pub use ha3::{Ha3Channel, Ha3Counters, Ha3Refusal};
+pub use ha3::{Ha3Channel, Ha3Counters, Ha3KeepAlive, Ha3Refusal};
 pub use hello::{
-    ConfigurationMark, Envelope, Heartbeat, Hello, Message, Order, OrderKind, OrderReply, SoftwareVersion,
+    CAPABILITIES, ConfigurationMark, Envelope, HA3_FRAGMENTS, HA3_KEEP_ALIVE, Heartbeat, Hello, Message, Order, OrderKind, OrderReply, SoftwareVersion,
     Unreadable, VERSIONS, Versions,
 };
 pub use keying::{Keying, KeyingOutput, LinkKeys};

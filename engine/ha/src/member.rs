@@ -51,7 +51,7 @@ use crate::{
     control::Receiver,
     election::{Event, Mode, StateReason, Verdict, judge, next},
     flaps::Flaps,
-    hello::{ConfigurationMark, Hello, MOST_DOWN, SoftwareVersion, VERSIONS, Versions},
+    hello::{CAPABILITIES, ConfigurationMark, Hello, MOST_DOWN, SoftwareVersion, VERSIONS, Versions},
     log::{HaEvent, Severity, SystemRecord},
     monitoring::{Monitoring, PathId},
     timers::{SETTLE, Timer, Times},
@@ -97,7 +97,7 @@ impl Default for Identity {
             content: String::new(),
             ha1_mac: MacAddress::default(),
             configuration: ConfigurationMark::default(),
-            offered: 0,
+            offered: CAPABILITIES,
             required: 0,
             versions: VERSIONS,
         }
@@ -304,6 +304,8 @@ struct Marks {
     mismatch: Option<Timestamp>,
     control_down: Option<Timestamp>,
     ha2_down: Option<Timestamp>,
+    /// HA3 has a carrier, but nothing passes.
+    ha3_silent: Option<Timestamp>,
     /// The last device standing has said so.
     said_last: bool,
     said_mismatch: Option<crate::Mismatch>,
@@ -383,6 +385,22 @@ impl Member {
         // Whoever is at the other end is told at once.
         self.exchange.is_news |= is_up;
         self.mark_links(now);
+        self.settle(now);
+    }
+
+    /// Whether keep-alives pass HA3 while it has a carrier.
+    pub fn handle_ha3_silence(&mut self, now: Timestamp, is_silent: bool) {
+        let now = self.advance(now);
+        if self.marks.ha3_silent.is_some() == is_silent {
+            return;
+        }
+        self.marks.ha3_silent = is_silent.then_some(now);
+        let (severity, text) = if is_silent {
+            (Severity::Critical, "ha3 keep-alive threshold exceeded")
+        } else {
+            (Severity::Informational, "ha3 keep-alive is not lost any more")
+        };
+        self.log(now, severity, HaEvent::Ha3LinkChange, text);
         self.settle(now);
     }
 

@@ -76,7 +76,7 @@ pub(crate) struct Controller {
     virtuals: AddressTable,
     /// The Ethernet addresses that were here until lately, by places of interfaces in the configuration.
     lingering: Vec<(usize, MacAddress)>,
-    /// Whether the other device of a pair has all addresses.
+    /// Whether the other device of a pair has all addresses, or this one takes no part in it.
     is_silent: bool,
     /// Whether the other device of a pair has taken over the addresses that both have, while this one still
     /// forwards what is on its way to it.

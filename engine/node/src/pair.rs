@@ -246,8 +246,8 @@ impl Pair {
     }
 
     /// The frame that a message on HA3 completes.
-    pub fn open(&mut self, message: &[u8]) -> Option<PeerFrame> {
-        self.shared.open(message)
+    pub fn open(&mut self, now: Timestamp, message: &[u8]) -> Option<PeerFrame> {
+        self.shared.open(now, message)
     }
 
     /// What HA3 has carried and refused.
@@ -294,6 +294,9 @@ impl Pair {
         if self.lingering.expire(now) {
             self.tell_addresses();
         }
+        let keep_alives = self.shared.handle_timeout(now).into_iter();
+        let link = HaLinkId::Ha3;
+        self.outputs.extend(keep_alives.map(|bytes| PairOutput::Message { link, bytes }));
         self.settle(now, copies);
         if is_due(self.sync.poll_timeout()) {
             self.sync.handle_timeout(now, copies);
@@ -309,6 +312,7 @@ impl Pair {
             self.announcer.poll_timeout(),
             self.configuration.poll_timeout(),
             self.sync.poll_timeout(),
+            self.shared.poll_timeout(),
             self.announces_again,
             self.lingering.poll_timeout(),
         ];
@@ -458,6 +462,8 @@ impl Pair {
         loop {
             let before = self.outputs.len();
             let mut is_still = true;
+            let offered = self.member.peer().map_or(0, |peer| peer.offered);
+            self.member.handle_ha3_silence(now, self.shared.is_silent(now, offered));
             while let Some(output) = self.member.poll_output() {
                 is_still = false;
                 self.follow_member(now, output);
@@ -467,7 +473,7 @@ impl Pair {
                 self.follow_keying(now, output, copies);
             }
             self.follow_sync(now, copies);
-            if let Some((part, step)) = self.shared.follow(self.member.state(), self.peer_state) {
+            if let Some((part, step)) = self.shared.follow(self.member.state(), self.peer_state, offered) {
                 self.outputs.push_back(PairOutput::Part(part, step));
             }
             while let Some(announcement) = self.announcer.poll_output() {

@@ -14,6 +14,8 @@
 //! | tentative | taken; all but those for the device itself go to the peer | are the peer's |
 //! | initial, non-functional, suspended | refused | are the peer's |
 //!
+//! Keep-alives watch HA3: one that has a carrier and passes nothing is as one without.
+//!
 //! A device that works while the peer does not has the sessions of both. With `split-datapath` that is so
 //! on both devices while HA2 answers no keep-alives: each has a table of its own.
 
@@ -26,17 +28,18 @@ use bifrons_config::{
 };
 use bifrons_dataplane::{ActiveActiveView, Ownership, PairView, PeerFrame};
 use bifrons_ha::{
-    AddressChanges, Announcement, DeviceId, Ha3Channel, Ha3Counters, HaState, active_active_view, sync::Keys,
-    takes_peer_share,
+    AddressChanges, Announcement, DeviceId, HA3_FRAGMENTS, HA3_KEEP_ALIVE, Ha3Channel, Ha3Counters,
+    Ha3KeepAlive, HaState, active_active_view, sync::Keys, takes_peer_share,
 };
-use bifrons_model::{MacAddress, Timestamp};
-use bifrons_wire::Ha3Header;
+use bifrons_model::{InterfaceId, MacAddress, Timestamp, ZoneId};
+use bifrons_wire::{Ha3Header, Ha3Kind, Ha3Message};
 
 /// What the two devices do for each other.
 pub(crate) struct SharedWork {
     /// `None` in an active/passive pair.
     rule: Option<Rule>,
     channel: Ha3Channel,
+    keep_alive: Ha3KeepAlive,
     is_link_up: bool,
     /// Nothing is told over HA2 and the devices go on apart.
     is_split: bool,
@@ -80,7 +83,8 @@ impl SharedWork {
         let rule = Rule::of(&config.high_availability);
         let (device, group, mtu) = channel_settings(&config.high_availability, rule.as_ref());
         let channel = Ha3Channel::new(device, group, mtu);
-        Self { rule, channel, is_link_up: false, is_split: false, told: None }
+        let keep_alive = Ha3KeepAlive::new(&config.high_availability);
+        Self { rule, channel, keep_alive, is_link_up: false, is_split: false, told: None }
     }
 
     /// Another configuration runs.
@@ -91,6 +95,7 @@ impl SharedWork {
         }
         let (device, group, mtu) = channel_settings(&config.high_availability, self.rule.as_ref());
         self.channel.handle_settings(device, group, mtu);
+        self.keep_alive.handle_settings(&config.high_availability);
     }
 
     /// Whether both devices forward.
@@ -119,15 +124,42 @@ impl SharedWork {
         self.is_split = false;
     }
 
-    /// What the workers are to do now that the devices are in these states, where it is something else.
-    pub fn follow(&mut self, own: HaState, peer: Option<HaState>) -> Option<(Part, Option<Step>)> {
-        let Rule { device, ownership, has_link, is_told } = self.rule?;
+    /// Whether HA3 has a carrier and passes nothing nevertheless, as far as a peer of these capabilities can
+    /// tell.
+    pub fn is_silent(&mut self, now: Timestamp, offered: u64) -> bool {
+        let is_watched = offered & HA3_KEEP_ALIVE != 0 && self.has_channel();
+        self.keep_alive.watch(now, is_watched);
+        self.keep_alive.is_lost()
+    }
+
+    /// The keep-alive that is to be sent now.
+    pub fn handle_timeout(&mut self, now: Timestamp) -> Vec<Vec<u8>> {
+        let Some(hears) = self.keep_alive.handle_timeout(now) else { return Vec::new() };
+        let header = header(Ha3Kind::KeepAlive, (InterfaceId(0), ZoneId(0)), hears.into());
+        self.channel.seal(&header, &[], &[]).unwrap_or_default()
+    }
+
+    /// When `handle_timeout` is due.
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        self.keep_alive.poll_timeout()
+    }
+
+    /// What the workers are to do now that the devices are in these states and the peer has these
+    /// capabilities, where it is something else.
+    pub fn follow(
+        &mut self,
+        own: HaState,
+        peer: Option<HaState>,
+        offered: u64,
+    ) -> Option<(Part, Option<Step>)> {
+        let Rule { device, ownership, is_told, .. } = self.rule?;
         // A device whose sessions are not told gives ports of which the other one would not know.
         let has_peer_share = is_told && takes_peer_share(own, peer);
         let peer = peer.filter(|_| !self.is_split);
-        let is_ha3_up = has_link && self.is_link_up && self.channel.is_connected();
+        let is_ha3_up = self.has_channel() && !self.keep_alive.is_lost();
+        let gathers = offered & HA3_FRAGMENTS != 0;
         let takes_frames = own.forwards() || own == HaState::Tentative;
-        let view = active_active_view(device, ownership, (own, peer), is_ha3_up);
+        let view = active_active_view(device, ownership, (own, peer), (is_ha3_up, gathers));
         let shared = ActiveActiveView { has_peer_share, ..view };
         let part = Part {
             device,
@@ -150,28 +182,26 @@ impl SharedWork {
 
     /// The messages that carry a frame to the peer; none where it cannot be carried, which is counted.
     pub fn seal(&mut self, frame: &PeerFrame) -> Vec<Vec<u8>> {
-        let header = Ha3Header {
-            kind: frame.kind,
-            sender: 0,
-            interface: frame.interface,
-            zone: frame.zone,
-            epoch: 0,
-            sequence: 0,
-            session: frame.session,
-        };
+        let header = header(frame.kind, (frame.interface, frame.zone), frame.session);
         self.channel.seal(&header, &frame.description, &frame.frame).unwrap_or_default()
     }
 
     /// The frame that a message completes. One that is refused is counted and changes nothing.
-    pub fn open(&mut self, message: &[u8]) -> Option<PeerFrame> {
-        let message = self.channel.open(message).ok().flatten().filter(|_| self.rule.is_some())?;
+    pub fn open(&mut self, now: Timestamp, message: &[u8]) -> Option<PeerFrame> {
+        let opened = self.channel.open(message).ok()?;
+        self.keep_alive.handle_heard(now);
+        let Ha3Message { header, description, frame } = opened.filter(|_| self.rule.is_some())?;
+        if header.kind == Ha3Kind::KeepAlive {
+            self.keep_alive.handle_view(header.session != 0);
+            return None;
+        }
         Some(PeerFrame {
-            kind: message.header.kind,
-            interface: message.header.interface,
-            zone: message.header.zone,
-            session: message.header.session,
-            description: message.description,
-            frame: message.frame,
+            kind: header.kind,
+            interface: header.interface,
+            zone: header.zone,
+            session: header.session,
+            description,
+            frame,
         })
     }
 
@@ -179,6 +209,18 @@ impl SharedWork {
     pub const fn counters(&self) -> Ha3Counters {
         self.channel.counters()
     }
+}
+
+impl SharedWork {
+    /// Whether frames can be sent on HA3 at all.
+    fn has_channel(&self) -> bool {
+        self.rule.is_some_and(|rule| rule.has_link) && self.is_link_up && self.channel.is_connected()
+    }
+}
+
+/// What is told of a frame; the channel adds the rest.
+const fn header(kind: Ha3Kind, (interface, zone): (InterfaceId, ZoneId), session: u64) -> Ha3Header {
+    Ha3Header { kind, sender: 0, interface, zone, epoch: 0, sequence: 0, session }
 }
 
 impl Rule {

@@ -7,7 +7,7 @@
 use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 use core::time::Duration;
 
-use bifrons_model::{DropReason, Timestamp, ZoneId};
+use bifrons_model::{DropReason, InterfaceId, Timestamp, ZoneId};
 use bifrons_wire::{Addresses, Fragment, Packet};
 
 /// What the fragments of one packet share.
@@ -21,6 +21,30 @@ pub struct FragmentKey {
     pub identification: u32,
     /// The zone they came from.
     pub zone: ZoneId,
+}
+
+/// Where a fragment came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FragmentArrival {
+    /// The interface.
+    pub interface: InterfaceId,
+    /// Its zone.
+    pub zone: ZoneId,
+    /// What that is to the two devices of a pair.
+    pub share: FragmentShare,
+}
+
+/// Where a fragment came, of the two devices of an active/active pair, and where its packet is to become whole
+/// if it comes to both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FragmentShare {
+    /// It came here, and stays.
+    Here,
+    /// It came here, and goes to the other device unless its packet is whole soon
+    /// ([`Reassembler::take_late`]).
+    ForPeer,
+    /// It came to the other device, which has given it.
+    FromPeer,
 }
 
 /// What became of a fragment.
@@ -63,6 +87,8 @@ pub struct Assembled {
 pub struct FragmentFrame {
     /// Its headers, as they were read from `bytes`.
     pub packet: Packet,
+    /// Where it came.
+    pub arrival: FragmentArrival,
     /// The frame.
     pub bytes: Vec<u8>,
 }
@@ -82,6 +108,8 @@ struct Pending {
     bytes: usize,
     /// An overlap was met: everything that still comes is dropped too.
     is_spoilt: bool,
+    /// All of them are [`FragmentShare::ForPeer`].
+    is_for_peer: bool,
 }
 
 struct Part {
@@ -103,10 +131,15 @@ pub struct Reassembler {
     pending: VecDeque<Pending>,
     bytes: usize,
     held: u64,
+    late_at: Option<Timestamp>,
 }
 
 /// How long a packet may take to become whole.
 const TIMEOUT: Duration = Duration::from_secs(4);
+
+/// How long fragments wait for others that come the same way before they go to the other device of a pair.
+/// A packet's fragments are sent at one moment; what they lie apart here is what queues did to them.
+const PATIENCE: Duration = Duration::from_millis(10);
 
 /// Packets that may be incomplete at a time.
 const PACKETS_MAX: usize = 1024;
@@ -129,7 +162,7 @@ impl Default for Reassembler {
 impl Reassembler {
     /// Without any fragment.
     pub const fn new() -> Self {
-        Self { pending: VecDeque::new(), bytes: 0, held: 0 }
+        Self { pending: VecDeque::new(), bytes: 0, held: 0, late_at: None }
     }
 
     /// How many frames wait at the moment.
@@ -141,7 +174,7 @@ impl Reassembler {
     pub fn handle_fragment(
         &mut self,
         now: Timestamp,
-        zone: ZoneId,
+        arrival: FragmentArrival,
         packet: &Packet,
         frame: &[u8],
     ) -> FragmentOutcome {
@@ -152,7 +185,7 @@ impl Reassembler {
             addresses: packet.addresses,
             protocol: packet.protocol,
             identification: fragment.identification,
-            zone,
+            zone: arrival.zone,
         };
         let length = packet.payload_length as usize;
         let is_odd = fragment.more && !length.is_multiple_of(8);
@@ -166,23 +199,23 @@ impl Reassembler {
             }
             None => {
                 self.pending.push_back(Pending::new(key, now));
+                if arrival.share == FragmentShare::ForPeer {
+                    self.late_at = self.late_at.or(Some(now + PATIENCE));
+                }
                 self.pending.len() - 1
             }
         };
-        self.add(place, fragment, packet, frame)
+        let frame = FragmentFrame { packet: *packet, arrival, bytes: frame.to_vec() };
+        self.add(place, fragment, Part { offset: fragment.offset, length, frame })
     }
 
-    fn add(&mut self, place: usize, fragment: Fragment, packet: &Packet, frame: &[u8]) -> FragmentOutcome {
+    fn add(&mut self, place: usize, fragment: Fragment, part: Part) -> FragmentOutcome {
         let pending = &mut self.pending[place];
         if pending.is_spoilt {
             return FragmentOutcome::Dropped { reason: DropReason::FragmentOverlap, held: 0 };
         }
-        let part = Part {
-            offset: fragment.offset,
-            length: packet.payload_length as usize,
-            frame: FragmentFrame { packet: *packet, bytes: frame.to_vec() },
-        };
-        let part_bytes = frame.len();
+        let FragmentFrame { packet, arrival, .. } = part.frame;
+        let part_bytes = part.frame.bytes.len();
         if pending.parts.len().max(pending.repeated.len()) >= PARTS_MAX || self.bytes + part_bytes > BYTES_MAX
         {
             return self.spoil(place, DropReason::FragmentLimit);
@@ -199,10 +232,11 @@ impl Reassembler {
                 self.bytes += part_bytes;
                 // The quick way to the ports: only the first fragment has them.
                 if fragment.offset == 0 {
-                    pending.first = Some(*packet);
+                    pending.first = Some(packet);
                 }
             }
         }
+        pending.is_for_peer &= arrival.share == FragmentShare::ForPeer;
         pending.frames += 1;
         pending.wire_length = pending.wire_length.saturating_add(packet.wire_length);
         self.held += 1;
@@ -249,6 +283,36 @@ impl Reassembler {
         dropped
     }
 
+    /// Fragments that are to become whole at the other device of a pair, as they have waited long enough for
+    /// others to come here; repetitions among them.
+    pub fn take_late(&mut self, now: Timestamp) -> Vec<FragmentFrame> {
+        let (mut late, mut place) = (Vec::new(), 0);
+        while self.pending.get(place).is_some_and(|pending| pending.since + PATIENCE <= now) {
+            let goes = self.pending.get(place).is_some_and(Pending::may_go);
+            let Some(pending) = goes.then(|| self.pending.remove(place)).flatten() else {
+                place += 1;
+                continue;
+            };
+            self.bytes -= pending.bytes;
+            self.held -= u64::from(pending.frames);
+            late.extend(pending.parts.into_iter().chain(pending.repeated).map(|part| part.frame));
+        }
+        let next = self.pending.iter().skip(place).find(|pending| pending.may_go());
+        self.late_at = next.map(|pending| pending.since + PATIENCE);
+        late
+    }
+
+    /// What waits stays here: the other device cannot be reached.
+    pub fn keep(&mut self) {
+        self.pending.iter_mut().for_each(|pending| pending.is_for_peer = false);
+        self.late_at = None;
+    }
+
+    /// When `take_late` may have something to do next.
+    pub const fn late_at(&self) -> Option<Timestamp> {
+        self.late_at
+    }
+
     /// When `handle_timeout` has something to do next.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         self.pending.front().map(|oldest| oldest.since + TIMEOUT)
@@ -283,7 +347,13 @@ impl Pending {
             wire_length: 0,
             bytes: 0,
             is_spoilt: false,
+            is_for_peer: true,
         }
+    }
+
+    /// Whether what waits goes to the other device if it is not whole soon.
+    const fn may_go(&self) -> bool {
+        self.is_for_peer && !self.is_spoilt
     }
 
     fn add(&mut self, part: Part, more: bool) -> Added {

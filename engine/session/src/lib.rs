@@ -21,7 +21,9 @@ mod timer;
 mod wheel;
 
 pub use ageing::Pressure;
-pub use fragment::{Assembled, FragmentFrame, FragmentKey, FragmentOutcome, Reassembler};
+pub use fragment::{
+    Assembled, FragmentArrival, FragmentFrame, FragmentKey, FragmentOutcome, FragmentShare, Reassembler,
+};
 pub use key::{FlowKey, HashSeed};
 pub use prefetch::prefetch;
 pub use session::{Causes, Hops, NO_NUMBER, NONE, Session, SessionFlags, State};

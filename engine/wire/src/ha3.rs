@@ -52,19 +52,34 @@ pub enum Ha3Kind {
     SetupReply = 2,
     /// The packet belongs to a session of the receiver, or to one that the receiver is to own.
     ForwardToOwner = 3,
-    /// The owner has let the packet pass: the receiver transmits it, as its way out is there.
+    /// The owner has let the packet pass: the receiver transmits it, as its way out is there. Behind routed
+    /// interfaces the zone is the one that it is to leave to.
     ReturnToReceiver = 4,
+    /// A fragment of a packet that came to both devices: the receiver puts it together with those it has.
+    /// Only for a peer that says that it does (`HA3_FRAGMENTS` of `bifrons_ha`).
+    Fragment = 5,
+    /// A fragment that came to the receiver itself, of a packet that is whole at the sender and belongs to
+    /// the receiver as in [`Self::ForwardToOwner`].
+    OwnFragment = 6,
+    /// The sender is there; the session is 1 where it has heard from the receiver lately, else 0. The body is
+    /// empty. Only for a peer that says that it takes such (`HA3_KEEP_ALIVE` of `bifrons_ha`).
+    KeepAlive = 7,
 }
 
 impl Ha3Kind {
-    const fn of(number: u8) -> Option<Self> {
-        match number {
-            1 => Some(Self::SetupRequest),
-            2 => Some(Self::SetupReply),
-            3 => Some(Self::ForwardToOwner),
-            4 => Some(Self::ReturnToReceiver),
-            _ => None,
-        }
+    /// All kinds.
+    pub const ALL: [Self; 7] = [
+        Self::SetupRequest,
+        Self::SetupReply,
+        Self::ForwardToOwner,
+        Self::ReturnToReceiver,
+        Self::Fragment,
+        Self::OwnFragment,
+        Self::KeepAlive,
+    ];
+
+    fn of(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| *kind as u8 == number)
     }
 }
 
@@ -475,6 +490,17 @@ mod tests {
     }
 
     #[test]
+    fn every_kind_is_told_apart() {
+        for (kind, number) in Ha3Kind::ALL.into_iter().zip(1..) {
+            assert_eq!((kind as u8, Ha3Kind::of(number)), (number, Some(kind)));
+            let header = Ha3Header { kind, ..REQUEST };
+            let [frame] = ha3_frames(ENDS, &header, (&[], &[]), 1500, &key).unwrap().try_into().unwrap();
+            assert_eq!(ha3_read(&frame, &key).map(|piece| piece.header), Ok(header));
+        }
+        assert_eq!([0, 8, 255].map(Ha3Kind::of), [None; 3]);
+    }
+
+    #[test]
     fn what_does_not_fit_goes_in_pieces() {
         for (body, mtu, wanted) in [
             (1514, 1514 + HA3_OVERHEAD, Ok(1)),
@@ -592,7 +618,7 @@ mod tests {
             let mut assembler = Ha3Assembler::new();
             for (head, length) in heads.iter().zip(lengths) {
                 let mut head = head.clone();
-                head[0] %= 5;
+                head[0] %= 9;
                 head[1] %= 3;
                 head[33..35].copy_from_slice(&length.to_be_bytes());
                 let frame =

@@ -9,7 +9,7 @@ use bifrons_wire::{
     lower_segment_size, may_fragment, parse, protocol, take_hop,
 };
 
-use super::Exit;
+use super::{Exit, peer::returned};
 use crate::{
     Event, Outbox, Replaced, Verdict, Worker,
     adjacency::{Station, Waiting},
@@ -48,6 +48,11 @@ impl Worker {
             Exit::Host => Verdict::Host(lane.interface),
             Exit::Station { place, is_told } => {
                 self.egress_to((place, is_told), body, lane, packet, mark, outbox)
+            }
+            Exit::Peer(zone) => {
+                let frames = frames_of(body, packet, mark, outbox).into_iter();
+                outbox.to_peer.extend(frames.map(|bytes| returned((lane.interface, zone), bytes)));
+                Verdict::ToPeer
             }
         }
     }

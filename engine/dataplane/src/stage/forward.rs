@@ -5,7 +5,7 @@ use alloc::{sync::Arc, vec::Vec};
 use core::net::IpAddr;
 
 use bifrons_catalog::app;
-use bifrons_model::{AppId, Direction, DropReason, InterfaceId, MacAddress};
+use bifrons_model::{AppId, Direction, DropReason, InterfaceId, MacAddress, ZoneId};
 use bifrons_policy::{Flow, Forward, Forwarding, Preference, Query};
 use bifrons_session::{FlowKey, Hit, SessionFlags, State};
 use bifrons_wire::{Addresses, IcmpError, Packet, ip_length, may_fragment, protocol};
@@ -35,6 +35,8 @@ pub(crate) enum Exit {
         /// what became of it.
         is_told: bool,
     },
+    /// By the other device of an active/active pair, into this zone.
+    Peer(ZoneId),
 }
 
 /// What a policy-based forwarding rule says of a session, as far as that can be done.
@@ -115,6 +117,9 @@ impl Worker {
             None => match self.find_hop(hit, lane.interface, sender_of(body, lane, packet), outbox) {
                 Ok(place) => place,
                 Err(reason) => {
+                    if let Some(zone) = self.leaves_by_peer(hit, lane, packet, reason) {
+                        return Ok(Exit::Peer(zone));
+                    }
                     self.tell_no_way(body.bytes, lane, packet, reason, outbox);
                     return Err(Verdict::Drop(reason));
                 }

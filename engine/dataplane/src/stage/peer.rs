@@ -11,19 +11,22 @@
 //! ═══╪════════════════════════════╪══════════════ HA3 ══════════════════════════════════
 //!   ▼                            ▼
 //!  lookup, admit, …        session lent to the asker
-//!   │ behind a wire              │
+//!   │ behind a wire, or          │
+//!   │ no way out here            │
 //!   ▼                            ▼
 //!  ReturnToReceiver        SetupReply: its own from now on
 //! ```
 //!
 //! What came from the other device never goes back to it but as an answer: no frame runs in a circle.
+//! Fragments that come to both devices: see [`super::reassemble`].
 
 use alloc::{vec, vec::Vec};
 
 use bifrons_model::{DropReason, InterfaceId, SessionId, Timestamp, ZoneId};
-use bifrons_session::{FlowKey, Hit};
+use bifrons_session::{FlowKey, FragmentFrame, FragmentShare, Hit};
 use bifrons_wire::{Addresses, FrameInfo, Ha3Kind, LinkType, Packet, TcpFlags, parse_into, protocol, verify};
 
+use super::Exit;
 use crate::{
     ActiveActiveView, EventKind, FirstStep, Frame, MirrorItem, Outbox, PeerFrame, Step, Telling, Verdict,
     Worker,
@@ -81,7 +84,7 @@ impl Worker {
 
     fn take_from_peer(&mut self, frame: &mut PeerFrame, outbox: &mut Outbox) -> Verdict {
         if frame.kind == Ha3Kind::ReturnToReceiver {
-            return self.transmit_returned(frame.interface);
+            return self.transmit_returned(frame, outbox);
         }
         let mut lane = Lane::empty();
         if let Err(reason) = self.read_from_peer(frame, &mut lane) {
@@ -94,7 +97,11 @@ impl Worker {
                 self.take_setup(frame, outbox);
                 self.live_from_peer(frame, &lane, outbox)
             }
-            Ha3Kind::ForwardToOwner | Ha3Kind::ReturnToReceiver => self.live_from_peer(frame, &lane, outbox),
+            Ha3Kind::ForwardToOwner | Ha3Kind::Fragment | Ha3Kind::OwnFragment => {
+                self.live_from_peer(frame, &lane, outbox)
+            }
+            // These are no packets of the life of a session.
+            Ha3Kind::ReturnToReceiver | Ha3Kind::KeepAlive => Verdict::Drop(DropReason::HaNotActive),
         }
     }
 
@@ -173,15 +180,62 @@ impl Worker {
         }
     }
 
-    /// A frame that the other device has let pass leaves by the other end of its wire.
-    fn transmit_returned(&self, interface: InterfaceId) -> Verdict {
-        match self.links.port(interface).map(|port| &port.mode) {
+    /// A frame that the other device has let pass leaves: by the other end of its wire, or as routes say.
+    fn transmit_returned(&mut self, frame: &mut PeerFrame, outbox: &mut Outbox) -> Verdict {
+        match self.links.port(frame.interface).map(|port| &port.mode) {
             Some(PortMode::Wire(wire)) if self.links.is_up(wire.peer) => Verdict::Transmit(wire.peer),
             Some(PortMode::Wire(_)) => Verdict::Drop(DropReason::InterfaceDown),
-            Some(PortMode::Routed { .. } | PortMode::Tap) | None => {
-                Verdict::Drop(DropReason::HaOtherConfiguration)
-            }
+            Some(PortMode::Routed { .. } | PortMode::Tap) | None => self.route_returned(frame, outbox),
         }
+    }
+
+    /// The owner has no way out for it. Its zone is the one that it may leave to.
+    fn route_returned(&mut self, frame: &mut PeerFrame, outbox: &mut Outbox) -> Verdict {
+        let PeerFrame { interface, zone, .. } = *frame;
+        let refused = DropReason::HaOtherConfiguration;
+        let Some(came_from) = self.policy.zone_of(interface).filter(|_| self.links.link(interface).is_some())
+        else {
+            return Verdict::Drop(refused);
+        };
+        let mut lane = Lane { wiring: Wiring::Routed, interface, zone: came_from, ..Lane::empty() };
+        let info = FrameInfo { link: LinkType::Ethernet, wire_length: frame.frame.len() as u32 };
+        if let Err(reason) = parse_into(&frame.frame, info, self.reading, &mut lane.packet) {
+            return Verdict::Drop(reason);
+        }
+        let packet = lane.packet;
+        let way = match self.way_towards(interface, &FlowKey::of(&packet, came_from)) {
+            Ok(way) if self.policy.zone_of(way.interface) != Some(zone) => Err(DropReason::EgressZoneChanged),
+            Ok(_) if packet.hop_limit <= 1 => Err(DropReason::HopLimitExceeded),
+            way => way,
+        };
+        let way = match way {
+            Ok(way) => way,
+            Err(reason) => return Verdict::Drop(reason),
+        };
+        let place = self.station(way, packet.addresses.destination(), outbox);
+        let mark = outbox.replaced.len();
+        let body = &mut Body { bytes: &mut frame.frame, fragments: &mut [] };
+        self.egress(Exit::Station { place, is_told: false }, body, &lane, &packet, mark, outbox)
+    }
+
+    /// The zone that a packet is to leave to by the other device, as there is no way out here: the link that
+    /// it would leave by may be down here only, so that its addresses are at the other device.
+    pub(crate) fn leaves_by_peer(
+        &self,
+        hit: Hit,
+        lane: &Lane,
+        packet: &Packet,
+        reason: DropReason,
+    ) -> Option<ZoneId> {
+        let is_lacking =
+            matches!(reason, DropReason::NoRoute | DropReason::InterfaceDown | DropReason::EgressZoneChanged);
+        let view = self.pair.shared.filter(|view| is_lacking && view.gives_to_peer())?;
+        if packet.hop_limit <= 1 || lane.link != LinkType::Ethernet {
+            return None;
+        }
+        // One that cannot work does not own the session.
+        let works = view.device.of_two(view.can_work);
+        works.then(|| self.table.keys(hit.slot)[hit.direction.reverse().index()].zone())
     }
 
     /// Reads a frame as if it had come in here. Its station address is the other device's matter.
@@ -229,39 +283,24 @@ impl Worker {
         };
         let verdict = self.live(&mut at_hand, lane, outbox);
         if matches!(lane.wiring, Wiring::Wire(_)) && frame.kind != Ha3Kind::SetupReply {
-            return self.return_over_wire(verdict, frame, (replaced, emitted), outbox);
+            self.return_emitted(frame.zone, emitted, outbox);
+            // Fragments have gone each its own way.
+            if lane.packet.fragment.is_none() {
+                return return_over_wire(verdict, frame, replaced, outbox);
+            }
         }
         verdict
     }
 
-    /// What passes a wire of the other device leaves there: the packet, and what is sent because of it. The
-    /// marks say from where on that stands in the outbox.
-    fn return_over_wire(
-        &self,
-        verdict: Verdict,
-        frame: &mut PeerFrame,
-        (replaced, emitted): (usize, usize),
-        outbox: &mut Outbox,
-    ) -> Verdict {
-        let zone = frame.zone;
-        let returned =
-            |interface, bytes| PeerFrame::new((Ha3Kind::ReturnToReceiver, 0), (interface, zone), bytes);
-        for own in outbox.emitted.split_off(emitted.min(outbox.emitted.len())) {
+    /// What is sent because of a packet that passes a wire of the other device leaves there; `mark` says from
+    /// where on that stands in the outbox.
+    fn return_emitted(&self, zone: ZoneId, mark: usize, outbox: &mut Outbox) {
+        for own in outbox.emitted.split_off(mark.min(outbox.emitted.len())) {
             match self.links.port(own.interface).map(|port| &port.mode) {
-                Some(PortMode::Wire(wire)) => outbox.to_peer.push(returned(wire.peer, own.packet)),
+                Some(PortMode::Wire(wire)) => outbox.to_peer.push(returned((wire.peer, zone), own.packet)),
                 Some(PortMode::Routed { .. } | PortMode::Tap) | None => outbox.emitted.push(own),
             }
         }
-        if !matches!(verdict, Verdict::Transmit(_)) {
-            return verdict;
-        }
-        let frames = if outbox.replaced.len() > replaced {
-            outbox.replaced.drain(replaced..).map(|replaced| replaced.bytes).collect()
-        } else {
-            vec![core::mem::take(&mut frame.frame)]
-        };
-        outbox.to_peer.extend(frames.into_iter().map(|bytes| returned(frame.interface, bytes)));
-        Verdict::ToPeer
     }
 
     /// A packet that has no session of this device's own: it gets one, or goes to the other device.
@@ -382,9 +421,44 @@ impl Worker {
         let is_own = match self.from_peer.map(|from_peer| from_peer.kind) {
             None => true,
             Some(Ha3Kind::SetupReply) => is_known || !view.device.of_two(view.can_work),
-            Some(Ha3Kind::SetupRequest | Ha3Kind::ForwardToOwner | Ha3Kind::ReturnToReceiver) => false,
+            Some(
+                Ha3Kind::SetupRequest
+                | Ha3Kind::ForwardToOwner
+                | Ha3Kind::ReturnToReceiver
+                | Ha3Kind::Fragment
+                | Ha3Kind::OwnFragment
+                | Ha3Kind::KeepAlive,
+            ) => false,
         };
         is_own && view.gives_to_peer() && lane.wiring != Wiring::Tap && lane.link == LinkType::Ethernet
+    }
+
+    /// Where a fragment came, and where its packet becomes whole if fragments of it come to both devices. Those
+    /// for the device itself do not go away.
+    pub(crate) fn fragment_share(&self, lane: &Lane, packet: &Packet) -> FragmentShare {
+        let Some(view) = self.pair.shared else { return FragmentShare::Here };
+        match self.from_peer.map(|from_peer| from_peer.kind) {
+            None => {
+                let goes = self.may_give(&view, lane, false)
+                    && view.is_whole_at_peer(packet.addresses)
+                    && self.own_interface(lane, packet.addresses.destination()).is_none();
+                if goes { FragmentShare::ForPeer } else { FragmentShare::Here }
+            }
+            Some(Ha3Kind::OwnFragment) => FragmentShare::Here,
+            Some(
+                Ha3Kind::SetupRequest
+                | Ha3Kind::SetupReply
+                | Ha3Kind::ForwardToOwner
+                | Ha3Kind::ReturnToReceiver
+                | Ha3Kind::Fragment
+                | Ha3Kind::KeepAlive,
+            ) => FragmentShare::FromPeer,
+        }
+    }
+
+    /// A packet has become whole: if it was this device's to put together, it lives as one that came here.
+    pub(crate) fn end_gathering(&mut self) {
+        self.from_peer = self.from_peer.filter(|from_peer| from_peer.kind != Ha3Kind::Fragment);
     }
 
     /// Whether a copy that a packet has found is this device's own from now on: as its owner is dead, cannot
@@ -446,12 +520,42 @@ fn give(
     packet: &Packet,
     outbox: &mut Outbox,
 ) -> Verdict {
-    let frames = if packet.frames == 1 {
-        vec![body.bytes.to_vec()]
+    if packet.frames == 1 {
+        let place = (lane.interface, lane.zone);
+        outbox.to_peer.push(PeerFrame::new((kind, session), place, body.bytes.to_vec()));
     } else {
-        body.fragments.iter_mut().map(|fragment| core::mem::take(&mut fragment.bytes)).collect()
-    };
-    let peer_frame = |bytes| PeerFrame::new((kind, session), (lane.interface, lane.zone), bytes);
-    outbox.to_peer.extend(frames.into_iter().map(peer_frame));
+        let fragments = body.fragments.iter_mut().map(|fragment| {
+            let bytes = core::mem::take(&mut fragment.bytes);
+            given((kind, session), FragmentFrame { bytes, ..*fragment })
+        });
+        outbox.to_peer.extend(fragments);
+    }
     Verdict::ToPeer
+}
+
+/// A fragment for the other device; it is told of one that it has given itself.
+pub(crate) fn given((kind, session): (Ha3Kind, u64), fragment: FragmentFrame) -> PeerFrame {
+    let is_own = fragment.arrival.share == FragmentShare::FromPeer;
+    let kind = if is_own { Ha3Kind::OwnFragment } else { kind };
+    PeerFrame::new((kind, session), (fragment.arrival.interface, fragment.arrival.zone), fragment.bytes)
+}
+
+/// What passes a wire of the other device leaves there; `mark` says from where on that stands in the outbox.
+fn return_over_wire(verdict: Verdict, frame: &mut PeerFrame, mark: usize, outbox: &mut Outbox) -> Verdict {
+    if !matches!(verdict, Verdict::Transmit(_)) {
+        return verdict;
+    }
+    let frames = if outbox.replaced.len() > mark {
+        outbox.replaced.drain(mark..).map(|replaced| replaced.bytes).collect()
+    } else {
+        vec![core::mem::take(&mut frame.frame)]
+    };
+    let place = (frame.interface, frame.zone);
+    outbox.to_peer.extend(frames.into_iter().map(|bytes| returned(place, bytes)));
+    Verdict::ToPeer
+}
+
+/// A frame that leaves by the other device, opposite to the interface that it came in by.
+pub(crate) fn returned(place: (InterfaceId, ZoneId), bytes: Vec<u8>) -> PeerFrame {
+    PeerFrame::new((Ha3Kind::ReturnToReceiver, 0), place, bytes)
 }

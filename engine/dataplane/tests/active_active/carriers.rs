@@ -1,5 +1,7 @@
 //! What is no whole packet of a connection: fragments, echoes, ICMP errors.
 
+use std::time::Duration;
+
 use bifrons_dataplane::Verdict;
 use bifrons_model::DropReason;
 use bifrons_wire::Ha3Kind::{ForwardToOwner, SetupRequest};
@@ -40,6 +42,7 @@ fn repeated_fragments_go_with_the_others() {
 #[test]
 fn the_owner_sets_up_what_comes_in_fragments() {
     let mut pair = Pair::new(&compiled(""), MODULO);
+    pair.pace = Duration::from_millis(1);
     let pieces = fragments(way(5_000, 7), 9, &[7; 4_000], 1_480);
     let [.., last] = [0, 1, 2].map(|place| pair.send(Zero, INSIDE, &pieces[place]));
     assert_eq!((last.at, last.verdict), (Zero, Verdict::Transmit(OUTSIDE)));

@@ -8,6 +8,7 @@ mod chance;
 #[expect(dead_code, reason = "what only pairs do of which one device forwards")]
 mod device;
 mod failures;
+mod fragments;
 mod nat;
 #[path = "../worker/packets.rs"]
 mod packets;

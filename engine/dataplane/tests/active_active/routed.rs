@@ -2,12 +2,12 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use bifrons_dataplane::{Link, Links, Own, Port, PortMode, Verdict};
+use bifrons_dataplane::{Link, Links, Own, PeerFrame, Port, PortMode, Verdict};
 use bifrons_model::{DeviceId, DropReason, InterfaceId, MacAddress, VirtualRouterId};
-use bifrons_wire::Ha3Kind::{ForwardToOwner, SetupReply, SetupRequest};
+use bifrons_wire::Ha3Kind::{ForwardToOwner, ReturnToReceiver, SetupReply, SetupRequest};
 
 use crate::{
-    device::{INSIDE, OUTSIDE, compiled},
+    device::{INSIDE, OUTSIDE, START, compiled},
     packets::{Way, echo, udp},
     sharing::{BOTH, Connection, MODULO, One, PRIMARY, Pair, SYN, Zero, way},
 };
@@ -28,32 +28,37 @@ fn address(device: DeviceId) -> IpAddr {
 fn pair(owner: bifrons_config::typed::SessionOwner) -> Pair {
     let mut pair = Pair::new(&compiled(""), owner);
     for device in BOTH {
-        let own = |interface| Link {
-            port: interface,
-            tag: None,
-            router: ROUTER,
-            mac: mac(device, interface),
-            virtual_macs: Vec::new(),
-            mtu: 1_500,
-            segment_size: None,
-        };
-        let port = |untagged| Port {
-            is_up: true,
-            mode: PortMode::Routed { untagged: Some(untagged), tagged: Vec::new() },
-        };
-        let links = Links::new(
-            [INSIDE, OUTSIDE].map(|interface| (interface, port(interface))),
-            [INSIDE, OUTSIDE].map(|interface| (interface, own(interface))),
-            [],
-            [((ROUTER, address(device)), Own::Address(INSIDE))],
-        );
+        set_links(&mut pair, device, true);
         let server = way(1, 7).destination.0;
-        let Pair { devices, .. } = &mut pair;
-        let at = &mut devices[usize::from(device.number())];
-        at.worker.handle_links(Arc::new(links), &mut at.outbox);
+        let at = pair.device(device);
         at.worker.handle_neighbor((OUTSIDE, server), Some(SERVER), false, &mut at.outbox);
     }
     pair
+}
+
+/// The links of a device, of which the one outside may be down.
+fn set_links(pair: &mut Pair, device: DeviceId, is_up: bool) {
+    let own = |interface| Link {
+        port: interface,
+        tag: None,
+        router: ROUTER,
+        mac: mac(device, interface),
+        virtual_macs: Vec::new(),
+        mtu: 1_500,
+        segment_size: None,
+    };
+    let port = |untagged| Port {
+        is_up: is_up || untagged == INSIDE,
+        mode: PortMode::Routed { untagged: Some(untagged), tagged: Vec::new() },
+    };
+    let links = Links::new(
+        [INSIDE, OUTSIDE].map(|interface| (interface, port(interface))),
+        [INSIDE, OUTSIDE].map(|interface| (interface, own(interface))),
+        [],
+        [((ROUTER, address(device)), Own::Address(INSIDE))],
+    );
+    let at = pair.device(device);
+    at.worker.handle_links(Arc::new(links), &mut at.outbox);
 }
 
 /// A frame as the device's neighbor sends it.
@@ -122,4 +127,67 @@ fn a_frame_comes_back_as_it_went() {
     let kinds: Vec<_> = fate.crossed.iter().map(|(kind, _)| *kind).collect();
     assert_eq!((kinds, fate.at), (vec![SetupRequest, SetupReply], Zero));
     assert!(matches!(fate.verdict, Verdict::Transmit(OUTSIDE) | Verdict::Held), "{:?}", fate.verdict);
+}
+
+/// The owner's link is down: it has let the packet pass, and the other device transmits it. Where that one has no
+/// way either it is dropped there, once.
+#[test]
+fn what_has_no_way_out_here_leaves_by_the_other_device() {
+    for (at, is_up_there) in BOTH.into_iter().flat_map(|at| [true, false].map(|is_up| (at, is_up))) {
+        let mut pair = pair(PRIMARY);
+        let there = way(5_000, 7);
+        pair.send(Zero, INSIDE, &to(Zero, INSIDE, udp(there, b"before")));
+        for (device, is_up) in [(Zero, false), (One, is_up_there)] {
+            set_links(&mut pair, device, is_up);
+        }
+        let mut fate = pair.send(at, INSIDE, &to(at, INSIDE, udp(there, b"after")));
+        if fate.verdict == Verdict::Held {
+            let device = pair.device(One);
+            device.worker.handle_neighbor(
+                (OUTSIDE, there.destination.0),
+                Some(SERVER),
+                false,
+                &mut device.outbox,
+            );
+            fate.left = device.outbox.emitted.pop().expect("what has waited").packet;
+            fate.verdict = Verdict::Transmit(OUTSIDE);
+            device.collect();
+        }
+        let crossed: Vec<_> = fate.crossed.iter().map(|(kind, _)| *kind).collect();
+        let wanted = if at == One { vec![ForwardToOwner, ReturnToReceiver] } else { vec![ReturnToReceiver] };
+        assert_eq!((fate.at, crossed), (One, wanted), "it ends there");
+        if is_up_there {
+            assert_eq!(fate.verdict, Verdict::Transmit(OUTSIDE));
+            assert_eq!((&fate.left[..6], &fate.left[6..12]), (&SERVER.0[..], &mac(One, OUTSIDE).0[..]));
+            assert_eq!(fate.left[14 + 8], 63, "one hop less, at one device only");
+            assert_eq!(fate.way().source.0, IpAddr::from([192, 0, 2, 10]), "translated by the owner");
+        } else {
+            assert_eq!(fate.verdict, Verdict::Drop(DropReason::InterfaceDown));
+        }
+        let records = pair.records();
+        assert_eq!(records.each_ref().map(Vec::len), [1, 0]);
+    }
+}
+
+/// The way of the device that transmits leads to another zone than the owner has judged.
+#[test]
+fn what_leaves_by_the_other_device_leaves_to_the_zone_of_its_rule() {
+    let mut pair = pair(PRIMARY);
+    let device = pair.device(One);
+    let policy = std::sync::Arc::clone(device.worker.policy());
+    for (interface, zone, wanted) in [
+        (INSIDE, policy.zone_of(INSIDE), DropReason::EgressZoneChanged),
+        (InterfaceId(9), policy.zone_of(OUTSIDE), DropReason::HaOtherConfiguration),
+    ] {
+        let mut frame = PeerFrame {
+            kind: ReturnToReceiver,
+            interface,
+            zone: zone.expect("a zone"),
+            session: 0,
+            description: Vec::new(),
+            frame: udp(way(5_000, 7), b"hello"),
+        };
+        let verdict = device.worker.handle_peer_frame(START, &mut frame, &mut device.outbox);
+        assert_eq!(verdict, Verdict::Drop(wanted));
+    }
 }

@@ -57,13 +57,26 @@ pub struct Pair {
     pub loses: Option<Ha3Kind>,
     /// Whether a device that is alone knows the other one to be dead.
     pub is_peer_dead: bool,
+    /// How much time lies between two frames.
+    pub pace: Duration,
+    /// Whether they put packets together whose fragments come to both.
+    pub gathers: bool,
 }
 
 impl Pair {
     /// Zero is the active-primary device.
     pub fn new(compiled: &Compiled, owner: SessionOwner) -> Self {
         let devices = [1, 2].map(|seed| Device::new(compiled, seed, PairView::ALONE));
-        let mut pair = Self { devices, now: START, owner, is_told: false, loses: None, is_peer_dead: false };
+        let mut pair = Self {
+            devices,
+            now: START,
+            owner,
+            is_told: false,
+            loses: None,
+            is_peer_dead: false,
+            pace: Duration::from_millis(7),
+            gathers: true,
+        };
         BOTH.into_iter().for_each(|device| pair.device(device).worker.set_device(Some(device)));
         pair.set_views([true, true], Some(Zero));
         pair
@@ -93,13 +106,14 @@ impl Pair {
             primary,
             can_work,
             has_peer_share: is_alone && self.is_peer_dead,
+            gathers: self.gathers,
         };
         self.device(device).worker.set_pair_view(PairView::sharing(view));
     }
 
     /// Sends a frame to a device and lets it go where it leads; the fate of the last frame.
     pub fn send(&mut self, to: DeviceId, interface: InterfaceId, frame: &[u8]) -> Fate {
-        self.now += Duration::from_millis(7);
+        self.now += self.pace;
         let now = self.now;
         let (verdict, left) = self.device(to).send(now, interface, frame);
         let mut fate = Fate { at: to, verdict, left, crossed: Vec::new() };

@@ -26,7 +26,8 @@ set rulebase security rules out from trust to untrust source any destination any
 set rulebase security rules out service any action allow log-end yes
 ";
 
-fn pair(owner: bifrons_config::typed::SessionOwner) -> Pair {
+/// Both devices have the wire.
+pub fn pair(owner: bifrons_config::typed::SessionOwner) -> Pair {
     let config = parse(NETWORK, "test").unwrap_or_else(|errors| panic!("{errors:?}"));
     let compiled = Compiled::new(Policy::compile(&config, Generation(1))).expect("no signatures of its own");
     let mut pair = Pair::new(&compiled, owner);

@@ -260,6 +260,15 @@ fn one_device_answers_for_what_rules_translate_to() {
 }
 
 #[test]
+fn a_device_that_takes_no_part_in_an_active_active_pair_is_silent() {
+    for state in HaState::ALL {
+        let table = active_active(1).table(&at(state, &[]), Some(&at(ActivePrimary, &[])));
+        let takes_no_part = matches!(state, HaState::NonFunctional | HaState::Suspended);
+        assert_eq!(table.is_silent, takes_no_part, "{state:?}");
+    }
+}
+
+#[test]
 fn in_an_active_passive_pair_all_interface_addresses_go_with_the_role() {
     let plan = AddressPlan::new(&config(""));
     let mac = MacAddress::from_text("02:b1:f0:07:01:02").unwrap();

@@ -197,12 +197,14 @@ impl Member {
         self.times.hold_up + added
     }
 
-    /// HA3 is down while the peer leads and lives: something has come from it a heartbeat later.
+    /// HA3 is down, or passes nothing, while the peer leads and lives: something has come from it a heartbeat
+    /// later.
     fn ha3_lost(&self) -> Option<(Event, StateReason)> {
         let HaMode::ActiveActive(settings) = &self.settings.config.mode else { return None };
-        let link = self.link(HaLinkId::Ha3).filter(|link| !link.is_up && settings.packet_forwarding)?;
+        let link = self.link(HaLinkId::Ha3).filter(|_| settings.packet_forwarding)?;
+        let since = if link.is_up { self.marks.ha3_silent? } else { link.since };
         let peer_leads = self.peer().is_some_and(|peer| peer.state == HaState::ActivePrimary);
-        let is_lost = peer_leads && self.peer.last_heard >= link.since + self.times.heartbeat;
+        let is_lost = peer_leads && self.peer.last_heard >= since + self.times.heartbeat;
         is_lost.then_some((Event::Ha3Lost, StateReason::Ha3Down))
     }
 

@@ -60,7 +60,7 @@ impl Node {
 
     /// A message that came in by HA3.
     pub(super) fn handle_ha3(&mut self, now: Timestamp, message: &[u8]) {
-        let Some(frame) = self.pair.as_mut().and_then(|pair| pair.open(message)) else { return };
+        let Some(frame) = self.pair.as_mut().and_then(|pair| pair.open(now, message)) else { return };
         let frame = self.ledger.numbers.frame(now, frame);
         let worker = steer(&frame.frame, self.workers.len());
         self.process_peer_frame(now, worker, frame, true);

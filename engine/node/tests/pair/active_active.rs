@@ -11,8 +11,10 @@ use etherparse::PacketBuilder;
 use super::{CLIENT, INSIDE, OUTSIDE, Pair, SERVER, node_with};
 
 mod failures;
+mod forwarding;
 mod pools;
 mod random;
+mod silence;
 
 /// The gateway that both devices are, and the addresses at home with each of them.
 const SHARED: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);

@@ -4,6 +4,8 @@ use bifrons_wire::{Icmp, Tcp, TcpFlags};
 use proptest::prelude::*;
 
 const ZONE: ZoneId = ZoneId(1);
+const HERE: FragmentArrival =
+    FragmentArrival { interface: InterfaceId(3), zone: ZONE, share: FragmentShare::Here };
 const START: Timestamp = Timestamp::from_secs(1_000);
 const V4: Addresses = Addresses::V4 { source: 0x0a00_0001, destination: 0x0a00_0002 };
 const V6: Addresses = Addresses::V6 { source: 1, destination: 2 };
@@ -47,11 +49,11 @@ struct Bench {
 impl Bench {
     fn take(&mut self, identification: u32, (offset, length, more): (usize, usize, bool)) -> FragmentOutcome {
         let packet = fragment(V4, identification, offset, length, more);
-        self.reassembler.handle_fragment(START, ZONE, &packet, &data(offset, length))
+        self.reassembler.handle_fragment(START, HERE, &packet, &data(offset, length))
     }
 
     fn is_empty(&self) -> bool {
-        let Reassembler { pending, bytes, held } = &self.reassembler;
+        let Reassembler { pending, bytes, held, late_at: _ } = &self.reassembler;
         pending.is_empty() && *bytes == 0 && *held == 0
     }
 }
@@ -103,7 +105,7 @@ fn a_repetition_with_other_bytes_is_an_overlap() {
     let mut bench = Bench::default();
     bench.take(7, PARTS[0]);
     let packet = fragment(V4, 7, 0, 1480, true);
-    assert_eq!(bench.reassembler.handle_fragment(START, ZONE, &packet, &[0; 1480]), overlap(1));
+    assert_eq!(bench.reassembler.handle_fragment(START, HERE, &packet, &[0; 1480]), overlap(1));
 }
 
 /// RFC 5722: whatever overlaps spoils the packet, and what still comes of it is dropped as well.
@@ -153,7 +155,7 @@ fn impossible_fragments() {
         assert_eq!(bench.take(7, part), MALFORMED, "{part:?}");
     }
     let whole = Packet { fragment: None, ..fragment(V4, 7, 0, 8, false) };
-    assert_eq!(bench.reassembler.handle_fragment(START, ZONE, &whole, &[0; 8]), MALFORMED);
+    assert_eq!(bench.reassembler.handle_fragment(START, HERE, &whole, &[0; 8]), MALFORMED);
     assert!(bench.is_empty());
     assert_eq!(
         bench.take(7, (65_520, 15, false)),
@@ -211,7 +213,7 @@ fn four_seconds_and_no_more() {
     bench.take(7, PARTS[1]);
     let late = fragment(V4, 8, 0, 8, true);
     let second = START + Duration::from_secs(1);
-    bench.reassembler.handle_fragment(second, ZONE, &late, &data(0, 8));
+    bench.reassembler.handle_fragment(second, HERE, &late, &data(0, 8));
     assert_eq!(bench.reassembler.poll_timeout(), Some(START + TIMEOUT));
     assert_eq!(bench.reassembler.handle_timeout(START + Duration::from_nanos(3_999_999_999)), 0);
     assert_eq!(
@@ -225,6 +227,45 @@ fn four_seconds_and_no_more() {
     assert_eq!(bench.take(7, PARTS[2]), FragmentOutcome::Held);
     assert_eq!(bench.reassembler.handle_timeout(START + Duration::from_secs(60)), 2);
     assert_eq!(bench.reassembler.poll_timeout(), None);
+    assert!(bench.is_empty());
+}
+
+/// Of two devices one puts a packet together; what comes to the other one waits a moment only.
+#[test]
+fn what_is_for_the_other_device_goes_there_unless_its_packet_is_whole() {
+    let for_peer = FragmentArrival { share: FragmentShare::ForPeer, ..HERE };
+    let mut bench = Bench::default();
+    let take = |bench: &mut Bench, after: u64, arrival, identification, (offset, length, more)| {
+        let packet = fragment(V4, identification, offset, length, more);
+        let now = START + Duration::from_millis(after);
+        bench.reassembler.handle_fragment(now, arrival, &packet, &data(offset, length))
+    };
+    // Whole in time.
+    take(&mut bench, 0, for_peer, 1, (0, 8, true));
+    assert_eq!(bench.reassembler.late_at(), Some(START + PATIENCE));
+    assert_eq!(complete(take(&mut bench, 9, for_peer, 1, (8, 8, false))).frames, 2);
+    // One that stays, one that the other device has given, one that goes and came twice, one that is spoilt.
+    take(&mut bench, 9, HERE, 2, (0, 8, true));
+    take(&mut bench, 9, FragmentArrival { share: FragmentShare::FromPeer, ..HERE }, 3, (0, 8, true));
+    take(&mut bench, 10, for_peer, 4, (0, 8, true));
+    take(&mut bench, 11, for_peer, 4, (0, 8, true));
+    take(&mut bench, 12, for_peer, 5, (0, 8, true));
+    assert_eq!(take(&mut bench, 12, for_peer, 5, (0, 16, true)), overlap(1));
+    take(&mut bench, 15, for_peer, 6, (8, 8, true));
+    // One that both have is for who has it.
+    take(&mut bench, 15, for_peer, 3, (16, 8, true));
+    assert_eq!(bench.reassembler.take_late(START + PATIENCE), []);
+    assert_eq!(bench.reassembler.late_at(), Some(START + PATIENCE * 2));
+    let late = bench.reassembler.take_late(START + PATIENCE * 2);
+    assert_eq!(late.iter().map(|own| own.bytes.clone()).collect::<Vec<_>>(), [data(0, 8), data(0, 8)]);
+    assert!(late.iter().all(|own| own.arrival == for_peer));
+    assert_eq!((bench.reassembler.held(), bench.reassembler.bytes), (4, 32));
+    assert_eq!(bench.reassembler.take_late(START + Duration::from_secs(1)).len(), 1);
+    assert_eq!((bench.reassembler.late_at(), bench.reassembler.held()), (None, 3));
+    // What comes later of it waits anew.
+    take(&mut bench, 1_000, for_peer, 4, (8, 8, false));
+    assert_eq!(bench.reassembler.late_at(), Some(START + Duration::from_secs(1) + PATIENCE));
+    assert_eq!(bench.reassembler.handle_timeout(START + Duration::from_secs(60)), 4);
     assert!(bench.is_empty());
 }
 
@@ -243,7 +284,8 @@ fn packets_are_told_apart() {
         ("zone", last(|_| {}), ZoneId(2)),
         ("identification", fragment(V4, 6, 8, 8, false), ZONE),
     ] {
-        let outcome = bench.reassembler.handle_fragment(START, zone, &packet, &data(8, 8));
+        let outcome =
+            bench.reassembler.handle_fragment(START, FragmentArrival { zone, ..HERE }, &packet, &data(8, 8));
         assert_eq!(outcome, FragmentOutcome::Held, "{what}");
     }
     assert_eq!(complete(bench.take(7, (8, 8, false))).data, data(0, 16));
@@ -254,9 +296,9 @@ fn packets_are_told_apart() {
 fn ipv6_goes_by_identification_alone() {
     let mut reassembler = Reassembler::new();
     let last = Packet { protocol: 60, ..fragment(V6, 0xdead_beef, 8, 8, false) };
-    assert_eq!(reassembler.handle_fragment(START, ZONE, &last, &data(8, 8)), FragmentOutcome::Held);
+    assert_eq!(reassembler.handle_fragment(START, HERE, &last, &data(8, 8)), FragmentOutcome::Held);
     let first = fragment(V6, 0xdead_beef, 0, 8, true);
-    let whole = complete(reassembler.handle_fragment(START, ZONE, &first, &data(0, 8)));
+    let whole = complete(reassembler.handle_fragment(START, HERE, &first, &data(0, 8)));
     assert_eq!((whole.data, whole.first.protocol), (data(0, 16), 17));
 }
 
@@ -271,10 +313,10 @@ fn cut_fragments() {
     };
     let mut reassembler = Reassembler::new();
     for (packet, bytes) in [cut(0, 800, 100, true), cut(1600, 80, 80, false)] {
-        assert_eq!(reassembler.handle_fragment(START, ZONE, &packet, &bytes), FragmentOutcome::Held);
+        assert_eq!(reassembler.handle_fragment(START, HERE, &packet, &bytes), FragmentOutcome::Held);
     }
     let (packet, bytes) = cut(800, 800, 0, true);
-    let whole = complete(reassembler.handle_fragment(START, ZONE, &packet, &bytes));
+    let whole = complete(reassembler.handle_fragment(START, HERE, &packet, &bytes));
     let mut expected = vec![0; 1680];
     expected[..100].copy_from_slice(&data(0, 100));
     expected[1600..].copy_from_slice(&data(1600, 80));

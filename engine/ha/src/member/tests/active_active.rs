@@ -102,6 +102,24 @@ fn a_lost_forwarding_link_takes_out_the_secondary_alone() {
 }
 
 #[test]
+fn a_forwarding_link_that_passes_nothing_is_a_lost_one() {
+    let mut pair = running();
+    for device in [A, B] {
+        pair.with(device, |member, now| member.handle_ha3_silence(now, true));
+    }
+    pair.seconds(5);
+    assert_eq!(pair.states(), [Some(HaState::ActivePrimary), Some(HaState::NonFunctional)]);
+    assert_eq!(pair.logged(B, "ha3 keep-alive threshold exceeded"), 1);
+    for device in [A, B] {
+        pair.with(device, |member, now| member.handle_ha3_silence(now, false));
+    }
+    pair.seconds(1);
+    assert_eq!(pair.state(B), Some(HaState::Tentative));
+    pair.seconds(61);
+    assert_eq!(pair.states(), UP);
+}
+
+#[test]
 fn the_forwarding_link_of_a_dead_peer_takes_out_nobody() {
     let mut pair = running();
     pair.crash(A);

@@ -123,6 +123,55 @@ fn what_is_on_its_way_to_an_address_that_moves_is_not_lost() {
     panic!("the addresses come back");
 }
 
+/// The address goes to the other device for the interface's sake alone: its holder works still, and owns the
+/// session, but has no way out for it any more.
+#[test]
+fn a_session_goes_on_where_its_address_is() {
+    for workers in [1, 3] {
+        let lines = NAT.to_owned()
+            + "set deviceconfig high-availability group monitoring link-monitoring enabled no\n";
+        let mut pair = Pair::sharing(workers, COMBINATIONS[2], &lines);
+        let port = open_at_1(&mut pair);
+        pair.carrier(1, OUTSIDE, false);
+        pair.run(10 * MILLISECOND);
+        assert_eq!([pair.state(0), pair.state(1)], BOTH_WORK);
+        assert_eq!(pair.asked(0, OUTSIDE, SERVER_IP, FLOATING[1]), Some(virtual_mac(1, "ethernet1/2")));
+        let from_server = |sequence, acknowledged, data: &[u8]| {
+            let mac = virtual_mac(1, "ethernet1/2");
+            segment(WEB, (FLOATING[1], port), mac, ("A", sequence, acknowledged), data)
+        };
+        let from_client = |sequence, acknowledged, data: &[u8]| {
+            let gateway = virtual_mac(1, "ethernet1/1");
+            segment(client(21), (SERVER_IP, 9_999), gateway, ("A", sequence, acknowledged), data)
+        };
+        let passed = pair.through(0, OUTSIDE, from_server(501, 106, b"world"));
+        assert_eq!(passed.len(), 1, "to the client: {passed:?}");
+        for number in 0..3 {
+            // The client's side of device 1 is there still.
+            let passed = pair.through(1, INSIDE, from_client(106 + number * 4, 506, b"more"));
+            assert_eq!(passed.len(), 1, "{workers} workers, {number}: {passed:?}");
+            assert_eq!((passed[0].device, passed[0].port), (0, OUTSIDE));
+            assert_eq!(passed[0].source(), (FLOATING[1], port), "as the server knows it");
+            let passed = pair.through(0, OUTSIDE, from_server(506, 110 + number * 4, b""));
+            assert_eq!(passed.len(), 1, "{workers} workers, {number}: {passed:?}");
+        }
+        // At home again; the session ends once, with all its packets.
+        pair.carrier(1, OUTSIDE, true);
+        pair.run(Duration::from_secs(5));
+        assert_eq!(pair.floating_at(), held([0, 1]));
+        let passed = pair.through(1, OUTSIDE, from_server(506, 118, b"again"));
+        assert_eq!(passed.len(), 1, "{passed:?}");
+        pair.command(0, Command::ClearSessions(Default::default()));
+        pair.command(1, Command::ClearSessions(Default::default()));
+        pair.run(Duration::from_millis(100));
+        let ours: Vec<_> =
+            pair.records.iter().filter(|(_, record)| record.source.to_string().ends_with(".21")).collect();
+        assert_eq!(ours.len(), 1, "{ours:?}");
+        assert_eq!((ours[0].1.sent.packets, ours[0].1.received.packets), (5, 6));
+        assert_eq!([pair.sessions(0), pair.sessions(1)], [0, 0]);
+    }
+}
+
 #[test]
 fn two_that_could_not_hear_each_other_share_again() {
     let mut pair = Pair::sharing(1, COMBINATIONS[2], "");
