@@ -196,15 +196,16 @@ fn guests(plan: &Plan, begin: Duration, count: u32, tally: &CommonTally) -> Vec<
     vec![(0, Box::new(opener)), (1, Box::new(answerer))]
 }
 
-/// Counts what HA3 carries: its frames have a type of their own, and say behind the Ethernet header what they
+/// Counts what HA3 carries, keep-alives left out: its frames have a type of their own, and say behind the Ethernet header what they
 /// ask for and which piece of a message they are.
 fn tap(forwarded: &Arc<Forwarded>) -> Tap {
     const TYPE: [u8; 2] = ETHERTYPE_HA3.to_be_bytes();
     const SETUP_REQUEST: u8 = Ha3Kind::SetupRequest as u8;
+    const KEEP_ALIVE: u8 = Ha3Kind::KeepAlive as u8;
     let forwarded = Arc::clone(forwarded);
     Box::new(move |side, frame| {
         let Some(&[high, low, _version, kind, _sender, piece]) = frame.get(12..18) else { return };
-        if [high, low] != TYPE {
+        if [high, low] != TYPE || kind == KEEP_ALIVE {
             return;
         }
         forwarded.frames[side].fetch_add(1, Ordering::Relaxed);

@@ -8,6 +8,7 @@ use std::{
 
 use bifrons_ha::{Envelope, HaLinkId, HaState, Message, VERSIONS, VirtualMac, sync::MessageKind};
 use bifrons_model::MacAddress;
+use bifrons_wire::Ha3Kind;
 
 use crate::{
     device::Written,
@@ -176,6 +177,9 @@ impl Said {
         match link {
             HaLinkId::Ha1 | HaLinkId::Ha1Backup | HaLinkId::HeartbeatBackup => Self::of_control(bytes),
             HaLinkId::Ha2 | HaLinkId::Ha2Backup => (Self::of_data(bytes), None),
+            HaLinkId::Ha3 if bytes.get(ETHERNET + 1) == Some(&(Ha3Kind::KeepAlive as u8)) => {
+                (Self::KeepAlive, None)
+            }
             HaLinkId::Ha3 => (Self::Packet, None),
         }
     }
@@ -240,6 +244,8 @@ pub(super) fn carried(bytes: &[u8]) -> Option<(&'static str, View)> {
         2 => "setup reply",
         3 => "forward",
         4 => "return",
+        5 => "fragment",
+        6 => "own fragment",
         _ => return None,
     };
     let description = u16::from_be_bytes([*head.get(28)?, *head.get(29)?]);
