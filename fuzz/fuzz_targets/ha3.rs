@@ -1,6 +1,6 @@
 //! Frames of the other device, and of others: reading never panics, a frame without a right tag is no piece,
-//! unfinished bodies stay bounded, and what is sent of any kind, keep-alives among them, arrives as it was, in
-//! one piece or in many.
+//! unfinished bodies stay bounded, and what is sent of any kind, keep-alives among them, arrives as it was,
+//! in one piece or in many.
 #![no_main]
 
 use bifrons_fuzz::Input;

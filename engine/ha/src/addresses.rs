@@ -116,8 +116,8 @@ pub struct AddressTable {
     pub addresses: Vec<PairAddress>,
     /// What one of the devices of an active/active pair answers for.
     pub proxied: Vec<PairRange>,
-    /// Whether this device says nothing on any interface: the other one has all addresses, or this one takes no
-    /// part.
+    /// Whether this device says nothing on any interface: the other one has all addresses, or this one takes
+    /// no part.
     pub is_silent: bool,
 }
 
@@ -215,8 +215,8 @@ impl AddressPlan {
         }
     }
 
-    /// A device of an active/active pair has addresses of its own. A tentative one is there for them; one that
-    /// begins looks for duplicates.
+    /// A device of an active/active pair has addresses of its own. A tentative one is there for them; one
+    /// that begins looks for duplicates.
     const fn is_silent(&self, state: HaState) -> bool {
         match state {
             HaState::Active | HaState::ActivePrimary | HaState::ActiveSecondary => false,

@@ -30,7 +30,8 @@ use fields::{Fields, Writer};
 /// The versions that this program speaks.
 pub const VERSIONS: Versions = Versions { lowest: 1, highest: 1 };
 
-/// A capability (`Hello::offered`): it sends keep-alives on HA3, and expects them from a peer that does so too.
+/// A capability (`Hello::offered`): it sends keep-alives on HA3, and expects them from a peer that does so
+/// too.
 pub const HA3_KEEP_ALIVE: u64 = 1;
 /// A capability: it puts packets together whose fragments come to both devices.
 pub const HA3_FRAGMENTS: u64 = 1 << 1;

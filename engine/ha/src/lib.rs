@@ -35,8 +35,8 @@ pub use election::{Event, Mode, StateReason, Verdict, is_better, judge, next};
 pub use flaps::{Flaps, Loop};
 pub use ha3::{Ha3Channel, Ha3Counters, Ha3KeepAlive, Ha3Refusal};
 pub use hello::{
-    CAPABILITIES, ConfigurationMark, Envelope, HA3_FRAGMENTS, HA3_KEEP_ALIVE, Heartbeat, Hello, Message, Order, OrderKind, OrderReply, SoftwareVersion,
-    Unreadable, VERSIONS, Versions,
+    CAPABILITIES, ConfigurationMark, Envelope, HA3_FRAGMENTS, HA3_KEEP_ALIVE, Heartbeat, Hello, Message,
+    Order, OrderKind, OrderReply, SoftwareVersion, Unreadable, VERSIONS, Versions,
 };
 pub use keying::{Keying, KeyingOutput, LinkKeys};
 pub use log::{HaEvent, Severity, SystemRecord};

@@ -196,8 +196,8 @@ fn guests(plan: &Plan, begin: Duration, count: u32, tally: &CommonTally) -> Vec<
     vec![(0, Box::new(opener)), (1, Box::new(answerer))]
 }
 
-/// Counts what HA3 carries, keep-alives left out: its frames have a type of their own, and say behind the Ethernet header what they
-/// ask for and which piece of a message they are.
+/// Counts what HA3 carries, keep-alives left out: its frames have a type of their own, and say behind the
+/// Ethernet header what they ask for and which piece of a message they are.
 fn tap(forwarded: &Arc<Forwarded>) -> Tap {
     const TYPE: [u8; 2] = ETHERTYPE_HA3.to_be_bytes();
     const SETUP_REQUEST: u8 = Ha3Kind::SetupRequest as u8;

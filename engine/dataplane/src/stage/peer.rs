@@ -433,8 +433,8 @@ impl Worker {
         is_own && view.gives_to_peer() && lane.wiring != Wiring::Tap && lane.link == LinkType::Ethernet
     }
 
-    /// Where a fragment came, and where its packet becomes whole if fragments of it come to both devices. Those
-    /// for the device itself do not go away.
+    /// Where a fragment came, and where its packet becomes whole if fragments of it come to both devices.
+    /// Those for the device itself do not go away.
     pub(crate) fn fragment_share(&self, lane: &Lane, packet: &Packet) -> FragmentShare {
         let Some(view) = self.pair.shared else { return FragmentShare::Here };
         match self.from_peer.map(|from_peer| from_peer.kind) {

@@ -15,9 +15,9 @@
 //!      whole here once more: lives ◄══ HA3 ══ ForwardToOwner, OwnFragment
 //! ```
 //!
-//! What was given as a fragment is never given as one again, and what belongs to the owner never goes back: no
-//! fragment runs in a circle. Fragments for the device itself stay. On a wire each leaves the device that it
-//! came to.
+//! What was given as a fragment is never given as one again, and what belongs to the owner never goes back:
+//! no fragment runs in a circle. Fragments for the device itself stay. On a wire each leaves the device that
+//! it came to.
 
 use alloc::vec::Vec;
 

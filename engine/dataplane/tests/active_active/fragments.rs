@@ -340,7 +340,8 @@ proptest! {
             let whole = counts.iter().all(|count| *count == 1);
             if is_calm && whole && first < Duration::from_secs(3) {
                 for offset in [0, 1_480, 2_960] {
-                    prop_assert_eq!(left.get(&(datagram.into(), offset)), Some(&1), "{} {}", datagram, offset);
+                    let count = left.get(&(datagram.into(), offset));
+                    prop_assert_eq!(count, Some(&1), "{} {}", datagram, offset);
                 }
             }
         }

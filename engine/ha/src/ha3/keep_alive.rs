@@ -10,9 +10,10 @@
 //!                                                           lost ──────────────────────┘
 //! ```
 //!
-//! Both devices send keep-alives, ten in a threshold, and each says whether it has heard from the other one: so
-//! both know of a link that works in one direction only. Any authentic frame is a sign of life. The threshold
-//! is how long the election bears silence, but a second at least: frames on HA3 may be lost one by one.
+//! Both devices send keep-alives, ten in a threshold, and each says whether it has heard from the other one:
+//! so both know of a link that works in one direction only. Any authentic frame is a sign of life. The
+//! threshold is how long the election bears silence, but a second at least: frames on HA3 may be lost one by
+//! one.
 
 use core::time::Duration;
 
