@@ -34,8 +34,8 @@ pub struct FragmentArrival {
     pub share: FragmentShare,
 }
 
-/// Where a fragment came, of the two devices of an active/active pair, and where its packet is to become whole
-/// if it comes to both.
+/// Where a fragment came, of the two devices of an active/active pair, and where its packet is to become
+/// whole if it comes to both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FragmentShare {
     /// It came here, and stays.

@@ -260,8 +260,8 @@ impl Plan {
     }
 }
 
-const PAIR: &str = "pair PROFILE mode MODE monitors BOOL links LINK,… latency NS jitter NS loss N duplicate N \
-                    reorder N mtu N bandwidth N [passive-ports down]";
+const PAIR: &str = "pair PROFILE mode MODE monitors BOOL links LINK,… latency NS jitter NS loss N \
+                    duplicate N reorder N mtu N bandwidth N [passive-ports down]";
 const RULE: &str = "allow|drop|reset-both FROM TO any|tcp FIRST LAST|udp FIRST LAST";
 
 fn read_zone(words: &mut Words<'_>) -> Option<ZonePlan> {

@@ -96,8 +96,8 @@ struct Inside {
     at: Spot,
     count: u32,
     since: Timestamp,
-    /// The rules that were in force when it came, of each device that may judge it: it may wait for a neighbor
-    /// while others are committed.
+    /// The rules that were in force when it came, of each device that may judge it: it may wait for a
+    /// neighbor while others are committed.
     rules: [usize; DEVICES],
 }
 

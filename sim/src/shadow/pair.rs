@@ -359,8 +359,8 @@ impl PairShadow {
         Ok(())
     }
 
-    /// Of two devices that lead after each other, or at a time, each has a session of its own for what they do
-    /// not tell each other: each logs its own once, and in it no more than came to that device.
+    /// Of two devices that lead after each other, or at a time, each has a session of its own for what they
+    /// do not tell each other: each logs its own once, and in it no more than came to that device.
     fn enter_untold(&mut self, device: usize, entry: &Entry) -> Judged {
         let wrong = |text: String| Err((What::Logged, format!("device {device}: {text}: {entry:?}")));
         let session = (device, entry.session, ledger::client_flow(entry));

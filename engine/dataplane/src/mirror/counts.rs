@@ -1,9 +1,9 @@
 //! Who of an active/active pair has counted what of a session.
 //!
-//! Both devices may pass packets of one session: while HA3 is down, while they cannot reach each other at all,
-//! or where both have begun it. Each knows for certain what it has counted itself and tells that apart from
-//! what it has heard of. Of two numbers of one device's the larger is the later one: the sum is right whatever
-//! was lost, repeated or told late, and whoever owns the session when it is logged.
+//! Both devices may pass packets of one session: while HA3 is down, while they cannot reach each other at
+//! all, or where both have begun it. Each knows for certain what it has counted itself and tells that apart
+//! from what it has heard of. Of two numbers of one device the larger is the later one: the sum is right
+//! whatever was lost, repeated or told late, and whoever owns the session when it is logged.
 //!
 //! ```text
 //!  told of a session

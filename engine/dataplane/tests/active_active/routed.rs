@@ -129,8 +129,8 @@ fn a_frame_comes_back_as_it_went() {
     assert!(matches!(fate.verdict, Verdict::Transmit(OUTSIDE) | Verdict::Held), "{:?}", fate.verdict);
 }
 
-/// The owner's link is down: it has let the packet pass, and the other device transmits it. Where that one has
-/// no way either it is dropped there, once.
+/// The owner's link is down: it has let the packet pass, and the other device transmits it. Where that one
+/// has no way either it is dropped there, once.
 #[test]
 fn what_has_no_way_out_here_leaves_by_the_other_device() {
     for (at, is_up_there) in BOTH.into_iter().flat_map(|at| [true, false].map(|is_up| (at, is_up))) {
