@@ -83,6 +83,8 @@ pub(crate) struct Pair {
     is_leaving: bool,
     has_ports: bool,
     announces_again: Option<Timestamp>,
+    /// With which start of the peer there are keys, as long as it has not been lost since.
+    met: Option<u64>,
     standing: Standing,
     peer_state: Option<HaState>,
     shared: SharedWork,
@@ -163,6 +165,7 @@ impl Pair {
             is_leaving: false,
             has_ports: true,
             announces_again: None,
+            met: None,
             standing: Standing { state: member.state(), down: down.into_iter().collect() },
             peer_state: None,
             shared: SharedWork::new(config),
@@ -466,7 +469,7 @@ impl Pair {
             self.member.handle_ha3_silence(now, self.shared.is_silent(now, offered));
             while let Some(output) = self.member.poll_output() {
                 is_still = false;
-                self.follow_member(now, output);
+                self.follow_member(now, output, copies);
             }
             while let Some(output) = self.keying.poll_output() {
                 is_still = false;
@@ -489,14 +492,18 @@ impl Pair {
     fn tell_before_leaving(&mut self, now: Timestamp, copies: &Copies<'_>) {
         let is_leaving = self.member.is_leaving();
         if is_leaving && !self.is_leaving {
-            for id in copies.untold() {
-                self.sync.mark(now, ItemKind::SessionUpdate, id);
-            }
+            self.tell_untold(now, copies);
         }
         self.is_leaving = is_leaving;
     }
 
-    fn follow_member(&mut self, now: Timestamp, output: MemberOutput) {
+    fn tell_untold(&mut self, now: Timestamp, copies: &Copies<'_>) {
+        for id in copies.untold() {
+            self.sync.mark(now, ItemKind::SessionUpdate, id);
+        }
+    }
+
+    fn follow_member(&mut self, now: Timestamp, output: MemberOutput, copies: &Copies<'_>) {
         match output {
             MemberOutput::Message { link, bytes } => self.say(link, MEMBER, &bytes),
             MemberOutput::State { from, to, reason: _ } => {
@@ -507,6 +514,10 @@ impl Pair {
                 if from == HaState::Tentative {
                     // All is told once more: now it has sessions of its own.
                     self.sync.handle_sending(now, false);
+                }
+                if from.forwards() && !to.forwards() && self.shared.is_active_active() {
+                    // Whoever goes on with the sessions logs them, with what was counted here, too.
+                    self.tell_untold(now, copies);
                 }
                 self.sync.handle_sending(now, tells_in(to));
                 self.stand(now);
@@ -520,6 +531,7 @@ impl Pair {
                 }
                 self.keying.handle_peer(now, self.member.peer().map(|peer| peer.epoch));
                 if !is_alive {
+                    self.met = None;
                     self.shared.handle_keys(None);
                     // Without a peer there are no keys that could be old.
                     let _ = self.sync.handle_peer(now, PeerEvent::Lost);
@@ -564,7 +576,13 @@ impl Pair {
             KeyingOutput::Agreed(keys) => {
                 let number = keys.ha2.epoch;
                 self.shared.handle_keys(Some(&keys.ha3));
-                copies.meet(self.member.peer().map_or(0, |peer| peer.epoch));
+                let start = self.member.peer().map_or(0, |peer| peer.epoch);
+                copies.meet(start);
+                let had_lost_this = self.met.replace(start) == Some(start);
+                if had_lost_this && self.forwards() && self.shared.is_active_active() {
+                    // The peer took this device for dead, and all addresses for its own; here nobody noticed.
+                    self.announcer.renew(now);
+                }
                 // Numbers grow with each agreement, so these keys are not old.
                 if self.sync.handle_peer(now, PeerEvent::Connected(keys.ha2)).is_ok() {
                     self.member.handle_ha2_epoch(now, number.into());

@@ -60,6 +60,8 @@ struct Pair {
     lost: Option<HaLinkId>,
     /// A device that hears nothing on HA2, and is heard.
     deaf: Option<usize>,
+    /// A device that does nothing for a while; what comes to it waits.
+    frozen: Option<usize>,
     /// Questions for station addresses.
     asked: [usize; 2],
 }
@@ -125,6 +127,7 @@ impl Pair {
             is_cut: false,
             lost: None,
             deaf: None,
+            frozen: None,
             asked: [0; 2],
         };
         pair.run(Duration::from_secs(12));
@@ -138,6 +141,10 @@ impl Pair {
             self.now += STEP;
             for _ in 0..self.wire.len() {
                 let Some((to, link, bytes)) = self.wire.pop_front() else { break };
+                if self.frozen == Some(to) {
+                    self.wire.push_back((to, link, bytes));
+                    continue;
+                }
                 let is_lost = self.is_cut && link == HaLinkId::Ha1
                     || self.lost == Some(link)
                     || self.deaf == Some(to) && link == HaLinkId::Ha2;
@@ -147,6 +154,7 @@ impl Pair {
             }
             for device in [0, 1] {
                 if let Some(node) = &mut self.nodes[device]
+                    && self.frozen != Some(device)
                     && node.poll_timeout().is_some_and(|due| due <= self.now)
                 {
                     node.handle_timeout(self.now);

@@ -259,6 +259,63 @@ fn without_ha3_the_secondary_device_steps_back() {
     assert_eq!(pair.floating_at(), held([0, 1]));
 }
 
+/// It has not noticed that it was taken for dead, and the network has its addresses elsewhere.
+#[test]
+fn who_was_frozen_announces_what_is_its_own() {
+    for device in [0, 1] {
+        let mut pair = Pair::sharing(1, COMBINATIONS[3], "");
+        let here = (FLOATING[device], virtual_mac(device as u8, "ethernet1/2"));
+        pair.frames = Default::default();
+        pair.frozen = Some(device);
+        pair.run(Duration::from_millis(200));
+        assert_eq!(pair.state(1 - device), HaState::ActivePrimary);
+        assert!(pair.announced(1 - device).contains(&here), "{device}");
+        pair.frames = Default::default();
+        pair.frozen = None;
+        pair.run(Duration::from_secs(3));
+        assert_eq!([pair.state(0), pair.state(1)], BOTH_WORK);
+        assert!(pair.announced(device).contains(&here), "{device}");
+        assert!(!pair.announced(1 - device).contains(&here), "{device}");
+        assert_eq!(pair.floating_at(), held([0, 1]));
+    }
+}
+
+/// Packets of an established session leave no event, and who has seen them is asked no more.
+#[test]
+fn who_steps_back_tells_what_it_has_counted() {
+    let failures: [(HaState, fn(&mut Pair)); 3] = [
+        (HaState::NonFunctional, |pair| {
+            for device in [0, 1] {
+                pair.command(device, Command::PairLink { link: HaLinkId::Ha3, is_up: false });
+            }
+        }),
+        (HaState::Tentative, |pair| pair.carrier(1, OUTSIDE, false)),
+        (HaState::Suspended, |pair| pair.command(1, Command::PairState(StateRequest::Suspend))),
+    ];
+    let packets = |pair: &Pair, device: usize| -> u64 {
+        let workers = pair.nodes[device].as_ref().unwrap().workers().iter();
+        let tables = workers.map(|worker| worker.sessions());
+        let volumes = tables.flat_map(|table| table.slots().flat_map(|slot| table.get(slot).volume));
+        volumes.map(|volume| volume.packets).sum()
+    };
+    for (state, fail) in failures {
+        for workers in [1, 2] {
+            let mut pair = Pair::sharing(workers, COMBINATIONS[2], NAT);
+            let port = open_at_1(&mut pair);
+            for _ in 0..5 {
+                assert!(goes_on(&mut pair, 1, port, 501).iter().all(|passed| passed.len() == 1));
+                pair.run(2 * MILLISECOND);
+            }
+            let counted = packets(&pair, 1);
+            assert!(packets(&pair, 0) < counted, "{state:?}: not told yet");
+            fail(&mut pair);
+            pair.run(Duration::from_millis(200));
+            assert_eq!((pair.state(0), pair.state(1)), (HaState::ActivePrimary, state));
+            assert_eq!(packets(&pair, 0), counted, "{state:?}");
+        }
+    }
+}
+
 #[test]
 fn a_suspended_device_hands_its_sessions_over_and_returns() {
     let mut pair = Pair::sharing(1, COMBINATIONS[2], NAT);
