@@ -21,7 +21,7 @@ fn value(findings: &Findings, name: &str) -> f64 {
 
 #[test]
 fn transfers_outlive_the_active_device_and_are_logged_once() {
-    let failover = Failover { trials: 8, ..Failover::default() };
+    let failover = Failover { trials: 8, transfers: 20, ..Failover::default() };
     let findings = failover.conduct(&Laboratory::new(&firewall::build)).expect("a pair that stands");
     assert!(findings.are_good(), "{findings:?}");
     assert_eq!(value(&findings, "transfers"), 160.0);
@@ -35,7 +35,7 @@ fn transfers_outlive_the_active_device_and_are_logged_once() {
 
 #[test]
 fn transfers_outlive_a_link_of_the_active_device() {
-    let link_down = Failover { trials: 4, cause: Cause::LinkDown, ..Failover::default() };
+    let link_down = Failover { trials: 4, transfers: 20, cause: Cause::LinkDown, ..Failover::default() };
     let findings = link_down.conduct(&Laboratory::new(&firewall::build)).expect("a pair that stands");
     assert!(findings.are_good(), "{findings:?}");
     assert_eq!(value(&findings, "transfers_broken"), 0.0);

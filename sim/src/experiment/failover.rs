@@ -56,7 +56,7 @@ pub struct Failover {
 
 impl Default for Failover {
     fn default() -> Self {
-        Self { trials: 100, transfers: 20, cause: Cause::Crash, profile: Profile::Fast, first_seed: 1 }
+        Self { trials: 100, transfers: 200, cause: Cause::Crash, profile: Profile::Fast, first_seed: 1 }
     }
 }
 
