@@ -15,6 +15,7 @@ use crate::{
     answer::Blocked,
     gateway::Prediction,
     nat::Plan,
+    stage::peer::ECHO_REPLIES,
     worker::{Lane, Wiring},
 };
 
@@ -121,6 +122,10 @@ impl Worker {
         let ways = [likely, likely.reverse()];
         let is_syn = packet.tcp.flags.has(TcpFlags::SYN);
         for direction in ways.into_iter().filter(|way| !is_syn || *way == told) {
+            // Who is the client is a guess. The other one's next segment may tell.
+            if direction != told && self.is_translated_from_here(lane, packet, outbox) {
+                return refused;
+            }
             let Ok(mut way) = self.way_in(direction, lane, packet, outbox) else { continue };
             let Ok(plan) = self.plan(lane, &mut way, outbox) else { continue };
             let judged = self.judge(&way, packet, outbox);
@@ -131,6 +136,12 @@ impl Worker {
             }
         }
         refused
+    }
+
+    /// Whether a rule translates what this sender begins: then it must not leave as it came.
+    fn is_translated_from_here(&self, lane: &Lane, packet: &Packet, outbox: &mut Outbox) -> bool {
+        let way = self.way_in(Direction::ClientToServer, lane, packet, outbox);
+        way.is_ok_and(|mut way| !self.plan(lane, &mut way, outbox).is_ok_and(|plan| !plan.translates()))
     }
 
     /// Makes a session that another has foretold: it goes where that one said, under its rule.
@@ -211,7 +222,15 @@ impl Worker {
         outbox: &mut Outbox,
     ) -> Result<Hit, Verdict> {
         let way = self.way_of(lane, packet, outbox).map_err(Verdict::Drop);
-        let planned = way.and_then(|mut way| Ok((self.plan(lane, &mut way, outbox)?, way)));
+        let planned = way.and_then(|mut way| {
+            let plan = self.plan(lane, &mut way, outbox)?;
+            // Only queries are mapped (RFC 5508, section 3.1): who waits for the answer waits for another sender.
+            let is_answer = packet.icmp.is_echo && ECHO_REPLIES.contains(&packet.icmp.kind);
+            if is_answer && plan.translates() {
+                return Err(Verdict::Drop(DropReason::NatUntranslatable));
+            }
+            Ok((plan, way))
+        });
         let (plan, way) = planned.inspect_err(|verdict| {
             if let Verdict::Drop(reason) = verdict {
                 self.tell_no_way(bytes, lane, packet, *reason, outbox);

@@ -35,7 +35,7 @@ use crate::{
 };
 
 /// ICMP and ICMPv6 echo replies.
-const ECHO_REPLIES: [u8; 2] = [0, 129];
+pub(super) const ECHO_REPLIES: [u8; 2] = [0, 129];
 /// How long the description of a session may be, in bytes; there is room for any.
 const DESCRIPTION_MAX: usize = 1_024;
 

@@ -221,6 +221,28 @@ fn what_was_never_told_of_is_picked_up() {
     }
 }
 
+/// What a NAT rule translates does not leave as it came because its sender might be a server. The client's
+/// next segment tells that it is one.
+#[test]
+fn what_is_translated_is_not_picked_up_as_it_is() {
+    let inwards = "set rulebase security rules in from untrust to trust source any destination any application any\n\
+                   set rulebase security rules in service any action allow";
+    let mut pair = Pair::new(inwards, usize::MAX, 0);
+    let outside = Way { source: ([203, 0, 113, 7].into(), 40_004), destination: ([10, 0, 0, 2].into(), 443) };
+    let mut talk = Connection { client: outside, server: outside.back(), next: [1, 2] };
+    pair.devices[1].worker.handle_take_over(pair.now);
+    pair.devices[1].worker.set_pair_view(PairView::ALONE);
+    let now = pair.now;
+    let server = talk.segment(1, ACK, b"world");
+    let (verdict, _) = pair.devices[1].send(now, INSIDE, &server);
+    assert_eq!(verdict, Verdict::Drop(DropReason::TcpNonSyn));
+    let client = talk.segment(0, ACK, b"hello");
+    for (interface, frame) in [(OUTSIDE, client), (INSIDE, server)] {
+        let (verdict, _) = pair.devices[1].send(now, interface, &frame);
+        assert!(matches!(verdict, Verdict::Transmit(_)), "{verdict:?}");
+    }
+}
+
 #[test]
 fn who_does_not_forward_drops_everything() {
     let mut pair = Pair::new("", usize::MAX, 0);

@@ -92,6 +92,16 @@ pub fn rfc5508_req_1_queries_pass_and_are_mapped_independently_of_the_host() {
     assert!(!sources.contains(&other.way.source));
 }
 
+/// The answer to a query that passed elsewhere, or before the firewall forgot it, would come from somebody who
+/// was not asked.
+#[test]
+fn an_answer_that_nobody_asked_for_is_not_translated() {
+    let mut gate = Gate::new([ports("192.0.2.10", "192.0.2.10", false)]);
+    let stray = packets::echo(way(("10.0.0.2", 0), ("203.0.113.1", 0)), true, 7);
+    assert_eq!(gate.send(INSIDE, &stray).verdict, Verdict::Drop(DropReason::NatUntranslatable));
+    ping(&mut gate, "10.0.0.2", 7, "203.0.113.1");
+}
+
 #[test]
 pub fn rfc5508_req_2_query_timer_is_configurable_to_a_minute() {
     let rule = ports("192.0.2.10", "192.0.2.10", false);
