@@ -51,8 +51,8 @@ pub(super) struct Border {
     order: VecDeque<(Timestamp, u64)>,
     /// Who began what.
     begun: HashSet<Flow>,
-    /// What an address and port in front of the firewall stands for behind it.
-    hidden: HashMap<Flow, (IpAddr, u16)>,
+    /// What an address and port in front of the firewall stands for behind it, at each device.
+    hidden: [HashMap<Flow, (IpAddr, u16)>; DEVICES],
     /// What arrived, by direction.
     pub arrived: HashMap<Flow, Volume>,
     /// What left, by the direction in which it arrived.
@@ -72,8 +72,11 @@ pub(super) struct Border {
     parted: u64,
     /// Frames that each device has forwarded since it began.
     pub forwarded: [u64; DEVICES],
-    /// As what sessions that are hidden and not over go out, of two devices.
-    going: Option<Translations>,
+    /// As what sessions that are hidden and not over go out, of two devices: all by the first one's, but for what
+    /// the second one lets out while they are apart.
+    going: Option<[Translations; DEVICES]>,
+    /// Only one is to forward, and both do, for neither hears the other: each gives all ports.
+    are_apart: bool,
     /// Both devices forward: what the one receives leaves by the other one too.
     is_shared: bool,
 }
@@ -123,7 +126,7 @@ impl Border {
 
     /// The border of two devices that begin at `woke`, which translate as one.
     pub fn of_pair(woke: Timestamp, is_shared: bool) -> Self {
-        Self { going: Some(Translations::default()), is_shared, ..Self::new(woke) }
+        Self { going: Some(Default::default()), is_shared, ..Self::new(woke) }
     }
 
     /// The firewall began anew.
@@ -140,25 +143,24 @@ impl Border {
         self.forwarded[device] = 0;
     }
 
+    /// Whether only one is to forward, and both do, for neither hears the other.
+    pub const fn set_apart(&mut self, are_apart: bool) {
+        self.are_apart = are_apart;
+    }
+
     /// A session is over, by the log: its translation is free.
     pub fn closed(&mut self, flow: &Flow) {
-        if let Some(going) = &mut self.going {
-            going.end(flow);
-        }
+        self.going.iter_mut().flatten().for_each(|going| going.end(flow));
     }
 
     /// In a span one device does not hear of the other's sessions.
     pub fn untold(&mut self, from: Timestamp, until: Timestamp) {
-        if let Some(going) = &mut self.going {
-            going.untold(from, until);
-        }
+        self.going.iter_mut().flatten().for_each(|going| going.untold(from, until));
     }
 
     /// From now on sessions may be translated otherwise than before; those older than `since` may not.
     pub fn forget_translations(&mut self, since: Option<Timestamp>) {
-        if let Some(going) = &mut self.going {
-            going.forget(since);
-        }
+        self.going.iter_mut().flatten().for_each(|going| going.forget(since));
     }
 
     pub fn pulled(&mut self, now: Timestamp, at: Spot, is_pulled: bool) {
@@ -225,7 +227,7 @@ impl Border {
             Body::Neighbor { .. } | Body::Other => false,
         };
         // What comes back to a hidden address answers.
-        if opens && !self.hidden.contains_key(&flow) {
+        if opens && self.behind(at, &flow).is_none() {
             self.begun.insert(flow);
         }
     }
@@ -282,7 +284,7 @@ impl Border {
         let print = fingerprint(packet, self.place(at));
         let is_known = self.inside.get(&print).is_some_and(|inside| inside.count > 0);
         if !is_known {
-            return self.judge_own(at.device, view, packet, network, rules);
+            return self.judge_own(at, view, packet, network, rules);
         }
         let Some(inside) = self.inside.get_mut(&print) else { return Ok(()) };
         inside.count -= 1;
@@ -298,7 +300,7 @@ impl Border {
         let frames = whole.frames.min(inside.frames);
         self.left.entry(flow).or_default().add(frames, if whole.frames > frames { 0 } else { whole.bytes });
         self.judge_segment_size(told, [came_on, port], view, packet, network)?;
-        let origin = self.translate(now, (flow, came_on, port), packet, network)?;
+        let origin = self.translate((now, at), (flow, came_on), packet, network)?;
         self.judge_way(port, view, packet, network)?;
         let mut sets = rules.iter().zip(then).flat_map(|(rules, then)| [rules.current(), rules.of(then)]);
         if !sets.any(|rules| self.is_allowed(&origin, packet, network, rules)) {
@@ -324,14 +326,14 @@ impl Border {
     /// whose words are changed.
     fn judge_own(
         &mut self,
-        device: usize,
+        at: Spot,
         view: &View,
         packet: &Packet,
         network: &Network,
         rules: &[&Rules],
     ) -> Judged {
         let flow = Flow::of(packet);
-        let origin = self.origin(flow);
+        let origin = self.origin(at, flow);
         let openings = [origin, origin.reversed()].map(|flow| flow.opening(network));
         let resets = |opening: &Opening| {
             rules.iter().any(|rules| super::judge(rules.current(), opening) == Verdict::ResetBoth)
@@ -346,7 +348,7 @@ impl Border {
         }
         let is_control = [flow.source.1, flow.destination.1].contains(&file_transfer::CONTROL);
         if !network.hidden.is_empty() && is_control {
-            self.forwarded[device] += 1;
+            self.forwarded[at.device] += 1;
             return Ok(());
         }
         // Hidden hosts speak with an address of the firewall too, so what came in was looked for first.
@@ -381,8 +383,8 @@ impl Border {
     /// Checks what addresses became; the flow as its sender called it.
     fn translate(
         &mut self,
-        now: Timestamp,
-        (flow, came_on, port): (Flow, usize, usize),
+        (now, at): (Timestamp, Spot),
+        (flow, came_on): (Flow, usize),
         packet: &Packet,
         network: &Network,
     ) -> Result<Flow, (What, String)> {
@@ -391,7 +393,7 @@ impl Border {
             let text = format!("{:?} came, {:?} leaves, {expected} is expected", flow, out);
             Err((What::Faithful, text))
         };
-        let is_hidden = !network.hidden.is_empty() && came_on == 0 && port == 1 && flow.source.0.is_ipv4();
+        let is_hidden = !network.hidden.is_empty() && came_on == 0 && at.zone == 1 && flow.source.0.is_ipv4();
         if is_hidden && self.begun.contains(&flow) {
             // What was announced fares as the session that did so, which was not hidden if others opened it.
             if out == flow && flow.source.1 == file_transfer::DATA {
@@ -400,20 +402,24 @@ impl Border {
             if !network.hides_behind(out.source.0) || out.destination.0 != flow.destination.0 {
                 return wrong(format!("a source of {:?}", network.hidden));
             }
-            self.hidden.insert(out.reversed(), flow.source);
-            if let Some(Err(text)) = self.going.as_mut().map(|going| going.note(now, flow, out)) {
+            let (own, apart) = (self.place(at).device, self.are_apart);
+            for (_, hidden) in self.hidden.iter_mut().enumerate().filter(|(of, _)| *of == own || !apart) {
+                hidden.insert(out.reversed(), flow.source);
+            }
+            let going = self.going.as_mut().map(|going| &mut going[if apart { own } else { 0 }]);
+            if let Some(Err(text)) = going.map(|going| going.note(now, flow, out)) {
                 return Err((What::Faithful, text));
             }
             return Ok(flow);
         }
-        if let Some(origin) = self.hidden.get(&flow) {
-            if out.source.0 != flow.source.0 || out.destination != *origin {
+        if let Some(origin) = self.behind(at, &flow) {
+            if out.source.0 != flow.source.0 || out.destination != origin {
                 return wrong(format!("destination {origin:?}"));
             }
             // An echo has one identifier, which stands for both ports.
             let is_echo = !matches!(flow.protocol, 6 | 17);
             let source = if is_echo { (flow.source.0, origin.1) } else { flow.source };
-            return Ok(Flow { source, destination: *origin, ..flow });
+            return Ok(Flow { source, destination: origin, ..flow });
         }
         // Announced connections to a hidden client are translated back without having been seen.
         if [flow.destination.0, out.source.0].into_iter().any(|address| network.hides_behind(address)) {
@@ -422,9 +428,16 @@ impl Border {
         if out != flow { wrong("no change".into()) } else { Ok(flow) }
     }
 
+    /// Who is behind the address and port that a flow goes to, at a device; what that one never let out it may
+    /// know of the other one.
+    fn behind(&self, at: Spot, flow: &Flow) -> Option<(IpAddr, u16)> {
+        let own = self.place(at).device;
+        [own, 1 - own].into_iter().find_map(|device| self.hidden[device].get(flow)).copied()
+    }
+
     /// A flow towards a hidden address as its receiver knows it.
-    fn origin(&self, flow: Flow) -> Flow {
-        let back = |flow: Flow| self.hidden.get(&flow).map(|origin| Flow { destination: *origin, ..flow });
+    fn origin(&self, at: Spot, flow: Flow) -> Flow {
+        let back = |flow: Flow| self.behind(at, &flow).map(|origin| Flow { destination: origin, ..flow });
         back(flow).or_else(|| back(flow.reversed()).map(Flow::reversed)).unwrap_or(flow)
     }
 

@@ -198,6 +198,7 @@ impl PairShadow {
         // Where both forward, either may have judged it.
         let (both, one) = ([first, second], [&self.rules[device]]);
         let rules: &[&Rules] = if self.roles.both_forward() { &both } else { &one };
+        self.border.set_apart(self.roles.are_apart(now));
         let judged = self.border.leaves(now, at, view, &self.network, rules);
         self.note(now, judged);
         let spoke = self.roles.spoke(device, view);

@@ -253,6 +253,11 @@ impl Roles {
         }
     }
 
+    /// Whether both lead, where one is to, and not because one is about to take the other one's place.
+    pub(super) fn are_apart(&self, now: Timestamp) -> bool {
+        self.both.is_some() && !self.both_forward() && now > self.planned
+    }
+
     /// Whether anything was wrong with the pair since so long before a moment.
     pub(super) fn was_upset_since(&self, at: Timestamp, before: Duration) -> bool {
         self.upset + before >= at
