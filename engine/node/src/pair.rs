@@ -488,9 +488,11 @@ impl Pair {
         }
     }
 
-    /// The packets of established sessions leave no event: whoever is to lead learns of them before it does.
+    /// The packets of established sessions leave no event: whoever is to lead learns of them before it does, or,
+    /// where this device has ceased to lead at once, as soon as can be.
     fn tell_before_leaving(&mut self, now: Timestamp, copies: &Copies<'_>) {
-        let is_leaving = self.member.is_leaving();
+        let has_ceased = !self.forwards() && !self.shared.is_active_active();
+        let is_leaving = self.member.is_leaving() || has_ceased;
         if is_leaving && !self.is_leaving {
             self.tell_untold(now, copies);
         }
@@ -655,6 +657,11 @@ impl Pair {
     /// Who has which address now.
     fn stand(&mut self, now: Timestamp) {
         self.power_ports();
+        // What the member has become is in its outputs still: its new state and the old one make a device that
+        // is neither, and that would speak for addresses which the peer has.
+        if self.member.state() != self.standing.state {
+            return;
+        }
         let peer = self.peer_state.map(|state| Standing { state, down: self.down_at_peer() });
         let table = self.plan.table(&self.standing, peer.as_ref());
         let is_relieved = self.member.is_relieved() && !self.shared.is_active_active();

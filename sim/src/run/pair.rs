@@ -217,14 +217,15 @@ impl<'a> Stage<'a> {
             return Ok(Some(failure));
         }
         self.judge_rest();
-        // A host that still tries begins another session after the first time, and may be done by the second.
-        for _ in 0..2 {
+        // A host that still tries begins another session after the first time, and may be done by the second. One
+        // that has given up says so late, which begins a session, too, after a take-over.
+        for is_last in [false, true] {
             let is_quiet = self.shadow.is_quiet();
             self.clear()?;
             if let Some(failure) = self.play_until(self.couple.elapsed() + CLEARED) {
                 return Ok(Some(failure));
             }
-            if is_quiet {
+            if is_quiet && (is_last || self.couple.sessions() == [0, 0]) {
                 self.shadow.finished(self.couple.world.now(), self.couple.sessions());
                 break;
             }

@@ -103,8 +103,8 @@ impl Worker {
     }
 
     /// Makes a session for a connection of which the dead device could not tell any more, if a rule allows it
-    /// in either direction. One that none allows is not blocked for longer than this packet: it may go the
-    /// other way.
+    /// in the direction that its ports tell, or else in either. One that none allows is not blocked for longer
+    /// than this packet: it may go the other way.
     fn pick_up(
         &mut self,
         bytes: &[u8],
@@ -121,7 +121,8 @@ impl Worker {
         let likely = if packet.source_port < packet.destination_port { told.reverse() } else { told };
         let ways = [likely, likely.reverse()];
         let is_syn = packet.tcp.flags.has(TcpFlags::SYN);
-        for direction in ways.into_iter().filter(|way| !is_syn || *way == told) {
+        let known = if is_syn { Some(told) } else { direction_by_ports(packet) };
+        for direction in ways.into_iter().filter(|way| known.is_none_or(|known| *way == known)) {
             // Who is the client is a guess. The other one's next segment may tell.
             if direction != told && self.is_translated_from_here(lane, packet, outbox) {
                 return refused;
@@ -633,6 +634,17 @@ pub(crate) fn segment_of(packet: &Packet, bytes: &[u8], direction: Direction) ->
         None
     };
     tcp::Segment { direction, tcp: packet.tcp, payload_length: packet.payload_length, window_scale }
+}
+
+/// The way of a segment in mid-connection, where its ports tell: the dynamic ones (RFC 6335, section 6) are
+/// assigned to no service, so of two ports the one that is none of them is the server's.
+fn direction_by_ports(packet: &Packet) -> Option<Direction> {
+    const DYNAMIC: u16 = 49_152;
+    match [packet.source_port, packet.destination_port].map(|port| port >= DYNAMIC) {
+        [true, false] => Some(Direction::ClientToServer),
+        [false, true] => Some(Direction::ServerToClient),
+        [true, true] | [false, false] => None,
+    }
 }
 
 fn first_timer(protocol_number: u8, passes: bool) -> Timer {

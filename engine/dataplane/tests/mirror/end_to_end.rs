@@ -243,6 +243,24 @@ fn what_is_translated_is_not_picked_up_as_it_is() {
     }
 }
 
+/// The rules let out, and nothing in: a segment from a client's port outside to a service inside is no answer.
+#[test]
+fn what_no_rule_allows_is_not_picked_up_the_other_way_round() {
+    for (port_outside, passes) in [(50_000, false), (40_000, true)] {
+        let mut pair = Pair::new("", usize::MAX, 0);
+        let compiled = crate::pair::compiled_without_nat("");
+        pair.devices[1].worker.handle_commit(&compiled);
+        pair.devices[1].worker.handle_take_over(pair.now);
+        pair.devices[1].worker.set_pair_view(PairView::ALONE);
+        let back = way(8_000, port_outside).back();
+        let mut talk = Connection { client: back.back(), server: back, next: [1, 2] };
+        let frame = talk.segment(1, ACK, b"hello");
+        let (verdict, _) = pair.devices[1].send(pair.now, OUTSIDE, &frame);
+        let has_passed = matches!(verdict, Verdict::Transmit(_));
+        assert_eq!(has_passed, passes, "from {port_outside}, which may be a service's: {verdict:?}");
+    }
+}
+
 #[test]
 fn who_does_not_forward_drops_everything() {
     let mut pair = Pair::new("", usize::MAX, 0);

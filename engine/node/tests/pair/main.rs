@@ -331,6 +331,12 @@ fn a_planned_change_moves_sessions_there_and_back() {
     assert!(pair.records.is_empty());
 }
 
+/// The packets of all sessions that a device with one worker knows of.
+fn packets(pair: &Pair, device: usize) -> u64 {
+    let sessions = pair.nodes[device].as_ref().unwrap().workers()[0].sessions();
+    sessions.slots().flat_map(|slot| sessions.get(slot).volume).map(|volume| volume.packets).sum()
+}
+
 /// Packets of an established session leave no event.
 #[test]
 fn who_takes_over_by_plan_knows_of_every_packet() {
@@ -341,10 +347,6 @@ fn who_takes_over_by_plan_knows_of_every_packet() {
         assert_eq!(pair.passes(0, OUTSIDE, segment(false, port, "A", 501, 106, b"")), 1);
         pair.run(Duration::from_millis(1));
     }
-    let packets = |pair: &Pair, device: usize| -> u64 {
-        let sessions = pair.nodes[device].as_ref().unwrap().workers()[0].sessions();
-        sessions.slots().flat_map(|slot| sessions.get(slot).volume).map(|volume| volume.packets).sum()
-    };
     let counted = packets(&pair, 0);
     assert!(packets(&pair, 1) < counted, "not told yet");
     let suspend = Command::PairState(StateRequest::Suspend);

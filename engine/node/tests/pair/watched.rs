@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use bifrons_config::Document;
-use bifrons_ha::HaState;
+use bifrons_ha::{HaState, StateRequest};
 use bifrons_model::MacAddress;
 use bifrons_node::{Command, CommandError, Reply};
 use bifrons_wire::{EthernetHeader, echo_reply};
 
-use super::{INSIDE, OUTSIDE, Pair, SERVER, config, node, node_with, open, segment};
+use super::{INSIDE, OUTSIDE, Pair, SERVER, config, node, node_with, open, packets, segment};
 
 const GROUP: &str = "
 set deviceconfig high-availability group monitoring path-monitoring path-group virtual-router default \
@@ -145,4 +145,43 @@ fn security_associations_are_kept_for_the_survivor() {
     pair.run(Duration::from_secs(14));
     assert_eq!([pair.state(0), pair.state(1)], [HaState::Passive, HaState::Active]);
     assert!(pair.node(0).security_associations().eq([(7, &b"more"[..]), (9, b"nine")]));
+}
+
+const WATCHED: &str = "
+set deviceconfig high-availability group monitoring link-monitoring link-group all interface ethernet1/2
+";
+
+/// A device that is about to step back, for the other one leads, and loses a watched link before that: it
+/// never speaks for addresses that are the other one's already.
+#[test]
+fn a_device_that_breaks_while_it_steps_back_is_silent() {
+    let mut pair = Pair::with(1, |device| config(device) + WATCHED);
+    let suspend = Command::PairState(StateRequest::Suspend);
+    pair.order(0, suspend).unwrap();
+    pair.run(Duration::from_millis(5));
+    assert_eq!([pair.state(0), pair.state(1)], [HaState::Active, HaState::Active]);
+    pair.frames[0].clear();
+    let asked = pair.asked[0];
+    pair.order(0, Command::Carrier { port: OUTSIDE, is_up: false }).unwrap();
+    pair.run(Duration::from_millis(20));
+    assert_eq!([pair.state(0), pair.state(1)], [HaState::NonFunctional, HaState::Active]);
+    assert_eq!((pair.frames[0].len(), pair.asked[0]), (0, asked), "{:?}", pair.frames[0]);
+}
+
+/// A device that has lost a watched link leads no more at once, and still tells what it has counted.
+#[test]
+fn what_a_broken_device_has_counted_is_not_lost() {
+    let mut pair = Pair::with(1, |device| config(device) + WATCHED);
+    let port = open(&mut pair, 0);
+    pair.run(Duration::from_millis(20));
+    for _ in 0..5 {
+        assert_eq!(pair.passes(0, OUTSIDE, segment(false, port, "A", 501, 106, b"")), 1);
+        pair.run(Duration::from_millis(1));
+    }
+    let counted = packets(&pair, 0);
+    assert!(packets(&pair, 1) < counted, "not told yet");
+    pair.order(0, Command::Carrier { port: OUTSIDE, is_up: false }).unwrap();
+    pair.run(Duration::from_millis(50));
+    assert_eq!([pair.state(0), pair.state(1)], [HaState::NonFunctional, HaState::Active]);
+    assert_eq!(packets(&pair, 1), counted);
 }
