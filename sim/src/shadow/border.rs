@@ -72,8 +72,8 @@ pub(super) struct Border {
     parted: u64,
     /// Frames that each device has forwarded since it began.
     pub forwarded: [u64; DEVICES],
-    /// As what sessions that are hidden and not over go out, of two devices: all by the first one's, but for what
-    /// the second one lets out while they are apart.
+    /// As what sessions that are hidden and not over go out, of two devices: all by the first one's, but for
+    /// what the second one lets out while they are apart.
     going: Option<[Translations; DEVICES]>,
     /// Only one is to forward, and both do, for neither hears the other: each gives all ports.
     are_apart: bool,
@@ -428,8 +428,8 @@ impl Border {
         if out != flow { wrong("no change".into()) } else { Ok(flow) }
     }
 
-    /// Who is behind the address and port that a flow goes to, at a device; what that one never let out it may
-    /// know of the other one.
+    /// Who is behind the address and port that a flow goes to, at a device; what that one never let out it
+    /// may know of the other one.
     fn behind(&self, at: Spot, flow: &Flow) -> Option<(IpAddr, u16)> {
         let own = self.place(at).device;
         [own, 1 - own].into_iter().find_map(|device| self.hidden[device].get(flow)).copied()

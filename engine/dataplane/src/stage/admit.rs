@@ -225,7 +225,8 @@ impl Worker {
         let way = self.way_of(lane, packet, outbox).map_err(Verdict::Drop);
         let planned = way.and_then(|mut way| {
             let plan = self.plan(lane, &mut way, outbox)?;
-            // Only queries are mapped (RFC 5508, section 3.1): who waits for the answer waits for another sender.
+            // Only queries are mapped (RFC 5508, section 3.1): who waits for the answer waits for another
+            // sender.
             let is_answer = packet.icmp.is_echo && ECHO_REPLIES.contains(&packet.icmp.kind);
             if is_answer && plan.translates() {
                 return Err(Verdict::Drop(DropReason::NatUntranslatable));

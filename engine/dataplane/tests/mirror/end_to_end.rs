@@ -225,8 +225,8 @@ fn what_was_never_told_of_is_picked_up() {
 /// next segment tells that it is one.
 #[test]
 fn what_is_translated_is_not_picked_up_as_it_is() {
-    let inwards = "set rulebase security rules in from untrust to trust source any destination any application any\n\
-                   set rulebase security rules in service any action allow";
+    let inwards = "set rulebase security rules in from untrust to trust source any destination any\n\
+                   set rulebase security rules in application any service any action allow";
     let mut pair = Pair::new(inwards, usize::MAX, 0);
     let outside = Way { source: ([203, 0, 113, 7].into(), 40_004), destination: ([10, 0, 0, 2].into(), 443) };
     let mut talk = Connection { client: outside, server: outside.back(), next: [1, 2] };

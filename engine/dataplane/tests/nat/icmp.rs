@@ -92,8 +92,8 @@ pub fn rfc5508_req_1_queries_pass_and_are_mapped_independently_of_the_host() {
     assert!(!sources.contains(&other.way.source));
 }
 
-/// The answer to a query that passed elsewhere, or before the firewall forgot it, would come from somebody who
-/// was not asked.
+/// The answer to a query that passed elsewhere, or before the firewall forgot it, would come from somebody
+/// who was not asked.
 #[test]
 fn an_answer_that_nobody_asked_for_is_not_translated() {
     let mut gate = Gate::new([ports("192.0.2.10", "192.0.2.10", false)]);
