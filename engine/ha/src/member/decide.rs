@@ -93,6 +93,10 @@ impl Member {
             let to = next(self.mode, self.state, event).filter(|to| *to != self.state)?;
             Some((event, to, reason))
         })?;
+        if let Some((_, asked)) = self.leaving {
+            // What fails meanwhile only hastens it: who was told to take no part does not come back by itself.
+            return Some((HaState::Suspended, asked));
+        }
         if event == Event::Suspend || !self.state.is_functional() {
             return Some((to, reason));
         }

@@ -164,7 +164,7 @@ fn a_device_that_breaks_while_it_steps_back_is_silent() {
     let asked = pair.asked[0];
     pair.order(0, Command::Carrier { port: OUTSIDE, is_up: false }).unwrap();
     pair.run(Duration::from_millis(20));
-    assert_eq!([pair.state(0), pair.state(1)], [HaState::NonFunctional, HaState::Active]);
+    assert_eq!([pair.state(0), pair.state(1)], [HaState::Suspended, HaState::Active]);
     assert_eq!((pair.frames[0].len(), pair.asked[0]), (0, asked), "{:?}", pair.frames[0]);
 }
 

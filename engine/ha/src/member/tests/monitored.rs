@@ -266,3 +266,16 @@ fn in_active_active_a_failed_link_makes_tentative() {
     pair.seconds(2);
     assert_eq!(pair.states(), [Some(HaState::ActiveSecondary), Some(HaState::ActivePrimary)]);
 }
+
+#[test]
+fn what_fails_while_a_device_steps_back_does_not_undo_the_order() {
+    let mut pair = Pair::running(watching(10), watching(20));
+    pair.with(A, |member, now| member.handle_request(now, StateRequest::Suspend)).expect("it is active");
+    assert_eq!(pair.state(A), Some(HaState::Active), "until the other one leads");
+    set(&mut pair, A, 0, false);
+    pair.seconds(1);
+    assert_eq!(pair.states(), [Some(HaState::Suspended), Some(HaState::Active)]);
+    set(&mut pair, A, 0, true);
+    pair.seconds(100);
+    assert_eq!(pair.states(), [Some(HaState::Suspended), Some(HaState::Active)]);
+}
