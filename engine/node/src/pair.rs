@@ -488,8 +488,8 @@ impl Pair {
         }
     }
 
-    /// The packets of established sessions leave no event: whoever is to lead learns of them before it does, or,
-    /// where this device has ceased to lead at once, as soon as can be.
+    /// The packets of established sessions leave no event: whoever is to lead learns of them before it does,
+    /// or as soon as can be, where this device has ceased to lead at once.
     fn tell_before_leaving(&mut self, now: Timestamp, copies: &Copies<'_>) {
         let has_ceased = !self.forwards() && !self.shared.is_active_active();
         let is_leaving = self.member.is_leaving() || has_ceased;
@@ -657,8 +657,8 @@ impl Pair {
     /// Who has which address now.
     fn stand(&mut self, now: Timestamp) {
         self.power_ports();
-        // What the member has become is in its outputs still: its new state and the old one make a device that
-        // is neither, and that would speak for addresses which the peer has.
+        // What the member has become is in its outputs still: its new state and the old one make a device
+        // that is neither, and that would speak for addresses which the peer has.
         if self.member.state() != self.standing.state {
             return;
         }

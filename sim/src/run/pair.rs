@@ -217,8 +217,8 @@ impl<'a> Stage<'a> {
             return Ok(Some(failure));
         }
         self.judge_rest();
-        // A host that still tries begins another session after the first time, and may be done by the second. One
-        // that has given up says so late, which begins a session, too, after a take-over.
+        // A host that still tries begins another session after the first time, and may be done by the second.
+        // One that has given up says so late, which begins a session, too, after a take-over.
         for is_last in [false, true] {
             let is_quiet = self.shadow.is_quiet();
             self.clear()?;

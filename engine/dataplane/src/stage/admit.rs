@@ -103,8 +103,8 @@ impl Worker {
     }
 
     /// Makes a session for a connection of which the dead device could not tell any more, if a rule allows it
-    /// in the direction that its ports tell, or else in either. One that none allows is not blocked for longer
-    /// than this packet: it may go the other way.
+    /// in the direction that its ports tell, or else in either. One that none allows is not blocked for
+    /// longer than this packet: it may go the other way.
     fn pick_up(
         &mut self,
         bytes: &[u8],

@@ -243,7 +243,7 @@ fn what_is_translated_is_not_picked_up_as_it_is() {
     }
 }
 
-/// The rules let out, and nothing in: a segment from a client's port outside to a service inside is no answer.
+/// The rules let out and nothing in: a segment from a client's port outside to a service inside is no answer.
 #[test]
 fn what_no_rule_allows_is_not_picked_up_the_other_way_round() {
     for (port_outside, passes) in [(50_000, false), (40_000, true)] {

@@ -94,7 +94,7 @@ impl Member {
             Some((event, to, reason))
         })?;
         if let Some((_, asked)) = self.leaving {
-            // What fails meanwhile only hastens it: who was told to take no part does not come back by itself.
+            // What fails meanwhile only hastens it: who is to take no part does not come back by itself.
             return Some((HaState::Suspended, asked));
         }
         if event == Event::Suspend || !self.state.is_functional() {
