@@ -385,8 +385,9 @@ impl Worker {
             return Err(MirrorRefusal::Own(item.id));
         }
         let mut counted = if is_copy { nothing } else { self.counted_here(slot) };
-        // What was logged already takes no more counts.
-        if !is_copy && SessionFlags::default().with_portable(item.life.flags).has(SessionFlags::LOGGED) {
+        // What was logged already, or never is, takes no counts.
+        let flags = SessionFlags::default().with_portable(item.life.flags);
+        if !is_copy && (flags.has(SessionFlags::LOGGED) || !flags.has(SessionFlags::LOG_END)) {
             self.log_displaced(slot);
             counted = nothing;
         }
