@@ -140,8 +140,11 @@ impl Worker {
     pub fn handle_stand_down(&mut self, now: Timestamp) {
         self.move_clock(now);
         self.table.set_mirrored(false);
-        let untold: Vec<_> = self.table.untold().filter_map(|id| self.table.find_id(id)).collect();
-        let counted: Vec<_> = untold.into_iter().map(|slot| (slot, self.counted_there(slot))).collect();
+        // What was told may be on its way yet, and what the other device tells meanwhile is older.
+        let is_shared = self.pair.shared.is_some();
+        let is_own = |slot: &u32| is_shared && !self.table.get(*slot).flags.has(SessionFlags::COPY);
+        let counted: Vec<_> =
+            self.table.slots().filter(is_own).map(|slot| (slot, self.counted_there(slot))).collect();
         self.table.stand_down(self.now);
         counted.into_iter().for_each(|(slot, there)| self.keep_counts(slot, there));
         for waiting in self.adjacencies.forget() {

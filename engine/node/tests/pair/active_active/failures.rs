@@ -280,6 +280,13 @@ fn who_was_frozen_announces_what_is_its_own() {
     }
 }
 
+/// How many packets of its sessions a device knows of.
+fn packets(pair: &Pair, device: usize) -> u64 {
+    let tables = pair.nodes[device].as_ref().unwrap().workers().iter().map(|worker| worker.sessions());
+    let volumes = tables.flat_map(|table| table.slots().flat_map(|slot| table.get(slot).volume));
+    volumes.map(|volume| volume.packets).sum()
+}
+
 /// Packets of an established session leave no event, and who has seen them is asked no more.
 #[test]
 fn who_steps_back_tells_what_it_has_counted() {
@@ -292,12 +299,6 @@ fn who_steps_back_tells_what_it_has_counted() {
         (HaState::Tentative, |pair| pair.carrier(1, OUTSIDE, false)),
         (HaState::Suspended, |pair| pair.command(1, Command::PairState(StateRequest::Suspend))),
     ];
-    let packets = |pair: &Pair, device: usize| -> u64 {
-        let workers = pair.nodes[device].as_ref().unwrap().workers().iter();
-        let tables = workers.map(|worker| worker.sessions());
-        let volumes = tables.flat_map(|table| table.slots().flat_map(|slot| table.get(slot).volume));
-        volumes.map(|volume| volume.packets).sum()
-    };
     for (state, fail) in failures {
         for workers in [1, 2] {
             let mut pair = Pair::sharing(workers, COMBINATIONS[2], NAT);
@@ -314,6 +315,29 @@ fn who_steps_back_tells_what_it_has_counted() {
             assert_eq!(packets(&pair, 0), counted, "{state:?}");
         }
     }
+}
+
+/// The other device has not got it, and tells what it knows before it does.
+#[test]
+fn what_was_told_in_vain_is_told_again() {
+    let short = "set deviceconfig setting session timeout-tcp 20\n";
+    let mut pair = Pair::sharing(1, COMBINATIONS[2], &format!("{NAT}{short}"));
+    let port = open_at_1(&mut pair);
+    pair.deaf = Some(0);
+    for _ in 0..5 {
+        assert!(goes_on(&mut pair, 1, port, 501).iter().all(|passed| passed.len() == 1));
+        pair.run(2 * MILLISECOND);
+    }
+    // It is told after a quarter of its timeout.
+    pair.run(Duration::from_secs(6));
+    let counted = packets(&pair, 1);
+    assert!(packets(&pair, 0) < counted);
+    pair.command(1, Command::PairState(StateRequest::Suspend));
+    pair.run(Duration::from_millis(500));
+    pair.deaf = None;
+    pair.run(Duration::from_secs(1));
+    assert_eq!((pair.state(0), pair.state(1)), (HaState::ActivePrimary, HaState::Suspended));
+    assert_eq!(packets(&pair, 0), counted);
 }
 
 #[test]
