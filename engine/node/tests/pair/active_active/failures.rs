@@ -290,7 +290,8 @@ fn packets(pair: &Pair, device: usize) -> u64 {
 /// Packets of an established session leave no event, and who has seen them is asked no more.
 #[test]
 fn who_steps_back_tells_what_it_has_counted() {
-    let failures: [(HaState, fn(&mut Pair)); 3] = [
+    type Failure = fn(&mut Pair);
+    let failures: [(HaState, Failure); 3] = [
         (HaState::NonFunctional, |pair| {
             for device in [0, 1] {
                 pair.command(device, Command::PairLink { link: HaLinkId::Ha3, is_up: false });
